@@ -1,0 +1,5 @@
+//! Configuration.
+
+pub mod schema;
+
+pub use schema::Config;

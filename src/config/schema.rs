@@ -1,0 +1,193 @@
+//! The configuration as the rest of pgseal sees it: complete, checked, with
+//! defaults filled in. How it is read, layered and explained is the business
+//! of the neighbouring files.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::types::{Kind, SourceName};
+
+/// All of it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[repository]`.
+    pub repository: Repository,
+    /// `[keys]`.
+    pub keys: Keys,
+    /// `tools.pg_bindir`: where the PostgreSQL programs are; found by major where unset.
+    pub pg_bindir: Option<PathBuf>,
+    /// `state.dir`: locks, witness.
+    pub state_dir: PathBuf,
+    /// `[scratch]`.
+    pub scratch: Scratch,
+    /// `[source.NAME]`.
+    pub sources: BTreeMap<SourceName, Source>,
+}
+
+/// Where backups go.
+#[derive(Debug, Clone, Default)]
+pub struct Repository {
+    /// `file:///path` or `s3://bucket/prefix`; empty where not configured.
+    pub url: String,
+    /// Settings of S3 stores.
+    pub s3: S3,
+}
+
+/// `repository.s3`.
+#[derive(Debug, Clone, Default)]
+pub struct S3 {
+    /// `https://…`; AWS where unset.
+    pub endpoint: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// Bucket in the path instead of the host name.
+    pub path_style: bool,
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// `auto`: the SDK's default checksums; `when-required`: for servers that refuse them.
+    pub checksums: Checksums,
+    /// Object lock of every put.
+    pub object_lock: Option<ObjectLock>,
+    /// Allows `http://` to other hosts than loopback.
+    pub allow_plain_http: bool,
+}
+
+/// `repository.s3.checksums`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Checksums {
+    /// As the SDK does it.
+    #[default]
+    Auto,
+    /// Only where the protocol demands them.
+    WhenRequired,
+}
+
+/// `repository.s3.object_lock`, `compliance:35d` or `governance:35d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectLock {
+    /// Compliance (nobody may delete) or governance (a privilege may).
+    pub compliance: bool,
+    /// How long from the put.
+    pub keep: Duration,
+}
+
+/// `[keys]`.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// age recipients, `age1…`; public.
+    pub recipients: Vec<String>,
+    /// OpenSSH Ed25519 private key of this host.
+    pub signing_key: Option<PathBuf>,
+    /// Pinned signers.
+    pub allowed_signers: Option<PathBuf>,
+    /// Revoked keys, one per line, as `ssh-keygen -Y verify -r` reads them.
+    pub revoked_keys: Option<PathBuf>,
+    /// age identity file; only on restore and drill hosts.
+    pub identity: Option<PathBuf>,
+    /// OpenSSH Ed25519 key that signs drill reports; default `signing_key`.
+    pub report_key: Option<PathBuf>,
+}
+
+/// `[scratch]`.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    /// Where scratch instances live; default `/var/tmp`.
+    pub dir: PathBuf,
+    /// Who runs them when pgseal is root; default `postgres`.
+    pub user: String,
+}
+
+/// `[source.NAME]`.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Logical or physical.
+    pub kind: Kind,
+    /// libpq URI or conninfo without a password; empty means `PG*` variables.
+    pub connection: String,
+    /// Which databases (logical).
+    pub databases: Databases,
+    /// Parallel dump streams per database, and parallel restore; default the number of cores.
+    pub jobs: usize,
+    /// zstd level, 1 to 19; default 3.
+    pub compression: i32,
+    /// Plain bytes of a part; default 16 MiB.
+    pub part_bytes: u64,
+    /// Whether globals hold password verifiers; default true.
+    pub role_passwords: bool,
+    /// A hint in the manifest: the next backup comes within this time.
+    pub next_due: Option<Duration>,
+    /// The child may be silent for this long before it counts as hung; default 15 min.
+    pub idle_timeout: Duration,
+    /// The whole run may take this long; default none.
+    pub deadline: Option<Duration>,
+    /// How long pg_dump waits for a table lock; default 60 s.
+    pub lock_wait: Duration,
+    /// `[source.NAME.drill]`.
+    pub drill: Drill,
+}
+
+/// `source.NAME.databases`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Databases {
+    /// All that accept connections and are not templates.
+    All,
+    /// The one of the connection.
+    Connected,
+    /// These.
+    Named(Vec<String>),
+}
+
+/// `[source.NAME.drill]`.
+#[derive(Debug, Clone)]
+pub struct Drill {
+    /// Least isolation; below it the drill ends as "could not run". Default 2.
+    pub min_isolation: Isolation,
+    /// Budget for fetch, restore and start; slower is a finding.
+    pub max_restore: Option<Duration>,
+    /// The whole drill may take this long.
+    pub deadline: Option<Duration>,
+    /// The user's own checks.
+    pub sql: Vec<SqlCheck>,
+}
+
+/// How far a scratch instance is sealed off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isolation {
+    /// Nothing.
+    I0,
+    /// Own sealed configuration, socket only.
+    I1,
+    /// And an empty network namespace.
+    I2,
+    /// And own mount, pid and ipc namespaces.
+    I3,
+    /// A separate host.
+    I4,
+}
+
+impl Isolation {
+    /// `I2`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::I0 => "I0",
+            Self::I1 => "I1",
+            Self::I2 => "I2",
+            Self::I3 => "I3",
+            Self::I4 => "I4",
+        }
+    }
+}
+
+/// `[[source.NAME.drill.sql]]`: one query with one value.
+#[derive(Debug, Clone)]
+pub struct SqlCheck {
+    /// Shown in the report.
+    pub name: String,
+    /// Database; default the first of the backup.
+    pub database: Option<String>,
+    /// A query that gives one row with one column.
+    pub query: String,
+    /// The expected value, compared as text in PostgreSQL's output form.
+    pub expect: String,
+}

@@ -1,0 +1,44 @@
+//! pgseal: sealed PostgreSQL backups, proven restores.
+//!
+//! The folders in the order the data travels; imports go down this list only
+//! (`tests/arch.rs` holds it):
+//!
+//! | folder | holds |
+//! |---|---|
+//! | [`error`], [`types`], [`sys`] | exit codes and errors · small values · the one place with `unsafe` |
+//! | [`config`] | the TOML configuration with its layers and origins |
+//! | [`process`] | children: exact environment, own process group, exit status |
+//! | [`keys`] | recipients, identities, signing, trust |
+//! | [`source`] | where bytes come from: pg_dump, pg_basebackup, facts |
+//! | [`pipeline`] | split, compress, seal, hash; and back |
+//! | [`store`] | where bytes go: directory, S3 |
+//! | [`manifest`] | the signed chain |
+//! | [`catalog`] | finding backups |
+//! | [`backup`], [`verify`], [`restore`] | the use cases |
+//! | [`scratch`] | throw-away servers, sealed |
+//! | [`checks`], [`drill`], [`report`] | proof, and what it says |
+//! | [`cli`] | the only folder that prints |
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod backup;
+pub mod catalog;
+pub mod checks;
+pub mod cli;
+pub mod config;
+pub mod drill;
+pub mod error;
+pub mod keys;
+pub mod manifest;
+pub mod pipeline;
+pub mod process;
+pub mod report;
+pub mod restore;
+pub mod scratch;
+pub mod source;
+pub mod store;
+pub mod sys;
+pub mod types;
+pub mod verify;
+
+pub use error::{Code, Error, Result, Stage};

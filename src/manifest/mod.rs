@@ -1,0 +1,5 @@
+//! The signed chain of manifests.
+
+pub mod model;
+
+pub use model::Manifest;

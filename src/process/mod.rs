@@ -1,0 +1,29 @@
+//! Children: pg_dump, pg_basebackup, pg_restore, psql, initdb, postgres.
+//!
+//! The model, so that the code can be checked against it:
+//!
+//! * A child gets **exactly the environment it is given** ([`Tool`]): nothing
+//!   is inherited, so no `AWS_*`, `PG*` or key variable leaks into it, and no
+//!   argument ever holds a secret or a database name.
+//! * A child starts in its **own process group**. A terminal's Ctrl-C therefore
+//!   reaches pgseal alone, which ends its children itself; under cron and as
+//!   PID 1 the same code runs.
+//! * A child is spawned from **one thread that lives as long as the program**,
+//!   because the parent-death signal follows the forking thread: when pgseal is
+//!   killed with -9, so is the child.
+//! * stderr is drained for as long as the child lives and only a bounded
+//!   **tail** is kept, so a child that floods it neither blocks nor fills memory.
+//! * Success is a value: [`Finished`] exists only after exit status 0, and the
+//!   manifest cannot be built without it. A stream that ended is not a dump
+//!   that finished.
+//! * Dropping a [`Running`] child kills its group and reaps it. Interrupting a
+//!   command is dropping its future; nothing else has to remember children.
+
+mod child;
+mod spawner;
+mod stderr;
+mod tool;
+
+pub use child::{Exit, Finished, Running};
+pub use stderr::Tail;
+pub use tool::{Stdin, Stdout, Tool};

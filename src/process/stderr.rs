@@ -1,0 +1,59 @@
+//! What a child said last.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+/// Bytes of a child's stderr that are kept: its end.
+const KEPT: usize = 16 * 1024;
+
+/// The end of a child's stderr, at most 16 KiB.
+#[derive(Debug, Clone, Default)]
+pub struct Tail {
+    bytes: Arc<Mutex<VecDeque<u8>>>,
+}
+
+impl Tail {
+    /// Reads until the end, keeping the last bytes. Read errors end it.
+    pub(super) async fn drain(self, mut from: impl AsyncRead + Unpin) {
+        let mut buffer = vec![0u8; 8 * 1024];
+        while let Ok(n) = from.read(&mut buffer).await {
+            if n == 0 {
+                break;
+            }
+            let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend(&buffer[..n]);
+            let excess = kept.len().saturating_sub(KEPT);
+            kept.drain(..excess);
+        }
+    }
+
+    /// The whole tail as text.
+    pub fn text(&self) -> String {
+        let kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (a, b) = kept.as_slices();
+        String::from_utf8_lossy(&[a, b].concat()).into_owned()
+    }
+
+    /// The last `n` lines that are not empty, joined with " | ", for an error message.
+    pub fn last_lines(&self, n: usize) -> String {
+        let text = self.text();
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        lines[lines.len().saturating_sub(n)..].join(" | ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flood_is_drained_and_only_its_end_is_kept() {
+        let tail = Tail::default();
+        let flood = [vec![b'x'; 5_000_000], b"\nthe end\n\n".to_vec()].concat();
+        tail.clone().drain(&flood[..]).await;
+        assert!(tail.text().len() <= KEPT);
+        assert_eq!(tail.last_lines(1), "the end");
+    }
+}

@@ -1,0 +1,236 @@
+//! Facts: what the source said of itself in the very snapshot that was dumped.
+//!
+//! Sealed beside the data and named by the signed manifest; a drill compares
+//! the restored copy with them, never with the live server. Names in here are
+//! chosen by database users: escape before showing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{Digest, Lsn, PgVersion};
+
+/// Everything that is sealed beside a backup.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// `pgseal-facts`.
+    pub format: String,
+    /// 1.
+    pub version: u32,
+    /// The server.
+    pub server: ServerFacts,
+    /// Databases of the set; of a physical backup all that accept connections.
+    pub databases: Vec<DatabaseFacts>,
+    /// Roles without password verifiers.
+    pub roles: Vec<RoleFacts>,
+    /// What each stream of the manifest is, by its `ref`.
+    pub streams: BTreeMap<String, StreamFacts>,
+    /// Only for physical backups.
+    pub physical: Option<PhysicalFacts>,
+    /// Warnings that the run gave.
+    pub warnings: Vec<String>,
+}
+
+impl Facts {
+    /// Value of [`Facts::format`].
+    pub const FORMAT: &str = "pgseal-facts";
+}
+
+/// The server and the host that took the backup.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerFacts {
+    /// `server_version_num`.
+    pub version_num: PgVersion,
+    /// The full `version()` text.
+    pub version: String,
+    /// From `pg_control_system()`; a string because it exceeds 2^53.
+    pub system_identifier: String,
+    /// Timeline at the start.
+    pub timeline: u32,
+    /// Whether the server was a standby.
+    pub in_recovery: bool,
+    /// Whether page checksums are on.
+    pub data_checksums: bool,
+    /// Name of the bootstrap superuser (oid 10).
+    pub bootstrap_superuser: String,
+    /// Non-default settings by name, without those that may hold secrets.
+    pub settings: BTreeMap<String, String>,
+    /// `shared_preload_libraries`, split.
+    pub preload_libraries: Vec<String>,
+    /// Host name of the machine that ran pgseal.
+    pub host: String,
+    /// Extensions, tables and the like were read by this role.
+    pub role: String,
+}
+
+/// One database as it stood in its exported snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseFacts {
+    /// Name.
+    pub name: String,
+    /// Owner.
+    pub owner: String,
+    /// Server encoding name, `UTF8`.
+    pub encoding: String,
+    /// `datcollate`.
+    pub collate: String,
+    /// `datctype`.
+    pub ctype: String,
+    /// `c` (libc), `i` (ICU) or `b` (builtin, 17+).
+    pub locale_provider: String,
+    /// ICU or builtin locale.
+    pub locale: Option<String>,
+    /// ICU rules (16+).
+    pub icu_rules: Option<String>,
+    /// Comment on the database.
+    pub comment: Option<String>,
+    /// `datacl` as `aclitem` texts; `None` is the default.
+    pub acl: Option<Vec<String>>,
+    /// `datconnlimit`.
+    pub connection_limit: i32,
+    /// `ALTER DATABASE … SET` for all roles, `name=value`.
+    pub settings: Vec<String>,
+    /// `pg_database_size` at backup time, bytes.
+    pub size_bytes: u64,
+    /// Extensions.
+    pub extensions: Vec<ExtensionFacts>,
+    /// Tables with rows, in (schema, name) order.
+    pub tables: Vec<TableFacts>,
+    /// Sequences, in (schema, name) order.
+    pub sequences: Vec<SequenceFacts>,
+    /// Number of large objects.
+    pub large_objects: u64,
+    /// Indexes that were already invalid in the source, `schema.name`.
+    pub invalid_indexes: Vec<ObjectName>,
+    /// Materialized views, and whether each was populated.
+    pub matviews: Vec<MatviewFacts>,
+    /// Number of user objects by kind (`view`, `function`, `policy`, …).
+    pub object_counts: BTreeMap<String, u64>,
+    /// Whether rows and digests were read off the dump stream (logical), or
+    /// are absent (physical).
+    pub contents_known: bool,
+}
+
+/// A schema-qualified name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectName {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectName {
+    /// Quoted for SQL.
+    pub fn quoted(&self) -> String {
+        format!("{}.{}", crate::types::text::quote_ident(&self.schema), crate::types::text::quote_ident(&self.name))
+    }
+}
+
+/// An installed extension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtensionFacts {
+    /// Name.
+    pub name: String,
+    /// Installed version.
+    pub version: String,
+    /// Schema.
+    pub schema: String,
+}
+
+/// One table whose rows are in the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableFacts {
+    /// Name.
+    #[serde(flatten)]
+    pub name: ObjectName,
+    /// Columns in the order they were copied (generated columns are not).
+    pub columns: Vec<String>,
+    /// Rows in the snapshot; `None` where they were not counted (physical).
+    pub rows: Option<u64>,
+    /// Bytes of the COPY text.
+    pub bytes: Option<u64>,
+    /// SHA-256 of the table's `COPY … TO STDOUT` text, in heap order, under
+    /// TimeZone UTC, DateStyle ISO, IntervalStyle postgres, extra_float_digits 3.
+    pub sha256: Option<Digest>,
+}
+
+/// A sequence's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceFacts {
+    /// Name.
+    #[serde(flatten)]
+    pub name: ObjectName,
+    /// `last_value`.
+    pub last_value: i64,
+    /// `is_called`.
+    pub is_called: bool,
+}
+
+/// A materialized view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatviewFacts {
+    /// Name.
+    #[serde(flatten)]
+    pub name: ObjectName,
+    /// `relispopulated`.
+    pub populated: bool,
+}
+
+/// A role, without its password verifier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, clippy::struct_excessive_bools)]
+pub struct RoleFacts {
+    pub name: String,
+    pub superuser: bool,
+    pub inherit: bool,
+    pub create_role: bool,
+    pub create_db: bool,
+    pub login: bool,
+    pub replication: bool,
+    pub bypass_rls: bool,
+    pub connection_limit: i32,
+    pub valid_until: Option<String>,
+    /// Roles this one is a direct member of.
+    pub member_of: Vec<String>,
+    /// `ALTER ROLE … SET`, `name=value`; secrets may be in here, it is sealed.
+    pub settings: Vec<String>,
+}
+
+/// One stream of the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamFacts {
+    /// Database it was taken from; `None` for globals and base backups.
+    pub database: Option<String>,
+    /// Program and arguments of the child; names are passed by environment.
+    pub argv: Vec<String>,
+    /// SHA-256 of each part's plain bytes, in order.
+    pub plain_sha256: Vec<Digest>,
+    /// Tables whose rows are in this stream.
+    pub tables: Vec<ObjectName>,
+}
+
+/// What is known of a base backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhysicalFacts {
+    /// SHA-256 of `backup_manifest`.
+    pub backup_manifest_sha256: Digest,
+    /// `START WAL LOCATION` of `backup_label`.
+    pub start_lsn: Lsn,
+    /// End of the WAL range in `backup_manifest`.
+    pub stop_lsn: Lsn,
+    /// Timeline of the WAL range.
+    pub timeline: u32,
+    /// Number of files in the tar.
+    pub files: u64,
+    /// Sum of their sizes in bytes.
+    pub bytes: u64,
+}

@@ -1,0 +1,5 @@
+//! Where bytes come from.
+
+pub mod facts;
+
+pub use facts::Facts;

@@ -1,0 +1,190 @@
+//! Where sealed objects lie.
+//!
+//! What every store promises, and the contract suite ([`contract`]) proves:
+//!
+//! 1. **Create only.** [`Store::put_new`] never replaces an object. Of two
+//!    writers of one key exactly one succeeds, the other gets
+//!    [`StoreError::Exists`].
+//! 2. **All or nothing.** An object is readable under its key with all its
+//!    bytes or not at all.
+//! 3. **Durable.** When `put_new` returns, the object survives a power cut.
+//! 4. **Read after write.** `get`, `head` and `list` see a finished put.
+//! 5. **Bounded.** `get` reads at most the given number of bytes.
+//!
+//! The trait has no default methods: a wrapper that forgets one does not compile.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`layout`] | the only place that builds and reads keys |
+//! | [`fs`] | a directory |
+//! | [`s3`] | S3 and what speaks its protocol |
+//! | [`retry`] | repeats what may be repeated |
+//! | [`fault`] | breaks on purpose, for tests |
+//! | [`contract`] | the suite that every store must pass, also `pgseal store check` |
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::error::{Code, Error, Stage};
+use crate::types::Digest;
+
+pub mod layout;
+
+pub use layout::Key;
+
+/// What went wrong in a store, in the classes that callers tell apart.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// There is no such object.
+    #[error("no such object")]
+    NotFound,
+    /// The key is taken (create-only put).
+    #[error("the object exists already")]
+    Exists,
+    /// Access denied, or the credential is wrong or expired.
+    #[error("access denied: {0}")]
+    Denied(String),
+    /// Out of space or over a quota.
+    #[error("out of space: {0}")]
+    NoSpace(String),
+    /// The object is larger than the caller allows.
+    #[error("the object is larger than the {limit} bytes allowed")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The store refused the bytes as not matching their checksum.
+    #[error("the store received other bytes than were sent: {0}")]
+    Mangled(String),
+    /// There is no such bucket or directory.
+    #[error("there is no such bucket or directory: {0}")]
+    NoRepository(String),
+    /// A fault that may pass: network, 5xx, throttling.
+    #[error("{0}")]
+    Transient(String),
+    /// Everything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed when repeated.
+    pub const fn transient(&self) -> bool {
+        matches!(self, Self::Transient(_) | Self::Mangled(_))
+    }
+
+    /// The error for people, about `object`.
+    pub fn about(self, object: impl fmt::Display) -> Error {
+        let (code, hint) = match &self {
+            Self::NotFound => (
+                Code::Corrupt,
+                Some(
+                    "An object that the signed manifest names is gone; run `pgseal verify` to see what else is missing.",
+                ),
+            ),
+            Self::Exists => (Code::CommitConflict, None),
+            Self::Denied(_) => (
+                Code::StoreDenied,
+                Some("Check the credential and its policy; `pgseal store check` shows what is allowed."),
+            ),
+            Self::NoSpace(_) => {
+                (Code::NoSpace, Some("Free space in the store or raise its quota; earlier backups are untouched."))
+            }
+            Self::TooLarge { .. } => (Code::Limit, None),
+            Self::Mangled(_) => (Code::Corrupt, None),
+            Self::NoRepository(_) => {
+                (Code::RepositoryMissing, Some("Check repository.url; `pgseal init` creates a repository."))
+            }
+            Self::Transient(_) | Self::Other(_) => {
+                (Code::StoreUnavailable, Some("Check that the store is reachable: `pgseal store check`."))
+            }
+        };
+        let e = Error::new(code, Stage::Store, self.to_string()).on(object.to_string());
+        match hint {
+            Some(h) => e.hint(h),
+            None => e,
+        }
+    }
+}
+
+/// Facts of one stored object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// The full key below the store's root.
+    pub key: String,
+    /// Stored bytes.
+    pub size: u64,
+    /// When the store says it was last written; never the writer's clock.
+    pub modified: Timestamp,
+}
+
+/// One page of a listing, sorted by key.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Objects. Keys come from outside: escape them before showing.
+    pub objects: Vec<ObjectMeta>,
+    /// Pass it back to go on; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A place for objects. See the module's head for what it promises.
+#[async_trait]
+pub trait Store: Send + Sync + fmt::Debug {
+    /// The URL for people, without anything secret.
+    fn describe(&self) -> String;
+
+    /// Whether this kind of store itself refuses a body that contradicts its
+    /// SHA-256 (a directory written by us does; some S3 servers do not). Where
+    /// it does not, the caller reads back and hashes what matters.
+    fn checks_bodies(&self) -> bool;
+
+    /// Stores `body` under `key`, which must not exist. `digest` is its SHA-256.
+    async fn put_new(&self, key: &Key, body: Bytes, digest: &Digest) -> Result<(), StoreError>;
+
+    /// Reads the whole object into `into` (cleared first). More than `limit`
+    /// bytes is [`StoreError::TooLarge`], and no more than that is read.
+    async fn get(&self, key: &Key, limit: u64, into: &mut Vec<u8>) -> Result<(), StoreError>;
+
+    /// Size and time of one object.
+    async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError>;
+
+    /// One page of the objects whose key starts with `prefix`, sorted by key.
+    /// `after` is the `next` of the page before.
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreError>;
+
+    /// Removes an object; removing what is not there is no error.
+    async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+
+    /// The store's own clock.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
+}
+
+/// A shared store.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Lists everything under `prefix`, refusing with [`StoreError::TooLarge`] at
+/// more than `limit` objects.
+pub async fn list_all(store: &dyn Store, prefix: &str, limit: usize) -> Result<Vec<ObjectMeta>, StoreError> {
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list(prefix, after.as_deref()).await?;
+        all.extend(page.objects);
+        if all.len() > limit {
+            return Err(StoreError::TooLarge { limit: limit as u64 });
+        }
+        match page.next {
+            // A server that hands out the same token for ever must not hang us.
+            Some(next) if after.as_ref() == Some(&next) => {
+                return Err(StoreError::Other("the listing does not advance".into()));
+            }
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Small values that every other folder speaks in.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`ids`] | source slug, backup id, repository id |
+//! | [`digest`] | SHA-256 values |
+//! | [`kind`] | logical or physical |
+//! | [`lsn`] | positions in the write-ahead log |
+//! | [`pg_version`] | server versions |
+//! | [`secret`] | strings that never show themselves |
+//! | [`event`] | progress, as it leaves the core |
+//! | [`text`] | showing hostile text safely |
+
+pub mod digest;
+pub mod event;
+pub mod ids;
+pub mod kind;
+pub mod lsn;
+pub mod pg_version;
+pub mod secret;
+pub mod text;
+
+pub use digest::{Digest, Hasher};
+pub use event::{Event, Observer, Silent};
+pub use ids::{BackupId, RepoId, SourceName};
+pub use kind::Kind;
+pub use lsn::Lsn;
+pub use pg_version::PgVersion;
+pub use secret::Secret;
+pub use text::shown;

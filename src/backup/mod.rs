@@ -1,1 +1,348 @@
-//! TODO skeleton
+//! One backup: lock, look at the chain, dump, seal, store, commit.
+//!
+//! ```text
+//! lock ─► chain ─► probe ─► streams (parallel) ─► facts ─► signature ─► manifest = commit ─► read back ─► witness
+//! ```
+//!
+//! Until the manifest is stored there is no backup: whatever fails before it
+//! leaves unreferenced parts and every earlier backup whole.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`lock`] | one run per source and host |
+//! | [`streams`] | a child, its tap and its parts, to a receipt |
+//! | [`logical`] / [`physical`] | what is dumped |
+//! | [`commit`] | the slot, the signature, the manifest |
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::catalog::witness::Witness;
+use crate::catalog::{Catalog, Reading};
+use crate::config::schema;
+use crate::error::{Code, Error, Result, Stage};
+use crate::keys::{Recipients, Signer};
+use crate::manifest::model::{Compression, Counts, Encryption, FactsRef, Manifest, Pg, StoredPart, Stream, Tool};
+use crate::pipeline::{Writer, seal, writer};
+use crate::source::facts::Facts;
+use crate::source::{ConnParams, PgBin, probe};
+use crate::store::layout;
+use crate::types::event::Progress;
+use crate::types::ids::random_bytes;
+use crate::types::{BackupId, Event, Kind, SourceName};
+
+pub mod commit;
+pub mod lock;
+pub mod logical;
+pub mod physical;
+pub mod streams;
+
+use streams::Taken;
+
+/// Largest number of parts a stream should have; parts grow beyond it.
+const MANY_PARTS: u64 = 10_000;
+/// Uploads at the same time.
+const UPLOADS: usize = 4;
+
+/// Everything one backup needs.
+pub struct Job<'a> {
+    /// The source's name.
+    pub name: SourceName,
+    /// Its configuration.
+    pub source: &'a schema::Source,
+    /// Logical or physical; the configured one unless the user asked otherwise.
+    pub kind: Kind,
+    /// A note for people, stored in the manifest.
+    pub label: Option<String>,
+    /// Store, trust, repository, state.
+    pub reading: Reading,
+    /// Who can open it.
+    pub recipients: Arc<Recipients>,
+    /// Who vouches for it.
+    pub signer: Arc<Signer>,
+    /// Where the PostgreSQL programs are, if configured.
+    pub pg_bindir: Option<PathBuf>,
+    /// Environment of the user, for libpq's variables.
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// The operator accepts that the database system is another one than before.
+    pub accept_new_system: bool,
+    /// Progress.
+    pub progress: Progress,
+}
+
+/// A committed backup.
+#[derive(Debug)]
+pub struct Outcome {
+    /// As committed.
+    pub manifest: Manifest,
+    /// What was worth a warning.
+    pub warnings: Vec<String>,
+}
+
+/// What a backup would do.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// The source.
+    pub source: SourceName,
+    /// Logical or physical.
+    pub kind: Kind,
+    /// Server version.
+    pub server: String,
+    /// Directory of the client programs.
+    pub programs: PathBuf,
+    /// Databases with their size in bytes.
+    pub databases: Vec<(String, u64)>,
+    /// Slot it would take.
+    pub next_seq: u64,
+    /// Short hashes of the recipients.
+    pub recipients: Vec<String>,
+    /// Plain bytes of a part.
+    pub part_bytes: u64,
+    /// The store.
+    pub store: String,
+}
+
+/// What is known before the first byte is dumped.
+struct Ready {
+    conn: ConnParams,
+    bin: PgBin,
+    server: crate::source::facts::ServerFacts,
+    databases: Vec<(String, u64)>,
+    catalog: Catalog,
+    next_seq: u64,
+    part_bytes: u64,
+    warnings: Vec<String>,
+}
+
+impl Job<'_> {
+    /// Checks everything that can be checked beforehand and says what a run would do.
+    pub async fn plan(&self) -> Result<Plan> {
+        let ready = self.prepare().await?;
+        Ok(Plan {
+            source: self.name.clone(),
+            kind: self.kind,
+            server: ready.server.version_num.to_string(),
+            programs: ready.bin.dir().to_path_buf(),
+            databases: ready.databases,
+            next_seq: ready.next_seq,
+            recipients: self.recipients.short_ids(),
+            part_bytes: ready.part_bytes,
+            store: self.reading.store.describe(),
+        })
+    }
+
+    /// Makes one backup.
+    pub async fn run(&self) -> Result<Outcome> {
+        let _lock = lock::Lock::take(&self.reading.state_dir, &self.reading.repo, &self.name)?;
+        match self.source.deadline {
+            None => self.run_locked().await,
+            Some(limit) => tokio::time::timeout(limit, self.run_locked()).await.unwrap_or_else(|_| {
+                Err(Error::new(Code::Deadline, Stage::Dump, format!("the backup took longer than {} s", limit.as_secs()))
+                    .on(self.name.as_str())
+                    .hint("Nothing was committed. Raise source.*.deadline or look for what slowed it down."))
+            }),
+        }
+    }
+
+    async fn run_locked(&self) -> Result<Outcome> {
+        let started_at = Timestamp::now();
+        let mut ready = self.prepare().await?;
+        for warning in &ready.warnings {
+            self.progress.event(Event::Warning { text: warning.clone(), hint: None });
+        }
+        let id = BackupId::new(started_at, random_bytes()?);
+        let writer = self.writer(&ready)?;
+        let total = ready.databases.iter().map(|d| d.1).sum();
+        self.progress.event(Event::Started { title: format!("backup {}", self.name), total: Some(total) });
+        let private = private_dir()?;
+        let work = streams::Work {
+            writer: &writer,
+            source: &self.name,
+            id: &id,
+            progress: &self.progress,
+        };
+        let taken = match self.kind {
+            Kind::Logical => logical::take(self, &ready, &work, private.path()).await?,
+            Kind::Physical => physical::take(self, &ready, &work, private.path()).await?,
+        };
+        self.progress.event(Event::Finished);
+        ready.warnings.extend(taken.warnings.iter().cloned());
+        let manifest = self.draft(&ready, &id, &writer, started_at, taken).await?;
+        let committed = commit::commit(self, &ready.catalog, ready.next_seq, manifest).await?;
+        Ok(Outcome { manifest: committed, warnings: ready.warnings })
+    }
+
+    /// Everything that can fail before the dump starts, cheapest first.
+    async fn prepare(&self) -> Result<Ready> {
+        commit::check_signer(self)?;
+        let catalog = Catalog::load(&self.reading, &self.name).await?;
+        let seen = Witness::new(&self.reading.state_dir, &self.reading.repo, &self.name).read()?;
+        // A history that was tampered with must not stop new backups, or whoever can
+        // delete one object could stop them all. It is told, and `verify` fails.
+        let warnings: Vec<String> =
+            catalog.problems.iter().map(|p| format!("slot {}: {}", p.seq, p.text)).take(10).collect();
+        let next_seq = catalog.last_slot().max(seen.map_or(0, |s| s.seq)) + 1;
+
+        let conn = ConnParams::resolve(&self.source.connection, self.env)?;
+        let session = conn.connect("pgseal backup").await?;
+        let server = probe::server(&session).await?;
+        if let Some(head) = catalog.head()
+            && head.manifest.pg.system_identifier != server.system_identifier
+            && !self.accept_new_system
+        {
+            return Err(Error::new(Code::History, Stage::Source, "the server is another database system than the one backed up before")
+                .on(self.name.as_str())
+                .hint("If the cluster was re-created or upgraded on purpose, run once with --accept-new-system."));
+        }
+        let bin = PgBin::find(self.pg_bindir.as_deref(), server.version_num.major())?;
+        let databases = match self.kind {
+            Kind::Logical => logical::databases(self, &conn, &session).await?,
+            Kind::Physical => {
+                crate::source::physical::preflight(&session).await?;
+                crate::source::snapshot::database_sizes(&session).await?
+            }
+        };
+        let largest: u64 = databases.iter().map(|d| d.1).sum();
+        let part_bytes = part_size(self.source.part_bytes, largest);
+        Ok(Ready { conn, bin, server, databases, catalog, next_seq, part_bytes, warnings })
+    }
+
+    fn writer(&self, ready: &Ready) -> Result<Writer> {
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let options = writer::Options {
+            part_bytes: usize::try_from(ready.part_bytes).map_err(|_| Error::internal("the part size is too large"))?,
+            level: self.source.compression,
+            workers,
+            streams: self.source.jobs + 1,
+            uploads: UPLOADS,
+            idle_timeout: self.source.idle_timeout,
+        };
+        Writer::start(Arc::clone(&self.reading.store), Arc::clone(&self.recipients), options)
+    }
+
+    /// Seals the facts and builds the manifest, still without slot.
+    async fn draft(
+        &self,
+        ready: &Ready,
+        id: &BackupId,
+        writer: &Writer,
+        started_at: Timestamp,
+        taken: Taken,
+    ) -> Result<Manifest> {
+        let facts = Facts {
+            format: Facts::FORMAT.into(),
+            version: 1,
+            server: ready.server.clone(),
+            databases: taken.databases,
+            roles: taken.roles,
+            streams: taken.streams.iter().map(|s| (s.reference.clone(), s.facts.clone())).collect(),
+            physical: taken.physical.clone(),
+            warnings: ready.warnings.clone(),
+        };
+        let plain = serde_json::to_vec(&facts).map_err(|e| Error::internal("cannot write the facts").because(e))?;
+        let facts_key = layout::facts(&self.name, id);
+        let sealed = writer.object(facts_key.clone(), &plain).await?;
+
+        let streams: Vec<Stream> = taken
+            .streams
+            .iter()
+            .map(|s| Stream {
+                reference: s.reference.clone(),
+                role: s.role,
+                parts: s.receipt.parts.len() as u64,
+                plain_bytes: s.receipt.plain_bytes(),
+                stored: s.receipt.parts.iter().map(|p| StoredPart(p.stored_sha256, p.stored_bytes)).collect(),
+            })
+            .collect();
+        let counts = Counts {
+            databases: facts.databases.len() as u64,
+            streams: streams.len() as u64,
+            parts: streams.iter().map(|s| s.parts).sum(),
+        };
+        let finished_at = Timestamp::now();
+        let mut x = serde_json::Map::new();
+        if self.accept_new_system {
+            x.insert(crate::manifest::chain::NEW_SYSTEM.into(), true.into());
+        }
+        Ok(Manifest {
+            format: Manifest::FORMAT.into(),
+            version: Manifest::VERSION,
+            repo_id: self.reading.repo.clone(),
+            source: self.name.clone(),
+            seq: 0,
+            prev_sha256: None,
+            prev_seq: None,
+            backup_id: id.clone(),
+            kind: self.kind,
+            label: self.label.clone(),
+            started_at,
+            finished_at,
+            next_due: self.source.next_due.and_then(|d| finished_at.checked_add(d).ok()),
+            tool: Tool {
+                name: env!("CARGO_PKG_NAME").into(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            },
+            producer: taken.producer,
+            pg: Pg {
+                version_num: ready.server.version_num,
+                system_identifier: ready.server.system_identifier.clone(),
+                timeline: taken.physical.as_ref().map_or(ready.server.timeline, |p| p.timeline),
+                start_lsn: taken.physical.as_ref().map(|p| p.start_lsn),
+                stop_lsn: taken.physical.as_ref().map(|p| p.stop_lsn),
+                in_recovery: ready.server.in_recovery,
+                data_checksums: ready.server.data_checksums,
+            },
+            encryption: Encryption { scheme: "age-v1".into(), recipients: self.recipients.short_ids() },
+            compression: Compression {
+                scheme: "zstd".into(),
+                level: self.source.compression,
+                window_log_max: seal::WINDOW_LOG_MAX,
+            },
+            part_bytes: ready.part_bytes,
+            streams,
+            facts: FactsRef {
+                key: facts_key.to_string(),
+                stored_bytes: sealed.stored_bytes,
+                stored_sha256: sealed.stored_sha256,
+                plain_bytes: sealed.plain_bytes,
+            },
+            counts,
+            x,
+        })
+    }
+}
+
+/// Grows the part so that `expected` bytes make at most [`MANY_PARTS`] parts, in
+/// whole MiB, up to the format's limit.
+fn part_size(configured: u64, expected: u64) -> u64 {
+    const MIB: u64 = 1024 * 1024;
+    let needed = expected.div_ceil(MANY_PARTS).div_ceil(MIB) * MIB;
+    configured.max(needed).min(crate::manifest::parse::MAX_PART_BYTES)
+}
+
+/// A 0700 directory for password files; removed when dropped.
+fn private_dir() -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix("pgseal-")
+        .tempdir()
+        .map_err(|e| Error::new(Code::Usage, Stage::Dump, "cannot make a private directory").hint("Check TMPDIR.").because(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_with_the_database() {
+        const MIB: u64 = 1024 * 1024;
+        assert_eq!(part_size(16 * MIB, 0), 16 * MIB);
+        assert_eq!(part_size(16 * MIB, 100 << 30), 16 * MIB);
+        assert_eq!(part_size(16 * MIB, 1 << 40), 105 * MIB);
+        assert_eq!(part_size(16 * MIB, 1 << 60), 256 * MIB);
+        assert_eq!(part_size(65_536, 1000), MIB);
+    }
+}

@@ -1,1 +1,18 @@
-//! TODO skeleton
+//! Finding backups: the verified chain of a source, what a name means, and when
+//! each backup was last proven.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`load`] | chain from the store: fetched, signatures checked, judged |
+//! | [`witness`] | what this host saw before |
+//! | [`select`] | `shop@latest`, a prefix, a day |
+//! | [`proof`] | drill reports in the store |
+
+pub mod load;
+pub mod proof;
+pub mod select;
+pub mod witness;
+
+pub use load::{Catalog, Entry, Reading};
+pub use proof::Proof;
+pub use select::Selector;

@@ -1,5 +1,24 @@
-//! The signed chain of manifests.
+//! The signed chain of manifests. `FORMAT.md` beside this file is normative.
+//!
+//! Bytes are verified as they were stored, then those bytes are parsed: no
+//! canonical form, no re-encoding. The order of a reader is therefore fixed:
+//! size limit → signature → [`parse`] → [`chain`].
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`model`] | the document |
+//! | [`parse`] | bounds and rules that a document must meet |
+//! | [`parts`] | part receipts, inside the manifest or beside it |
+//! | [`chain`] | what a sequence of manifests must meet |
+//! | [`repo`] | `repo.json` |
 
+pub mod chain;
 pub mod model;
+pub mod parse;
+pub mod parts;
 
+pub use chain::{Link, Problem};
 pub use model::Manifest;
+
+#[doc = include_str!("FORMAT.md")]
+pub mod format {}

@@ -1,0 +1,120 @@
+//! A child, its tap and its parts, to a receipt.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Code, Error, Result, Stage};
+use crate::manifest::model::Role;
+use crate::pipeline::{Receipt, Writer};
+use crate::source::facts::{DatabaseFacts, PhysicalFacts, RoleFacts, StreamFacts};
+use crate::source::{DumpStream, StreamRole, Tapped};
+use crate::store::layout;
+use crate::types::event::Progress;
+use crate::types::{BackupId, SourceName};
+
+/// What every stream of one backup shares.
+pub struct Work<'a> {
+    /// Seals and stores.
+    pub writer: &'a Writer,
+    /// For the keys.
+    pub source: &'a SourceName,
+    /// For the keys.
+    pub id: &'a BackupId,
+    /// Progress.
+    pub progress: &'a Progress,
+}
+
+/// One stream, stored, its child finished.
+#[derive(Debug)]
+pub struct Done {
+    /// `s01`, …
+    pub reference: String,
+    /// What it holds.
+    pub role: Role,
+    /// Its parts.
+    pub receipt: Receipt,
+    /// What is sealed about it.
+    pub facts: StreamFacts,
+    /// What was read off it.
+    pub tapped: Tapped,
+}
+
+/// All that a backup took from its source.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Streams in the order of their references.
+    pub streams: Vec<Done>,
+    /// Databases.
+    pub databases: Vec<DatabaseFacts>,
+    /// Roles.
+    pub roles: Vec<RoleFacts>,
+    /// Program to version line.
+    pub producer: BTreeMap<String, String>,
+    /// Only of base backups.
+    pub physical: Option<PhysicalFacts>,
+    /// What was worth a warning.
+    pub warnings: Vec<String>,
+}
+
+/// `s01`, `s02`, … from 1.
+pub fn reference(number: usize) -> String {
+    format!("s{number:02}")
+}
+
+impl Work<'_> {
+    /// Runs one stream to its end: every byte stored *and* exit status 0 *and*
+    /// a complete archive by the tap's judgement.
+    pub async fn run(&self, reference: String, stream: DumpStream) -> Result<Done> {
+        let DumpStream { role, database, tool, mut tap, tables } = stream;
+        let (role, stage) = match role {
+            StreamRole::Globals => (Role::Globals, Stage::Dump),
+            StreamRole::Schema => (Role::Schema, Stage::Dump),
+            StreamRole::Data => (Role::Data, Stage::Dump),
+            StreamRole::Base => (Role::Base, Stage::Basebackup),
+        };
+        let argv = tool.argv();
+        let name = tool.name().to_owned();
+        let mut child = tool.spawn().await?;
+        let stdout = child.take_stdout().ok_or_else(|| Error::internal("the child has no output").on(&name))?;
+        let key = |number: usize| layout::part(self.source, self.id, &reference, number);
+        // A failure here drops the child, which kills it: an interrupted dump must
+        // not run on against the server.
+        let stored = self.writer.stream(stdout, key, |bytes| tap.push(bytes), self.progress).await;
+        let unproven = match stored {
+            Ok(unproven) => unproven,
+            Err(e) if e.code() == Code::DumpFailed => {
+                // The bytes were wrong; what the child says of itself explains more.
+                let said = child.stderr().last_lines(3);
+                return Err(if said.is_empty() { e } else { e.because(said) });
+            }
+            Err(e) => return Err(e),
+        };
+        let finished = child.wait().await?.success(Code::DumpFailed, stage).map_err(explain)?;
+        let receipt = unproven.close(&finished);
+        let tapped = tap.finish()?;
+        let plain_sha256 = receipt.parts.iter().map(|p| p.plain_sha256).collect();
+        Ok(Done { reference, role, receipt, facts: StreamFacts { database, argv, plain_sha256, tables }, tapped })
+    }
+}
+
+/// Finds the next step for what PostgreSQL's programs say most often.
+fn explain(e: Error) -> Error {
+    let text = e.text();
+    let has = |needle: &str| text.contains(needle);
+    if has("has already been removed") || has("could not find any WAL file") || has("could not find WAL file") {
+        return e.with_code(Code::SourceUnusable).hint(
+            "The server recycled WAL that the backup needs; allow the role to create a replication slot or raise wal_keep_size.",
+        );
+    }
+    let hint = if has("row-level security") || has("row security") {
+        "The role would see only part of the rows; give it BYPASSRLS."
+    } else if has("permission denied") {
+        "Grant the backup role what is missing; examples/sql/backup-role.sql shows the least it needs."
+    } else if has("lock timeout") || has("could not obtain lock") || has("canceling statement due to lock") {
+        "Another session holds a lock; find it in pg_locks or raise source.*.lock_wait."
+    } else if has("server version mismatch") {
+        "Install the client programs of the server's major version or set tools.pg_bindir."
+    } else {
+        "Nothing was committed; earlier backups are untouched. Look into the server's log and run the backup again."
+    };
+    e.or_hint(hint)
+}

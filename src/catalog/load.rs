@@ -1,0 +1,201 @@
+//! The chain of one source, from the store.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+
+use super::witness::Witness;
+use crate::error::{Code, Error, Result, Stage};
+use crate::keys::signing::Namespace;
+use crate::keys::trust::{Signature, Trust};
+use crate::manifest::chain::{self, Link, Problem};
+use crate::manifest::{Manifest, parse, parts};
+use crate::store::layout::{self, ManifestObject};
+use crate::store::{ObjectMeta, SharedStore, StoreError, list_all};
+use crate::types::{Digest, RepoId, SourceName};
+
+/// Most objects below `m/` that are looked at.
+const MAX_OBJECTS: usize = 2_000_000;
+/// Largest signature in bytes.
+const MAX_SIGNATURE: u64 = 16 * 1024;
+/// Requests at the same time.
+const PARALLEL: usize = 16;
+
+/// What reading a catalog needs.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The store.
+    pub store: SharedStore,
+    /// Pinned signers.
+    pub trust: Arc<Trust>,
+    /// The repository, as pinned.
+    pub repo: RepoId,
+    /// Where the witness state lies.
+    pub state_dir: PathBuf,
+}
+
+/// A backup whose manifest is signed by a trusted key.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The document.
+    pub manifest: Manifest,
+    /// SHA-256 of its stored bytes.
+    pub digest: Digest,
+    /// Fingerprint of the signer.
+    pub signer: String,
+    /// When the store says it was committed.
+    pub stored_at: Timestamp,
+}
+
+/// All backups of one source and what is wrong with their history.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// The source.
+    pub source: SourceName,
+    /// Backups with good signatures, oldest first.
+    pub entries: Vec<Entry>,
+    /// What [`chain::judge`] found.
+    pub problems: Vec<Problem>,
+    /// Slots with anything in them, good or bad, ascending.
+    pub slots: Vec<u64>,
+    /// Objects below `m/` that are not ours.
+    pub foreign_objects: usize,
+}
+
+impl Catalog {
+    /// Fetches and judges the whole chain of `source`.
+    ///
+    /// # Errors
+    /// Only when the store cannot be read; what is wrong with the history is in
+    /// [`Catalog::problems`].
+    pub async fn load(reading: &Reading, source: &SourceName) -> Result<Self> {
+        let prefix = layout::manifest_prefix(source);
+        let objects = list_all(reading.store.as_ref(), &prefix, MAX_OBJECTS).await.map_err(|e| e.about(&prefix))?;
+        let (slots, signatures, foreign) = sort_out(source, objects);
+        let links: Vec<Link> = stream::iter(slots)
+            .map(|(seq, meta)| read_link(reading, source, seq, meta, signatures.get(&seq).map_or(&[][..], |v| v)))
+            .buffered(PARALLEL)
+            .try_collect()
+            .await?;
+        let witness = Witness::new(&reading.state_dir, &reading.repo, source);
+        let seen = witness.read()?;
+        let problems = chain::judge(&reading.repo, source, &links, seen);
+        let slots = links.iter().map(|l| l.seq).collect();
+        let entries = links
+            .into_iter()
+            .filter_map(|l| match (l.signature, l.manifest) {
+                (Signature::Good { signer }, Some(manifest))
+                    if manifest.source == *source && manifest.seq == l.seq && manifest.repo_id == reading.repo =>
+                {
+                    Some(Entry { manifest, digest: l.digest, signer, stored_at: l.stored_at })
+                }
+                _ => None,
+            })
+            .collect();
+        Ok(Self { source: source.clone(), entries, problems, slots, foreign_objects: foreign })
+    }
+
+    /// Highest slot with anything in it; 0 when there is none.
+    pub fn last_slot(&self) -> u64 {
+        self.slots.last().copied().unwrap_or(0)
+    }
+
+    /// The newest backup with a good signature.
+    pub fn head(&self) -> Option<&Entry> {
+        self.entries.last()
+    }
+
+    /// The worst problem as an error, if there is one.
+    pub fn first_problem(&self) -> Option<Error> {
+        let worst = self.problems.iter().min_by_key(|p| (p.code.precedence(), std::cmp::Reverse(p.seq)))?;
+        let more = self.problems.len() - 1;
+        let text = if more == 0 { worst.text.clone() } else { format!("{} ({more} more problems)", worst.text) };
+        Some(
+            Error::new(worst.code, Stage::Verify, text)
+                .on(format!("{} slot {}", self.source, worst.seq))
+                .hint("See `pgseal verify` for all of them; find out who can write to the store before trusting it."),
+        )
+    }
+}
+
+type Slots = BTreeMap<u64, ObjectMeta>;
+
+fn sort_out(source: &SourceName, objects: Vec<ObjectMeta>) -> (Slots, BTreeMap<u64, Vec<String>>, usize) {
+    let (mut slots, mut signatures, mut foreign) = (Slots::new(), BTreeMap::<u64, Vec<String>>::new(), 0);
+    for meta in objects {
+        match layout::read_manifest_key(source, &meta.key) {
+            Some(ManifestObject::Manifest { seq }) => {
+                slots.insert(seq, meta);
+            }
+            Some(ManifestObject::Signature { seq, short }) => signatures.entry(seq).or_default().push(short),
+            None => foreign += 1,
+        }
+    }
+    (slots, signatures, foreign)
+}
+
+/// One slot: bytes, then signature, then document.
+async fn read_link(
+    reading: &Reading,
+    source: &SourceName,
+    seq: u64,
+    meta: ObjectMeta,
+    signatures: &[String],
+) -> Result<Link> {
+    let key = layout::manifest(source, seq);
+    let mut bytes = Vec::new();
+    let mut link = Link {
+        seq,
+        digest: Digest::of(b""),
+        signature: Signature::Bad { reason: "too large to be a manifest".into() },
+        manifest: None,
+        unreadable: None,
+        stored_at: meta.modified,
+    };
+    match reading.store.get(&key, parse::MAX_BYTES, &mut bytes).await {
+        Ok(()) => {}
+        Err(StoreError::TooLarge { .. }) => return Ok(link),
+        Err(e) => return Err(e.about(&key)),
+    }
+    link.digest = Digest::of(&bytes);
+    if !signatures.contains(&link.digest.short()) {
+        link.signature = Signature::Bad { reason: "there is no signature for these bytes".into() };
+        return Ok(link);
+    }
+    let sig_key = layout::manifest_sig(source, seq, &link.digest);
+    let mut armor = Vec::new();
+    match reading.store.get(&sig_key, MAX_SIGNATURE, &mut armor).await {
+        Ok(()) => {}
+        Err(StoreError::TooLarge { .. }) => return Ok(link),
+        Err(e) => return Err(e.about(&sig_key)),
+    }
+    // The validity of a key is judged at the store's time of the object, never at
+    // a time the signer wrote.
+    link.signature = reading.trust.verify(Namespace::Manifest, source.as_str(), meta.modified, &bytes, &armor);
+    if matches!(link.signature, Signature::Good { .. }) {
+        match parse::from_bytes(&bytes, key.as_str()) {
+            Ok(m) => link.manifest = Some(m),
+            Err(e) => link.unreadable = Some((e.code(), e.text())),
+        }
+    }
+    Ok(link)
+}
+
+/// Loads the receipts of a manifest that keeps them in `parts.json`.
+pub async fn with_parts(store: &SharedStore, mut manifest: Manifest) -> Result<Manifest> {
+    if let Some(pointer) = parts::pointer(&manifest)? {
+        let key = layout::parts_list(&manifest.source, &manifest.backup_id);
+        let mut bytes = Vec::new();
+        store.get(&key, pointer.bytes, &mut bytes).await.map_err(|e| match e {
+            StoreError::TooLarge { .. } => {
+                Error::new(Code::Corrupt, Stage::Fetch, "is larger than signed").on(key.as_str())
+            }
+            e => e.about(&key),
+        })?;
+        parts::join(&mut manifest, &pointer, &bytes)?;
+    }
+    Ok(manifest)
+}

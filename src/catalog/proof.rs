@@ -1,0 +1,123 @@
+//! When a backup was last proven: read from signed drill reports in the store.
+
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::load::{Entry, Reading};
+use crate::error::Result;
+use crate::keys::signing::Namespace;
+use crate::keys::trust::Signature;
+use crate::store::{StoreError, layout, list_all};
+use crate::types::{BackupId, Digest, SourceName};
+
+const MAX_REPORTS: usize = 1_000_000;
+const MAX_REPORT: u64 = 16 * 1024 * 1024;
+const MAX_SIGNATURE: u64 = 16 * 1024;
+const PARALLEL: usize = 16;
+
+/// What the newest signed report says of one backup.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Proof {
+    /// Which backup.
+    pub backup_id: BackupId,
+    /// Which manifest bytes.
+    pub manifest_sha256: Digest,
+    /// `passed`, `failed`, `inconclusive`, `unsafe`.
+    pub verdict: String,
+    /// `none`, `stored`, `restored`, `booted`, `data`.
+    pub proof_level: String,
+    /// When the store received the report.
+    pub at: Timestamp,
+    /// Measured time to a running server, in seconds.
+    pub rto_s: Option<f64>,
+    /// Fingerprint of the report's signer.
+    pub signer: String,
+}
+
+impl Proof {
+    /// Whether it says that `entry` passed.
+    pub fn proves(&self, entry: &Entry) -> bool {
+        self.backup_id == entry.manifest.backup_id && self.manifest_sha256 == entry.digest && self.verdict == "passed"
+    }
+}
+
+/// The fields of a report that a listing needs; the rest is the report's own business.
+#[derive(Deserialize)]
+struct Fields {
+    format: String,
+    version: u32,
+    backup_id: BackupId,
+    manifest_sha256: Digest,
+    verdict: String,
+    proof_level: String,
+    rto_s: Option<f64>,
+}
+
+/// The newest trustworthy report of each backup, and how many reports were not
+/// trustworthy (unsigned, unknown key, unreadable).
+pub async fn load(reading: &Reading, source: &SourceName) -> Result<(Vec<Proof>, usize)> {
+    let prefix = layout::report_prefix(source);
+    let objects = list_all(reading.store.as_ref(), &prefix, MAX_REPORTS).await.map_err(|e| e.about(&prefix))?;
+    let reports = objects.into_iter().filter_map(|o| {
+        let (seq, run) = layout::read_report_key(source, &o.key)?;
+        Some((seq, run, o.modified))
+    });
+    let read: Vec<Option<Proof>> = stream::iter(reports)
+        .map(|(seq, run, at)| read_one(reading, source, seq, run, at))
+        .buffered(PARALLEL)
+        .try_collect()
+        .await?;
+    let mut newest: BTreeMap<BackupId, Proof> = BTreeMap::new();
+    let mut untrusted = 0;
+    for proof in read {
+        match proof {
+            None => untrusted += 1,
+            Some(p) => {
+                let slot = newest.entry(p.backup_id.clone()).or_insert_with(|| p.clone());
+                if p.at >= slot.at {
+                    *slot = p;
+                }
+            }
+        }
+    }
+    Ok((newest.into_values().collect(), untrusted))
+}
+
+async fn read_one(
+    reading: &Reading,
+    source: &SourceName,
+    seq: u64,
+    run: String,
+    at: Timestamp,
+) -> Result<Option<Proof>> {
+    let (mut bytes, mut armor) = (Vec::new(), Vec::new());
+    let fetch = async {
+        reading.store.get(&layout::report(source, seq, &run), MAX_REPORT, &mut bytes).await?;
+        reading.store.get(&layout::report_sig(source, seq, &run), MAX_SIGNATURE, &mut armor).await
+    };
+    match fetch.await {
+        Ok(()) => {}
+        // A report without its signature is no evidence, nor is one of absurd size.
+        Err(StoreError::NotFound | StoreError::TooLarge { .. }) => return Ok(None),
+        Err(e) => return Err(e.about(layout::report(source, seq, &run))),
+    }
+    let Signature::Good { signer } = reading.trust.verify(Namespace::Report, source.as_str(), at, &bytes, &armor) else {
+        return Ok(None);
+    };
+    let Ok(f) = serde_json::from_slice::<Fields>(&bytes) else { return Ok(None) };
+    if f.format != "pgseal-drill-report" || f.version != 1 {
+        return Ok(None);
+    }
+    Ok(Some(Proof {
+        backup_id: f.backup_id,
+        manifest_sha256: f.manifest_sha256,
+        verdict: f.verdict,
+        proof_level: f.proof_level,
+        at,
+        rto_s: f.rto_s,
+        signer,
+    }))
+}

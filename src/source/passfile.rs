@@ -132,7 +132,7 @@ mod tests {
             "a:b\\c"
         );
         assert_eq!(look("*:*:*:me:x\r\n", 0o600, true).unwrap().unwrap(), "x");
-        for none in ["", "h:1:5432:db:me:x", "*:*:*:you:x", "*:54:*:*:x", "h\\:1:5432:db", "h\\"] {
+        for none in ["", "h:2:5432:db:me:x", "*:*:*:you:x", "*:54:*:*:x", "h\\:1:5432:db", "h\\"] {
             assert_eq!(look(none, 0o600, true).unwrap(), None, "{none}");
         }
     }

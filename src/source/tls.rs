@@ -4,7 +4,6 @@
 //! checked without the host name (`verify-ca`), and a self-signed server
 //! certificate is good when it is itself in `sslrootcert`.
 
-use std::fs::Permissions;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,7 +64,7 @@ fn check_key_mode(path: &Path) -> Result<()> {
         .map_err(|e| Error::usage("cannot read the client key").on(path.display().to_string()).because(e))?;
     let forbidden = if meta.uid() == 0 { 0o027 } else { 0o077 };
     if meta.mode() & forbidden != 0 {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&Permissions::from(meta.permissions())) & 0o777;
+        let mode = meta.mode() & 0o7777;
         return Err(Error::usage(format!("others may use the client key (mode {mode:04o})"))
             .on(path.display().to_string())
             .hint("Set its mode to 0600."));
@@ -91,14 +90,13 @@ impl Verifier {
     fn new(params: &ConnParams, provider: Arc<CryptoProvider>) -> Result<Self> {
         let check_name = params.sslmode == SslMode::VerifyFull;
         let trusted = match (params.sslmode, params.sslrootcert.as_deref()) {
-            (SslMode::Disable | SslMode::Prefer, _) => None,
+            (SslMode::Disable | SslMode::Prefer, _) | (SslMode::Require, None) => None,
             (_, Some(path)) if path == Path::new("system") => {
                 let found = rustls_native_certs::load_native_certs();
                 Some(Trusted::new(found.certs, "system")?)
             }
             // "require" checks like verify-ca where a root certificate is there.
             (_, Some(path)) => Some(Trusted::new(certificates(path)?, &path.display().to_string())?),
-            (SslMode::Require, None) => None,
             (SslMode::VerifyCa | SslMode::VerifyFull, None) => {
                 return Err(Error::usage("there is no root certificate to check the server against")
                     .on(format!("sslmode={}", params.sslmode.name()))
@@ -138,9 +136,8 @@ impl ServerCertVerifier for Verifier {
             verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.anchors, intermediates, now, algorithms);
         match chain {
             Ok(()) => (),
-            // Out of its time is out of its time, whoever signed it.
-            Err(e) if is_about_time(&e) => return Err(e),
-            Err(e) if !trusted.exact.iter().any(|c| c == end_entity) => return Err(e),
+            // Out of its time is out of its time, even where it is trusted itself.
+            Err(e) if is_about_time(&e) || !trusted.exact.iter().any(|c| c == end_entity) => return Err(e),
             Err(_) => (),
         }
         if self.check_name {

@@ -10,8 +10,8 @@
 //! | [`process`] | children: exact environment, own process group, exit status |
 //! | [`keys`] | recipients, identities, signing, trust |
 //! | [`source`] | where bytes come from: pg_dump, pg_basebackup, facts |
-//! | [`pipeline`] | split, compress, seal, hash; and back |
 //! | [`store`] | where bytes go: directory, S3 |
+//! | [`pipeline`] | split, compress, seal, hash; and back |
 //! | [`manifest`] | the signed chain |
 //! | [`catalog`] | finding backups |
 //! | [`backup`], [`verify`], [`restore`] | the use cases |
@@ -21,6 +21,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+#[cfg(any())]
 pub mod backup;
 pub mod catalog;
 pub mod checks;

@@ -87,7 +87,7 @@ impl Selector {
             }
             Self::Day(source, day) => {
                 let catalog = of(source).ok_or_else(|| missing(format!("there is no source {source}")))?;
-                let on_or_before = |e: &&Entry| e.manifest.started_at.to_zoned(jiff::tz::TimeZone::UTC).date() <= *day;
+                let on_or_before = |e: &&Entry| jiff::tz::TimeZone::UTC.to_datetime(e.manifest.started_at).date() <= *day;
                 catalog
                     .entries
                     .iter()

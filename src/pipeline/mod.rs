@@ -29,15 +29,18 @@
 //! | [`buffers`] | a fixed number of reused buffers |
 //! | [`workers`] | the CPU threads |
 //! | [`seal`] / [`open`] | one part, forth and back |
+//! | [`fetch()`] | one part from the store |
 //! | [`writer`] / [`reader`] | whole streams, forth and back |
 
 pub mod buffers;
+pub mod fetch;
 pub mod open;
 pub mod reader;
 pub mod seal;
 pub mod workers;
 pub mod writer;
 
+pub use fetch::fetch;
 pub use open::{Opener, PartRef};
 pub use reader::Reader;
 pub use seal::{Sealed, Sealer};

@@ -58,7 +58,7 @@ impl Reader {
     pub async fn part(&self, key: Key, part: PartRef) -> Result<Buffer> {
         let mut stored = self.stored.take().await;
         let mut plain = self.plain.take().await;
-        self.store.get(&key, part.stored_bytes, &mut stored).await.map_err(|e| e.about(&key))?;
+        super::fetch(self.store.as_ref(), &key, &part, &mut stored).await?;
         let (plain, opened) = self
             .workers
             .run(move |opener| {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use rustix::process::Signal;
 use tokio::process::Command;
@@ -38,6 +40,7 @@ pub struct Tool {
     args: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     stdin: Stdin,
+    input: Option<Arc<File>>,
     stdout: Stdout,
     directory: Option<PathBuf>,
     death_signal: Signal,
@@ -58,6 +61,7 @@ impl Tool {
             args: Vec::new(),
             env: env.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
             stdin: Stdin::Null,
+            input: None,
             stdout: Stdout::Null,
             directory: None,
             death_signal: Signal::KILL,
@@ -108,6 +112,14 @@ impl Tool {
         self
     }
 
+    /// Gives the child this open file as its standard input. A program that needs
+    /// a name for it (parallel `pg_restore` does) is given `/proc/self/fd/0`.
+    #[must_use]
+    pub fn input(mut self, file: Arc<File>) -> Self {
+        self.input = Some(file);
+        self
+    }
+
     /// Where its output goes; default nowhere.
     #[must_use]
     pub fn stdout(mut self, stdout: Stdout) -> Self {
@@ -150,13 +162,21 @@ impl Tool {
             None => (&self.program, Vec::new()),
         };
         args.extend(self.args.iter().map(OsString::as_os_str));
+        let stdin = match (&self.input, self.stdin) {
+            (Some(file), _) => {
+                let file = file.try_clone().map_err(|e| Error::internal("cannot share a file with a child").because(e))?;
+                Stdio::from(file)
+            }
+            (None, Stdin::Piped) => Stdio::piped(),
+            (None, Stdin::Null) => Stdio::null(),
+        };
         let mut command = std::process::Command::new(program);
         command
             .args(args)
             .env_clear()
             .envs(&self.env)
             .current_dir(self.directory.as_deref().unwrap_or(Path::new("/")))
-            .stdin(if self.stdin == Stdin::Piped { Stdio::piped() } else { Stdio::null() })
+            .stdin(stdin)
             .stdout(if self.stdout == Stdout::Piped { Stdio::piped() } else { Stdio::null() })
             .stderr(Stdio::piped());
         crate::sys::own_child(&mut command, self.death_signal);

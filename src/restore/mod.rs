@@ -1,1 +1,30 @@
-//! TODO skeleton
+//! The way back: from a signed manifest to a running database.
+//!
+//! Nothing reaches a decoder, `pg_restore` or a file before its hash was
+//! checked against the signed manifest. What is being restored gets its name
+//! only at the end: a database is restored under a working name, a directory
+//! beside its place.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`opened`] | a backup whose identity fits and whose facts are open |
+//! | [`plan`] | what a restore would do |
+//! | [`feed`] | parts into a child's input or into memory |
+//! | [`globals`] | roles, without psql |
+//! | [`database`] | creating a database as it was |
+//! | [`logical`] | databases by pg_restore |
+//! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
+//! | [`physical`] | a data directory |
+
+pub mod database;
+pub mod feed;
+pub mod globals;
+pub mod logical;
+pub mod opened;
+pub mod physical;
+pub mod plan;
+pub mod untar;
+
+pub use logical::LogicalTarget;
+pub use opened::Opened;
+pub use physical::PhysicalTarget;

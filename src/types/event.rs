@@ -42,7 +42,7 @@ pub enum Event {
 }
 
 /// Receives events; called from many threads, must not block for long.
-pub trait Observer: Send + Sync {
+pub trait Observer: Send + Sync + std::fmt::Debug {
     /// Takes one event.
     fn event(&self, event: Event);
 }

@@ -1,1 +1,306 @@
-//! TODO skeleton
+//! Is what was signed still there, and does it open? No server is needed.
+//!
+//! | depth | looks at | needs |
+//! |---|---|---|
+//! | chain | signatures, links, slots, what this host saw before | pinned signers |
+//! | presence | every part is listed with its signed size | as above |
+//! | deep | every part is fetched and hashed | as above |
+//! | open | every part is decrypted, decompressed and compared with the sealed facts | an identity |
+//!
+//! "Not looked at" is never "good": the outcome says how many parts there are
+//! and how many of them were examined at which depth.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
+
+use crate::catalog::{Catalog, Entry, Reading, load, witness::Witness};
+use crate::error::{Code, Error, Result, Stage};
+use crate::keys::Identities;
+use crate::manifest::chain::Problem;
+use crate::manifest::{Manifest, parts};
+use crate::pipeline::buffers::Pool;
+use crate::pipeline::{PartRef, Reader, fetch};
+use crate::source::Facts;
+use crate::store::{Key, SharedStore, layout, list_all};
+use crate::types::event::Progress;
+use crate::types::{BackupId, Digest, Event, SourceName};
+
+/// Most objects of one backup.
+const MAX_OBJECTS: usize = 2_000_000;
+/// Fetches at the same time.
+const PARALLEL: usize = 4;
+
+/// How deep to look.
+#[derive(Debug, Clone, Default)]
+pub struct Depth {
+    /// Fetch and hash.
+    pub deep: bool,
+    /// Fetch, decrypt, decompress, compare with the facts.
+    pub identities: Option<Arc<Identities>>,
+    /// Share of the parts that are fetched, in percent; 100 is all.
+    pub sample_percent: Option<f64>,
+}
+
+/// What was found about one source.
+#[derive(Debug, Serialize)]
+pub struct SourceOutcome {
+    /// Which.
+    pub source: SourceName,
+    /// Of the chain.
+    pub problems: Vec<Problem>,
+    /// Objects below the manifests' prefix that are not ours.
+    pub foreign_objects: usize,
+    /// Backups that were looked at.
+    pub backups: Vec<BackupOutcome>,
+}
+
+/// What was found about one backup.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct BackupOutcome {
+    pub id: BackupId,
+    pub seq: u64,
+    pub signer: String,
+    /// Parts and facts objects in the backup.
+    pub objects: u64,
+    /// Of these, present with the signed size.
+    pub present: u64,
+    /// Of these, fetched and hashed.
+    pub hashed: u64,
+    /// Of these, opened with an identity.
+    pub opened: u64,
+    /// What is wrong, in the form of errors.
+    pub findings: Vec<serde_json::Value>,
+    #[serde(skip)]
+    pub errors: Vec<Error>,
+}
+
+impl SourceOutcome {
+    /// The exit code: the worst finding, or done.
+    pub fn code(&self) -> Code {
+        let codes = self.problems.iter().map(|p| p.code);
+        let found = self.backups.iter().flat_map(|b| b.errors.iter().map(Error::code));
+        codes.chain(found).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
+    }
+}
+
+/// Verifies the chain of `source` and the backups that `wanted` selects.
+pub async fn source(
+    reading: &Reading,
+    source: &SourceName,
+    wanted: impl Fn(&Entry) -> bool,
+    depth: &Depth,
+    progress: &Progress,
+) -> Result<SourceOutcome> {
+    let catalog = Catalog::load(reading, source).await?;
+    let entries: Vec<&Entry> = catalog.entries.iter().filter(|e| wanted(e)).collect();
+    let total = entries.iter().map(|e| e.manifest.stored_bytes()).sum();
+    let fetches = depth.deep || depth.identities.is_some();
+    progress.event(Event::Started { title: format!("verify {source}"), total: fetches.then_some(total) });
+    let mut backups = Vec::new();
+    for entry in entries {
+        backups.push(backup(reading, entry, depth, progress).await?);
+    }
+    progress.event(Event::Finished);
+    // Fully verified first, remembered then: the other way round a crash in
+    // between would make an unverified head the measure.
+    if catalog.problems.is_empty()
+        && let Some(head) = catalog.head()
+    {
+        let witness = Witness::new(&reading.state_dir, &reading.repo, source);
+        witness.remember(head.manifest.seq, head.digest, jiff::Timestamp::now())?;
+    }
+    Ok(SourceOutcome {
+        source: source.clone(),
+        problems: catalog.problems,
+        foreign_objects: catalog.foreign_objects,
+        backups,
+    })
+}
+
+/// Verifies the data of one backup whose manifest has a good signature.
+pub async fn backup(reading: &Reading, entry: &Entry, depth: &Depth, progress: &Progress) -> Result<BackupOutcome> {
+    let mut out = BackupOutcome {
+        id: entry.manifest.backup_id.clone(),
+        seq: entry.manifest.seq,
+        signer: entry.signer.clone(),
+        objects: 0,
+        present: 0,
+        hashed: 0,
+        opened: 0,
+        findings: Vec::new(),
+        errors: Vec::new(),
+    };
+    let store = &reading.store;
+    match load::with_parts(store, entry.manifest.clone()).await {
+        Ok(manifest) => look(store, &manifest, depth, progress, &mut out).await?,
+        Err(e) if unavailable(&e) => return Err(e),
+        Err(e) => out.errors.push(e),
+    }
+    out.findings = out.errors.iter().map(Error::to_json).collect();
+    Ok(out)
+}
+
+/// A store that cannot be asked says nothing about the backup.
+fn unavailable(e: &Error) -> bool {
+    matches!(e.code(), Code::StoreUnavailable | Code::StoreDenied | Code::RepositoryMissing)
+}
+
+async fn look(
+    store: &SharedStore,
+    manifest: &Manifest,
+    depth: &Depth,
+    progress: &Progress,
+    out: &mut BackupOutcome,
+) -> Result<()> {
+    let mut objects: Vec<(Key, PartRef)> = vec![parts::of_facts(manifest)];
+    for s in &manifest.streams {
+        objects.extend(parts::of_stream(manifest, s)?);
+    }
+    out.objects = objects.len() as u64;
+    let prefix = layout::data_prefix(&manifest.source, &manifest.backup_id);
+    let listed: HashMap<String, u64> = list_all(store.as_ref(), &prefix, MAX_OBJECTS)
+        .await
+        .map_err(|e| e.about(&prefix))?
+        .into_iter()
+        .map(|m| (m.key, m.size))
+        .collect();
+    for (key, part) in &objects {
+        let wrong = match listed.get(key.as_str()) {
+            Some(size) if *size == part.stored_bytes => {
+                out.present += 1;
+                continue;
+            }
+            Some(size) => format!("{size} bytes are stored, {} were signed", part.stored_bytes),
+            None => "is not in the store".into(),
+        };
+        out.errors.push(Error::new(Code::Corrupt, Stage::Verify, wrong).on(key.as_str()));
+    }
+    if !out.errors.is_empty() || !(depth.deep || depth.identities.is_some()) {
+        return Ok(());
+    }
+    let chosen = sample(objects, depth.sample_percent);
+    match &depth.identities {
+        None => hash(store, chosen, progress, out).await,
+        Some(identities) => open(store, manifest, identities, chosen, progress, out).await,
+    }
+}
+
+/// At least one object, spread evenly from a random start.
+fn sample(objects: Vec<(Key, PartRef)>, percent: Option<f64>) -> Vec<(Key, PartRef)> {
+    let Some(percent) = percent.filter(|p| *p < 100.0) else { return objects };
+    let wanted = ((objects.len() as f64 * percent.max(0.0) / 100.0).ceil() as usize).clamp(1, objects.len());
+    let mut chosen = fastrand::choose_multiple(objects, wanted);
+    chosen.sort_by(|a, b| a.0.cmp(&b.0));
+    chosen
+}
+
+async fn hash(
+    store: &SharedStore,
+    objects: Vec<(Key, PartRef)>,
+    progress: &Progress,
+    out: &mut BackupOutcome,
+) -> Result<()> {
+    let pool = Pool::new(PARALLEL);
+    let pool = &pool;
+    let mut results = stream::iter(objects)
+        .map(|(key, part)| async move {
+            let mut bytes = pool.take().await;
+            fetch(store.as_ref(), &key, &part, &mut bytes).await?;
+            let checked = tokio::task::spawn_blocking(move || part.check_stored(&bytes, key.as_str())).await;
+            checked.map_err(|e| Error::internal("hashing ended early").because(e))??;
+            Ok::<u64, Error>(part.stored_bytes)
+        })
+        .buffer_unordered(PARALLEL);
+    while let Some(result) = results.next().await {
+        match result {
+            Ok(bytes) => {
+                progress.event(Event::Advanced { bytes });
+                out.hashed += 1;
+            }
+            Err(e) if unavailable(&e) => return Err(e),
+            Err(e) => out.errors.push(e),
+        }
+    }
+    Ok(())
+}
+
+async fn open(
+    store: &SharedStore,
+    manifest: &Manifest,
+    identities: &Arc<Identities>,
+    objects: Vec<(Key, PartRef)>,
+    progress: &Progress,
+    out: &mut BackupOutcome,
+) -> Result<()> {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let reader = Reader::start(Arc::clone(store), Arc::clone(identities), workers, 1)?;
+    let (facts_key, facts_part) = parts::of_facts(manifest);
+    let facts: Facts = {
+        let plain = match reader.part(facts_key.clone(), facts_part).await {
+            Ok(plain) => plain,
+            Err(e) if unavailable(&e) => return Err(e),
+            Err(e) => {
+                out.errors.push(e);
+                return Ok(());
+            }
+        };
+        match serde_json::from_slice(&plain) {
+            Ok(facts) => facts,
+            Err(e) => {
+                let bad = Error::new(Code::Corrupt, Stage::Verify, "the facts are not readable").on(facts_key.as_str());
+                out.errors.push(bad.because(e));
+                return Ok(());
+            }
+        }
+    };
+    (out.hashed, out.opened) = (1, 1);
+    progress.event(Event::Advanced { bytes: facts_part.stored_bytes });
+    let expected = plain_digests(manifest, &facts);
+    let jobs = objects.into_iter().filter(|(key, _)| *key != facts_key);
+    let reader = &reader;
+    let mut results = stream::iter(jobs)
+        .map(|(key, part)| {
+            let expected = expected.get(&key).copied();
+            async move {
+                let plain = reader.part(key.clone(), part).await?;
+                let found = tokio::task::spawn_blocking(move || Digest::of(&plain))
+                    .await
+                    .map_err(|e| Error::internal("hashing ended early").because(e))?;
+                if Some(found) == expected {
+                    Ok(part.stored_bytes)
+                } else {
+                    Err(Error::new(Code::Corrupt, Stage::Verify, "opens to other bytes than were dumped").on(key.as_str()))
+                }
+            }
+        })
+        .buffer_unordered(workers + 2);
+    while let Some(result) = results.next().await {
+        match result {
+            Ok(bytes) => {
+                progress.event(Event::Advanced { bytes });
+                out.hashed += 1;
+                out.opened += 1;
+            }
+            Err(e) if unavailable(&e) => return Err(e),
+            Err(e) => out.errors.push(e),
+        }
+    }
+    Ok(())
+}
+
+/// SHA-256 of the plain bytes of each part, by key, from the sealed facts.
+fn plain_digests(manifest: &Manifest, facts: &Facts) -> HashMap<Key, Digest> {
+    facts
+        .streams
+        .iter()
+        .flat_map(|(reference, s)| {
+            s.plain_sha256.iter().enumerate().map(move |(i, d)| {
+                (layout::part(&manifest.source, &manifest.backup_id, reference, i + 1), *d)
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,188 @@
+//! A data directory from a base backup: staged, complete, then named.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
+
+use super::Opened;
+use super::untar::{Unpacked, untar};
+use crate::error::{Code, Error, Result, Stage};
+use crate::manifest::model::Role;
+use crate::pipeline::buffers::Buffer;
+use crate::types::event::Progress;
+use crate::types::ids::random_bytes;
+
+/// Where a physical backup goes.
+#[derive(Debug)]
+pub struct PhysicalTarget {
+    /// A directory that does not exist or is empty.
+    pub dir: PathBuf,
+    /// fsync everything; off only for scratch instances.
+    pub durable: bool,
+    /// Give everything to this user and group, when running as root.
+    pub owner: Option<(u32, u32)>,
+    /// Progress.
+    pub progress: Progress,
+}
+
+/// Refuses a target that exists and is not an empty directory (13).
+pub fn must_be_empty(dir: &Path) -> Result<()> {
+    let refuse = |m: &str| {
+        Error::new(Code::Refused, Stage::Restore, m.to_owned())
+            .on(dir.display().to_string())
+            .hint("Restore into a new directory with --target-dir; pgseal never writes over data.")
+    };
+    match std::fs::symlink_metadata(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(refuse("cannot be looked at").because(e)),
+        Ok(m) if !m.is_dir() => Err(refuse("exists and is not a directory")),
+        Ok(_) => match std::fs::read_dir(dir).map(|mut d| d.next().is_none()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refuse("the target directory is not empty")),
+            Err(e) => Err(refuse("cannot be read").because(e)),
+        },
+    }
+}
+
+impl PhysicalTarget {
+    /// Restores. On an error nothing lies under the target's name.
+    pub async fn restore(&self, opened: &Opened) -> Result<Unpacked> {
+        must_be_empty(&self.dir)?;
+        let stream = opened
+            .streams(Role::Base, None)
+            .first()
+            .map(|s| (*s).clone())
+            .ok_or_else(|| Error::new(Code::Corrupt, Stage::Restore, "the backup has no base stream"))?;
+        let staging = Staging::beside(&self.dir)?;
+        let (sender, receiver) = mpsc::channel::<Buffer>(1);
+        let durable = self.durable;
+        // The task owns the staging directory: when the restore is interrupted, it
+        // sees the end of the channel and removes what it wrote, after its last write.
+        let unpack = tokio::task::spawn_blocking(move || {
+            let mut reader = ChannelReader { parts: receiver, current: None, position: 0 };
+            let unpacked = untar(&mut reader, &staging.path, durable)?;
+            // What follows the end-of-archive mark must be padding only.
+            let mut rest = [0u8; 64 * 1024];
+            loop {
+                match reader.read(&mut rest) {
+                    Ok(0) => return Ok((unpacked, staging)),
+                    Ok(n) if rest[..n].iter().all(|b| *b == 0) => {}
+                    _ => return Err(Error::new(Code::Corrupt, Stage::Restore, "there are bytes behind the end of the tar")),
+                }
+            }
+        });
+        let mut parts = std::pin::pin!(opened.reader.stream(opened.parts(&stream)?, Arc::clone(&self.progress)));
+        while let Some(part) = parts.next().await {
+            if sender.send(part?).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        let (unpacked, staging) = unpack.await.map_err(|e| Error::internal("unpacking ended early").because(e))??;
+        if let Some(facts) = &opened.facts.physical
+            && (facts.files, facts.bytes) != (unpacked.files, unpacked.bytes)
+        {
+            return Err(Error::new(
+                Code::Corrupt,
+                Stage::Restore,
+                format!("{} files of {} bytes were unpacked, {} of {} were backed up", unpacked.files, unpacked.bytes, facts.files, facts.bytes),
+            ));
+        }
+        if let Some((uid, gid)) = self.owner {
+            give_to(&staging.path, uid, gid).map_err(|e| failed("cannot give the files to their owner", &self.dir, e))?;
+        }
+        staging.publish(&self.dir)?;
+        Ok(unpacked)
+    }
+}
+
+fn failed(what: &str, dir: &Path, e: io::Error) -> Error {
+    let code = match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::NoSpace,
+        _ => Code::RestoreFailed,
+    };
+    Error::new(code, Stage::Restore, what.to_owned()).on(dir.display().to_string()).because(e)
+}
+
+fn give_to(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            give_to(&entry?.path(), uid, gid)?;
+        }
+    }
+    std::os::unix::fs::lchown(path, Some(uid), Some(gid))
+}
+
+/// The directory being filled; removed when dropped before it got its name.
+struct Staging {
+    path: PathBuf,
+    published: bool,
+}
+
+impl Staging {
+    /// Beside the target, so that the last step is a rename.
+    fn beside(dir: &Path) -> Result<Self> {
+        let parent = match dir.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p,
+            _ => Path::new("."),
+        };
+        let name = dir.file_name().ok_or_else(|| Error::usage("the target has no name").on(dir.display().to_string()))?;
+        let random = hex::encode(random_bytes::<6>()?);
+        let path = parent.join(format!(".{}.pgseal-restoring-{random}", name.to_string_lossy()));
+        DirBuilder::new().mode(0o700).create(&path).map_err(|e| {
+            failed("cannot make a directory beside the target", dir, e).hint("Check that the parent directory exists and is writable.")
+        })?;
+        Ok(Self { path, published: false })
+    }
+
+    /// Gives the complete directory its name. `rename(2)` replaces an empty
+    /// directory and fails on any other.
+    fn publish(mut self, dir: &Path) -> Result<()> {
+        std::fs::rename(&self.path, dir).map_err(|e| failed("cannot give the directory its name", dir, e))?;
+        self.published = true;
+        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|d| d.sync_all()).map_err(|e| failed("cannot make the rename durable", dir, e))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Parts from the async side as a blocking reader. The end of the channel is
+/// the end of the stream; a stream cut short shows as a broken tar.
+struct ChannelReader {
+    parts: mpsc::Receiver<Buffer>,
+    current: Option<Buffer>,
+    position: usize,
+}
+
+impl Read for ChannelReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(part) = &self.current {
+                let rest = &part[self.position..];
+                if !rest.is_empty() {
+                    let n = rest.len().min(into.len());
+                    into[..n].copy_from_slice(&rest[..n]);
+                    self.position += n;
+                    return Ok(n);
+                }
+            }
+            self.current = None;
+            match self.parts.blocking_recv() {
+                None => return Ok(0),
+                Some(part) => (self.current, self.position) = (Some(part), 0),
+            }
+        }
+    }
+}

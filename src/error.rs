@@ -7,7 +7,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use serde::Serialize;
+mod stage;
+
+pub use stage::Stage;
 
 /// Result of everything that can fail in pgseal.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -193,57 +195,6 @@ impl Code {
             Self::Warnings => 20,
             Self::Done => 21,
             _ => 13,
-        }
-    }
-}
-
-/// Where in the work something happened. Shown first in every message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Stage {
-    Usage,
-    Config,
-    Keys,
-    Lock,
-    Source,
-    Dump,
-    Basebackup,
-    Seal,
-    Store,
-    Manifest,
-    Commit,
-    Verify,
-    Fetch,
-    Restore,
-    Scratch,
-    Checks,
-    Report,
-    Internal,
-}
-
-impl Stage {
-    /// The word used in messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Config => "config",
-            Self::Keys => "keys",
-            Self::Lock => "lock",
-            Self::Source => "source",
-            Self::Dump => "dump",
-            Self::Basebackup => "basebackup",
-            Self::Seal => "seal",
-            Self::Store => "store",
-            Self::Manifest => "manifest",
-            Self::Commit => "commit",
-            Self::Verify => "verify",
-            Self::Fetch => "fetch",
-            Self::Restore => "restore",
-            Self::Scratch => "scratch",
-            Self::Checks => "checks",
-            Self::Report => "report",
-            Self::Internal => "internal",
         }
     }
 }

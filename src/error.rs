@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn the_worst_finding_gives_the_exit_code() {
-        let mut all = vec![Code::Warnings, Code::DumpFailed, Code::StoreDenied, Code::Corrupt, Code::Untrusted];
+        let mut all = [Code::Warnings, Code::DumpFailed, Code::StoreDenied, Code::Corrupt, Code::Untrusted];
         all.sort_by_key(|c| c.precedence());
         assert_eq!(all[0], Code::Untrusted);
         assert_eq!(all[1], Code::Corrupt);

@@ -4,6 +4,8 @@
 //! The scan is textual and knows Rust's comments and strings. Test modules
 //! (`#[cfg(test)]`) may import what they like.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

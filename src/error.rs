@@ -7,7 +7,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use serde::Serialize;
+mod stage;
+
+pub use stage::Stage;
 
 /// Result of everything that can fail in pgseal.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -197,57 +199,6 @@ impl Code {
     }
 }
 
-/// Where in the work something happened. Shown first in every message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Stage {
-    Usage,
-    Config,
-    Keys,
-    Lock,
-    Source,
-    Dump,
-    Basebackup,
-    Seal,
-    Store,
-    Manifest,
-    Commit,
-    Verify,
-    Fetch,
-    Restore,
-    Scratch,
-    Checks,
-    Report,
-    Internal,
-}
-
-impl Stage {
-    /// The word used in messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Config => "config",
-            Self::Keys => "keys",
-            Self::Lock => "lock",
-            Self::Source => "source",
-            Self::Dump => "dump",
-            Self::Basebackup => "basebackup",
-            Self::Seal => "seal",
-            Self::Store => "store",
-            Self::Manifest => "manifest",
-            Self::Commit => "commit",
-            Self::Verify => "verify",
-            Self::Fetch => "fetch",
-            Self::Restore => "restore",
-            Self::Scratch => "scratch",
-            Self::Checks => "checks",
-            Self::Report => "report",
-            Self::Internal => "internal",
-        }
-    }
-}
-
 /// An error that names its stage, its object, its cause and the next step.
 pub struct Error(Box<Inner>);
 
@@ -403,7 +354,7 @@ mod tests {
 
     #[test]
     fn the_worst_finding_gives_the_exit_code() {
-        let mut all = vec![Code::Warnings, Code::DumpFailed, Code::StoreDenied, Code::Corrupt, Code::Untrusted];
+        let mut all = [Code::Warnings, Code::DumpFailed, Code::StoreDenied, Code::Corrupt, Code::Untrusted];
         all.sort_by_key(|c| c.precedence());
         assert_eq!(all[0], Code::Untrusted);
         assert_eq!(all[1], Code::Corrupt);

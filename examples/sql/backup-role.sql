@@ -1,0 +1,21 @@
+-- Roles for pgseal that can read everything and change nothing.
+-- Run as a superuser; log in by peer or scram with a passfile, never with a password in the configuration.
+
+-- Logical backups. pg_read_all_data reads every table and sequence; BYPASSRLS
+-- because row security would silently hide rows from the dump otherwise (pgseal
+-- dumps with row security off, so without it the dump fails instead).
+CREATE ROLE pgseal_logical LOGIN BYPASSRLS CONNECTION LIMIT 10;
+GRANT pg_read_all_data, pg_read_all_settings TO pgseal_logical;
+-- It cannot read large objects that it was not granted (PostgreSQL 15 has no right
+-- for all of them) nor password verifiers (pg_authid): back up without verifiers
+-- (role_passwords = false), or use a superuser for a complete restore of logins.
+-- A read-only session is the default; a function called by a view cannot write.
+ALTER ROLE pgseal_logical SET default_transaction_read_only = on;
+
+-- Physical backups: REPLICATION copies the whole cluster, so guard this login
+-- like a superuser's. pg_hba.conf, for a role on the same host:
+--   local  replication  pgseal_physical  peer map=pgseal
+CREATE ROLE pgseal_physical LOGIN REPLICATION CONNECTION LIMIT 5;
+GRANT pg_read_all_settings, pg_monitor TO pgseal_physical;
+-- pgseal reads the roles, databases and settings beside the copy from this database.
+GRANT CONNECT ON DATABASE postgres TO pgseal_physical;

@@ -1,1 +1,44 @@
-//! TODO skeleton
+//! Throw-away PostgreSQL servers: prepared, sealed, probed, gone afterwards.
+//!
+//! What is started here comes out of a backup, and a backup is hostile until
+//! proven otherwise: its settings want to archive into production, its
+//! subscriptions dial out, its functions run. So nothing of the copied
+//! configuration is used, every dangerous setting stands on the command line
+//! (which outranks every file), the server runs as a user of no rights in an
+//! empty network namespace, and what was asked for is then *proven* by probes.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`jail`] | how far we can isolate on this host, found by trying |
+//! | [`lease`] | the mark of a run in its directory |
+//! | [`dir`] | the directory of one instance, from birth to checked removal |
+//! | [`seal`] | the sealed settings, asked of the program before the start |
+//! | [`sanitise`] | what is taken out of an extracted data directory |
+//! | [`cluster`] | `initdb`, own configuration files, `pg_controldata` |
+//! | [`instance`] | the running server |
+//! | [`failure`] | why it did not start: broken backup, or a fault of this host |
+//! | [`conn`] | sessions over the private socket |
+//! | [`probe`] | proof of the isolation (ISO checks) |
+//! | [`leftovers`] | what dead runs left behind |
+//! | [`procfs`] | what `/proc` says |
+
+pub mod cluster;
+pub mod conn;
+pub mod dir;
+pub mod failure;
+pub mod instance;
+pub mod jail;
+pub mod lease;
+pub mod leftovers;
+pub mod probe;
+pub mod procfs;
+pub mod sanitise;
+pub mod seal;
+
+pub use cluster::{ClusterOptions, init_cluster};
+pub use conn::Session;
+pub use dir::{Scratch, Teardown};
+pub use instance::{Instance, Origin, StartOptions};
+pub use jail::Jail;
+pub use probe::{Probe, ProbeOutcome};
+pub use sanitise::{Sanitised, sanitise};

@@ -1,0 +1,116 @@
+//! The mark in a scratch directory: which run it belongs to.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::procfs;
+use crate::error::{Code, Error, Result, Stage};
+
+/// Name of the file in the directory.
+pub const FILE: &str = "pgseal-lease.json";
+
+/// Largest lease that is read, bytes.
+const LIMIT: u64 = 4096;
+
+/// Who made a scratch directory, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lease {
+    /// `pgseal-scratch`.
+    pub format: String,
+    /// 1.
+    pub version: u32,
+    /// Process of pgseal.
+    pub pid: i32,
+    /// Its start, clock ticks since boot.
+    pub start_time: u64,
+    /// The boot it ran in.
+    pub boot_id: String,
+    /// The directory itself: a copied mark is no mark.
+    pub dir: PathBuf,
+}
+
+impl Lease {
+    const FORMAT: &str = "pgseal-scratch";
+
+    /// The lease of this process for `dir`.
+    pub fn ours(dir: &Path) -> Result<Self> {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        let start_time =
+            procfs::start_time(pid).ok_or_else(|| Error::internal("/proc does not show this process's start time"))?;
+        Ok(Self {
+            format: Self::FORMAT.into(),
+            version: 1,
+            pid,
+            start_time,
+            boot_id: procfs::boot_id(),
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// Writes it; the file must not exist.
+    pub fn write(&self) -> Result<()> {
+        let path = self.dir.join(FILE);
+        let bytes = serde_json::to_vec_pretty(self).map_err(|e| Error::internal("cannot write a lease").because(e))?;
+        std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut f| f.write_all(&bytes))
+            .map_err(|e| {
+                Error::new(Code::CouldNotRun, Stage::Scratch, "cannot mark the scratch directory")
+                    .on(path.display().to_string())
+                    .because(e)
+            })
+    }
+
+    /// Reads the lease of `dir`; `None` where there is none that is whole and
+    /// names this very directory.
+    pub fn read(dir: &Path) -> Option<Self> {
+        let path = dir.join(FILE);
+        let meta = std::fs::symlink_metadata(&path).ok()?;
+        if !meta.is_file() || meta.len() > LIMIT {
+            return None;
+        }
+        let lease: Self = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        (lease.format == Self::FORMAT && lease.version == 1 && lease.dir == dir).then_some(lease)
+    }
+
+    /// Whether the run that made it is still alive.
+    pub fn is_alive(&self) -> bool {
+        self.boot_id == procfs::boot_id() && procfs::start_time(self.pid) == Some(self.start_time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_alive_as_long_as_its_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let lease = Lease::ours(dir.path()).unwrap();
+        lease.write().unwrap();
+        let read = Lease::read(dir.path()).unwrap();
+        assert_eq!(read, lease);
+        assert!(read.is_alive());
+        assert!(!Lease { start_time: lease.start_time + 1, ..lease.clone() }.is_alive(), "a reused process id");
+        assert!(!Lease { boot_id: "another".into(), ..lease.clone() }.is_alive(), "before a reboot");
+        assert!(lease.write().is_err(), "never written twice");
+    }
+
+    #[test]
+    fn a_copied_or_broken_mark_is_no_mark() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        Lease::ours(dir.path()).unwrap().write().unwrap();
+        std::fs::copy(dir.path().join(FILE), other.path().join(FILE)).unwrap();
+        assert_eq!(Lease::read(other.path()), None);
+        std::fs::write(dir.path().join(FILE), b"{}").unwrap();
+        assert_eq!(Lease::read(dir.path()), None);
+    }
+}

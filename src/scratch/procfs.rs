@@ -1,0 +1,140 @@
+//! What `/proc` says of processes and their networks (`proc(5)`).
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// Start time of a process in clock ticks since boot (field 22 of `stat`);
+/// `None` for one that is gone or only waits to be reaped.
+pub fn start_time(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; the last ')' ends it.
+    let (_, after) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    if matches!(*fields.first()?, "Z" | "X" | "x") {
+        return None;
+    }
+    fields.get(19)?.parse().ok()
+}
+
+/// This boot's random id: process ids and start times mean nothing in another.
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|s| s.trim().to_owned()).unwrap_or_default()
+}
+
+/// Living processes whose working directory is `dir` or below it. A PostgreSQL
+/// server and all its children work in their data directory.
+pub fn working_below(dir: &Path) -> Vec<i32> {
+    let mut found = Vec::new();
+    let Ok(entries) = std::fs::read_dir("/proc") else { return found };
+    for entry in entries.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+        let Ok(cwd) = std::fs::read_link(entry.path().join("cwd")) else { continue };
+        // The link of a removed directory ends in " (deleted)".
+        let text = cwd.to_string_lossy();
+        let cwd = PathBuf::from(text.strip_suffix(" (deleted)").unwrap_or(&text));
+        if cwd.starts_with(dir) && start_time(pid).is_some() {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// The inode that names a process's network namespace.
+pub fn network_namespace(pid: i32) -> Option<u64> {
+    std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|m| m.ino())
+}
+
+/// Interface names in the text of `/proc/PID/net/dev`.
+pub fn interfaces(dev: &str) -> Vec<String> {
+    dev.lines()
+        .filter_map(|l| l.split_once(':'))
+        .map(|(name, _)| name.trim().to_owned())
+        .filter(|n| !n.is_empty() && n != "net" && !n.contains('|'))
+        .collect()
+}
+
+/// A socket that accepts from the network.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listener {
+    /// `tcp`, `tcp6`, `udp`, `udp6`.
+    pub protocol: &'static str,
+    /// Address and port as `/proc` writes them.
+    pub local: String,
+    /// Inode of the socket.
+    pub inode: u64,
+}
+
+/// Listening TCP and all UDP sockets in the network namespace of `pid`;
+/// `None` where `/proc` cannot be read.
+pub fn listeners(pid: i32) -> Option<Vec<Listener>> {
+    let mut all = Vec::new();
+    let mut read = 0;
+    for protocol in ["tcp", "tcp6", "udp", "udp6"] {
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/net/{protocol}")) else { continue };
+        read += 1;
+        for line in text.lines().skip(1) {
+            let f: Vec<&str> = line.split_whitespace().collect();
+            let (Some(local), Some(state), Some(inode)) = (f.get(1), f.get(3), f.get(9)) else { continue };
+            // 0A is TCP_LISTEN in the kernel's include/net/tcp_states.h.
+            if protocol.starts_with("udp") || *state == "0A" {
+                all.push(Listener { protocol, local: (*local).to_owned(), inode: inode.parse().unwrap_or(0) });
+            }
+        }
+    }
+    // A kernel without IPv6 lacks two of the files, never tcp and udp.
+    (read >= 2).then_some(all)
+}
+
+/// Socket inodes that a process holds open; `None` where that cannot be read.
+pub fn open_sockets(pid: i32) -> Option<Vec<u64>> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let inode = |p: PathBuf| p.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
+    Some(entries.flatten().filter_map(|e| std::fs::read_link(e.path()).ok()).filter_map(inode).collect())
+}
+
+/// Routes of the network namespace of `pid` that do not stay on loopback;
+/// `None` where `/proc` cannot be read.
+pub fn routes(pid: i32) -> Option<Vec<String>> {
+    let v4 = std::fs::read_to_string(format!("/proc/{pid}/net/route")).ok()?;
+    let mut all: Vec<String> = v4
+        .lines()
+        .skip(1)
+        .filter_map(|l| l.split_whitespace().next())
+        .filter(|i| *i != "lo")
+        .map(str::to_owned)
+        .collect();
+    if let Ok(v6) = std::fs::read_to_string(format!("/proc/{pid}/net/ipv6_route")) {
+        all.extend(v6.lines().filter_map(|l| l.split_whitespace().last()).filter(|i| *i != "lo").map(str::to_owned));
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_process_is_seen() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        assert!(start_time(me).is_some());
+        assert!(working_below(&std::env::current_dir().unwrap()).contains(&me));
+        assert!(network_namespace(me).is_some());
+        assert_eq!(start_time(i32::MAX), None);
+    }
+
+    #[test]
+    fn a_listener_of_ours_is_found() {
+        let l = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = format!(":{:04X}", l.local_addr().unwrap().port());
+        let me = i32::try_from(std::process::id()).unwrap();
+        let found = listeners(me).unwrap();
+        let ours = found.iter().find(|l| l.local.ends_with(&port)).unwrap();
+        assert!(open_sockets(me).unwrap().contains(&ours.inode));
+    }
+
+    #[test]
+    fn interface_names_are_read_from_dev() {
+        let dev = "Inter-|   Receive\n face |bytes packets\n    lo: 0 0\n  eth0: 1 2\n";
+        assert_eq!(interfaces(dev), ["lo", "eth0"]);
+    }
+}

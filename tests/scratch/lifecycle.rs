@@ -1,0 +1,180 @@
+//! Birth, probes, teardown.
+
+use pgseal::Code;
+use pgseal::config::schema::Isolation;
+use pgseal::scratch::probe::{self, ProbeOutcome};
+use pgseal::scratch::{Jail, Origin, Scratch, procfs};
+
+use crate::support::{bindir, fresh, options, start, top};
+
+#[tokio::test]
+async fn a_sealed_server_passes_every_probe_and_leaves_nothing() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let instance = start(&scratch, "postgres").await;
+    let level = scratch.jail().level;
+    assert!(level >= Isolation::I2, "{:?}", scratch.jail().reasons);
+    let session = instance.connect_any().await.unwrap();
+    let probes = probe::run(&instance, session.client(), level).await;
+    assert_eq!(probes.len(), 5);
+    for p in &probes {
+        assert_eq!(p.outcome, ProbeOutcome::Pass, "{p:?}");
+    }
+    let checksums: String = session.client().query_one("show data_checksums", &[]).await.unwrap().get(0);
+    assert_eq!(checksums, "on");
+    let path = scratch.path().to_owned();
+    let socket = instance.socket_dir().join(format!(".s.PGSQL.{}", instance.port()));
+    assert!(socket.exists() && !procfs::working_below(&path).is_empty());
+    drop(session);
+    let done = scratch.teardown(Some(instance)).await;
+    assert!(done.is_clean() && done.detail.is_none(), "{done:?}");
+    assert!(!path.exists() && procfs::working_below(&path).is_empty());
+    assert_eq!(probe::gone(&done).outcome, ProbeOutcome::Pass);
+}
+
+#[tokio::test]
+async fn dropping_stops_the_server_and_removes_the_directory() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let instance = start(&scratch, "postgres").await;
+    let path = scratch.path().to_owned();
+    // Also with a backend that is busy for ever.
+    let session = instance.connect_any().await.unwrap();
+    let busy = tokio::spawn(async move { session.client().batch_execute("select pg_sleep(1000)").await });
+    let watcher = instance.connect_any().await.unwrap();
+    loop {
+        let n: i64 = watcher
+            .client()
+            .query_one("select count(*) from pg_stat_activity where query like '%1000%' and state = 'active' and pid <> pg_backend_pid()", &[])
+            .await
+            .unwrap()
+            .get(0);
+        if n == 1 {
+            break;
+        }
+    }
+    drop(instance);
+    drop(scratch);
+    assert!(busy.await.unwrap().is_err());
+    assert!(!path.exists());
+    assert!(procfs::working_below(&path).is_empty());
+}
+
+#[tokio::test]
+async fn the_superuser_may_have_an_odd_name() {
+    for name in ["o'brien", "a\"b c", "ÜBER=x", "$user", "postgresql://evil/x", "-x", "/^.*$", "back\\slash"] {
+        let top = top();
+        let scratch = fresh(top.path(), name).await;
+        let instance = start(&scratch, name).await;
+        let session = instance.connect_any().await.unwrap();
+        let got: String =
+            session.client().query_one("select rolname::text from pg_roles where oid = 10", &[]).await.unwrap().get(0);
+        assert_eq!(got, name);
+        drop(session);
+        assert!(scratch.teardown(Some(instance)).await.is_clean());
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_is_let_in() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let instance = start(&scratch, "postgres").await;
+    let admin = instance.connect_writable("postgres").await.unwrap();
+    admin.client().batch_execute("create role other login superuser").await.unwrap();
+    let denied =
+        pgseal::scratch::Session::open(instance.socket_dir(), instance.port(), "other", "postgres", true).await;
+    let e = denied.unwrap_err();
+    assert_eq!(e.code(), Code::CouldNotRun);
+    assert!(e.text().contains("28000"), "{e}");
+    let read_only = instance.connect("postgres").await.unwrap();
+    assert!(read_only.client().batch_execute("create table t ()").await.is_err());
+}
+
+#[tokio::test]
+async fn an_unsealed_server_fails_every_probe() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let args = ["listen_addresses=127.0.0.1", "archive_mode=on", "archive_command=true"];
+    let server = crate::support::Unsealed::start(&scratch.data_dir(), &scratch.socket_dir(), 23456, &args).await;
+    let session = server.connect().await;
+    let settings = pgseal::scratch::seal::sealed(15, scratch.mark());
+    let target = probe::Target { pid: server.pid, settings: &settings, client: session.client(), level: Isolation::I2 };
+    // The archiver starts after the server is ready.
+    let mut probes = probe::run_on(target).await;
+    while probes.iter().any(|p| p.id == "ISO-009" && !p.evidence.contains("archiver")) {
+        probes = probe::run_on(target).await;
+    }
+    for p in &probes {
+        assert_eq!(p.outcome, ProbeOutcome::Fail, "{p:?}");
+    }
+    assert!(probe::any_failed(&probes));
+    drop(session);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_path_that_is_too_long_is_refused_at_once() {
+    let top = top();
+    let long = top.path().join("d".repeat(90));
+    std::fs::create_dir(&long).unwrap();
+    let jail = Jail::detect("postgres").await.unwrap();
+    let e = Scratch::create(&long, &jail, &"shop".parse().unwrap()).await.unwrap_err();
+    assert_eq!(e.code(), Code::Usage);
+    assert_eq!(std::fs::read_dir(&long).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_directory_that_the_scratch_user_cannot_reach_is_named() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return;
+    }
+    let top = top();
+    std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let jail = Jail::detect("postgres").await.unwrap();
+    let e = Scratch::create(top.path(), &jail, &"shop".parse().unwrap()).await.unwrap_err();
+    assert_eq!(e.code(), Code::CouldNotRun);
+    assert!(e.text().contains("cannot reach"), "{e}");
+    assert_eq!(std::fs::read_dir(top.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn missing_and_wrong_programs_are_faults_of_the_host() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let mut o = options("postgres", Origin::Backup);
+    o.bindir = "/nonexistent".into();
+    let e = scratch.start(&o).await.unwrap_err();
+    assert_eq!(e.code(), Code::CouldNotRun, "{e}");
+    std::fs::write(scratch.data_dir().join("PG_VERSION"), "14\n").unwrap();
+    let e = scratch.start(&options("postgres", Origin::Backup)).await.unwrap_err();
+    assert_eq!(e.code(), Code::CouldNotRun, "{e}");
+    assert!(e.text().contains("of version 15, the data of 14"), "{e}");
+}
+
+#[tokio::test]
+async fn broken_data_is_the_backups_fault_only_if_it_comes_from_a_backup() {
+    let top = top();
+    for (file, origin, code) in [
+        ("global/pg_control", Origin::Backup, Code::RestoreFailed),
+        ("global/pg_filenode.map", Origin::Backup, Code::RestoreFailed),
+        ("global/pg_filenode.map", Origin::Fresh, Code::CouldNotRun),
+    ] {
+        let scratch = fresh(top.path(), "postgres").await;
+        let path = scratch.data_dir().join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        // Behind the version numbers, which would say that another build wrote it.
+        bytes[60] ^= 0x55;
+        std::fs::write(&path, bytes).unwrap();
+        let started = scratch.start(&options("postgres", origin)).await;
+        match started {
+            Err(e) => assert_eq!(e.code(), code, "{file}: {e}"),
+            Ok(instance) => {
+                // The map is read by the first session.
+                assert!(instance.connect_any().await.is_err(), "{file}");
+            }
+        }
+    }
+    assert!(bindir().is_dir());
+}

@@ -1,0 +1,96 @@
+//! What the tests of this folder share.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pgseal::process::{Running, Tool};
+use pgseal::scratch::{Instance, Jail, Origin, Scratch, Session, StartOptions, init_cluster};
+
+/// The server programs.
+pub fn bindir() -> PathBuf {
+    PathBuf::from("/usr/lib/postgresql/15/bin")
+}
+
+/// A place that the scratch user reaches.
+pub fn top() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let top = tempfile::Builder::new().prefix("pgs").tempdir_in("/var/tmp").unwrap();
+    std::fs::set_permissions(top.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    top
+}
+
+/// A marked directory with a fresh cluster in it.
+pub async fn fresh(top: &Path, superuser: &str) -> Scratch {
+    let jail = Jail::detect("postgres").await.unwrap();
+    let scratch = Scratch::create(top, &jail, &"shop".parse().unwrap()).await.unwrap();
+    init_cluster(&scratch, &bindir(), &pgseal::scratch::ClusterOptions::new(superuser)).await.unwrap();
+    scratch
+}
+
+pub fn options(superuser: &str, origin: Origin) -> StartOptions {
+    StartOptions { bindir: bindir(), superuser: superuser.into(), origin, deadline: Duration::from_secs(60) }
+}
+
+pub async fn start(scratch: &Scratch, superuser: &str) -> Instance {
+    scratch.start(&options(superuser, Origin::Fresh)).await.unwrap()
+}
+
+/// A server started without any sealing, as an ordinary one would be.
+pub struct Unsealed {
+    running: Running,
+    pub pid: i32,
+    dir: PathBuf,
+    port: u16,
+}
+
+impl Unsealed {
+    /// Starts it on `data` with `args`; its socket is in `dir`.
+    pub async fn start(data: &Path, dir: &Path, port: u16, args: &[&str]) -> Self {
+        std::fs::write(data.join("pg_hba.conf"), "local all all trust\nhost all all 127.0.0.1/32 trust\n").unwrap();
+        let mut tool = Tool::new(bindir().join("postgres"))
+            .arg("-D")
+            .arg(data.as_os_str())
+            .arg("-c")
+            .arg(format!("unix_socket_directories={}", dir.display()))
+            .arg("-c")
+            .arg(format!("port={port}"));
+        for a in args {
+            tool = tool.arg("-c").arg(*a);
+        }
+        if std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0) {
+            let prefix = ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"];
+            tool = tool.under(prefix.iter().map(Into::into).collect());
+        }
+        let mut running = tool.spawn().await.unwrap();
+        let pid = running.pid().unwrap();
+        let give_up = std::time::Instant::now() + Duration::from_secs(30);
+        while !std::fs::read_to_string(data.join("postmaster.pid")).is_ok_and(|t| t.contains("ready")) {
+            assert!(!running.has_ended(), "{}", running.stderr().text());
+            assert!(std::time::Instant::now() < give_up);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Self { running, pid, dir: dir.to_owned(), port }
+    }
+
+    pub async fn connect(&self) -> Session {
+        Session::open(&self.dir, self.port, "postgres", "postgres", false).await.unwrap()
+    }
+
+    pub async fn stop(self) {
+        self.running.stop(rustix::process::Signal::INT, Duration::from_secs(20)).await.unwrap();
+    }
+}
+
+/// Waits for `condition`, at most `patience`; whether it came.
+pub async fn within(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let give_up = std::time::Instant::now() + patience;
+    loop {
+        if condition() {
+            return true;
+        }
+        if std::time::Instant::now() > give_up {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -20,6 +20,7 @@
 //! | [`s3`] | S3 and what speaks its protocol |
 //! | [`retry`] | repeats what may be repeated |
 //! | [`fault`] | breaks on purpose, for tests |
+//! | [`memory`] | in memory, for tests |
 //! | [`contract`] | the suite that every store must pass, also `pgseal store check` |
 
 use std::fmt;
@@ -34,6 +35,7 @@ use crate::error::{Code, Error, Stage};
 use crate::types::Digest;
 
 pub mod layout;
+pub mod memory;
 
 pub use layout::Key;
 

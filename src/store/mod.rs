@@ -21,6 +21,7 @@
 //! | [`retry`] | repeats what may be repeated |
 //! | [`fault`] | breaks on purpose, for tests |
 //! | [`memory`] | in memory, for tests |
+//! | [`open()`] | from the configured URL to a store |
 //! | [`contract`] | the suite that every store must pass, also `pgseal store check` |
 
 use std::fmt;
@@ -34,10 +35,18 @@ use thiserror::Error;
 use crate::error::{Code, Error, Stage};
 use crate::types::Digest;
 
+pub mod contract;
+pub mod fault;
+pub mod fs;
 pub mod layout;
 pub mod memory;
+mod open;
+pub mod retry;
+pub mod s3;
+mod s3_error;
 
 pub use layout::Key;
+pub use open::{create, open};
 
 /// What went wrong in a store, in the classes that callers tell apart.
 #[derive(Debug, Error)]

@@ -166,7 +166,7 @@ impl Job<'_> {
         };
         let taken = match self.kind {
             Kind::Logical => logical::take(self, &ready, &work, private.path()).await?,
-            Kind::Physical => physical::take(self, &ready, &work, private.path()).await?,
+            Kind::Physical => physical::take(&ready, &work, private.path()).await?,
         };
         self.progress.event(Event::Finished);
         ready.warnings.extend(taken.warnings.iter().cloned());
@@ -202,7 +202,7 @@ impl Job<'_> {
             Kind::Logical => logical::databases(self, &conn, &session).await?,
             Kind::Physical => {
                 crate::source::physical::preflight(&session).await?;
-                crate::source::snapshot::database_sizes(&session).await?
+                probe::database_sizes(&session).await?
             }
         };
         let largest: u64 = databases.iter().map(|d| d.1).sum();

@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
+use super::Ready;
 use super::streams::{Taken, Work, reference};
-use super::{Job, Ready};
-use crate::error::{Error, Result};
-use crate::source::{Snapshot, Tapped, physical, snapshot};
+use crate::error::{Code, Error, Result, Stage};
+use crate::source::{Snapshot, Tapped, physical, probe};
 
 /// Takes everything.
-pub(super) async fn take(_job: &Job<'_>, ready: &Ready, work: &Work<'_>, private: &Path) -> Result<Taken> {
+pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path) -> Result<Taken> {
     let mut taken = Taken::default();
     taken.producer.insert("pg_basebackup".into(), ready.bin.version_line("pg_basebackup").await?);
-    let session = ready.conn.connect("pgseal backup").await?;
-    taken.roles = snapshot::roles(&session).await?;
+    taken.roles = probe::roles(&ready.conn.connect_read_only("pgseal backup").await?).await?;
     for (name, _) in &ready.databases {
         let snapshot = Snapshot::open(&ready.conn.with_database(name)).await?;
         taken.databases.push(snapshot.facts().await?);
@@ -21,7 +20,11 @@ pub(super) async fn take(_job: &Job<'_>, ready: &Ready, work: &Work<'_>, private
     let hold = physical::hold_wal(&ready.conn).await?;
     let stream = physical::stream(&ready.bin, &ready.conn, private)?;
     let done = work.run(reference(1), stream).await?;
-    drop(hold);
+    if !hold.is_whole().await? {
+        return Err(Error::new(Code::SourceUnusable, Stage::Basebackup, "the server dropped WAL that the slot should have kept")
+            .on(hold.slot())
+            .hint("Raise max_slot_wal_keep_size on the server, or run the backup at a quieter time."));
+    }
     let Tapped::Base(facts) = &done.tapped else {
         return Err(Error::internal("the base backup was not read as a tar"));
     };

@@ -64,7 +64,7 @@ impl Work<'_> {
     /// Runs one stream to its end: every byte stored *and* exit status 0 *and*
     /// a complete archive by the tap's judgement.
     pub async fn run(&self, reference: String, stream: DumpStream) -> Result<Done> {
-        let DumpStream { role, database, tool, mut tap, tables } = stream;
+        let DumpStream { role, database, tool, mut tap, tables: _ } = stream;
         let (role, stage) = match role {
             StreamRole::Globals => (Role::Globals, Stage::Dump),
             StreamRole::Schema => (Role::Schema, Stage::Dump),
@@ -91,6 +91,11 @@ impl Work<'_> {
         let finished = child.wait().await?.success(Code::DumpFailed, stage).map_err(explain)?;
         let receipt = unproven.close(&finished);
         let tapped = tap.finish()?;
+        // What it held, not what was planned.
+        let tables = match &tapped {
+            Tapped::Archive(contents) => contents.tables.iter().map(|t| t.facts.name.clone()).collect(),
+            Tapped::Nothing | Tapped::Base(_) => Vec::new(),
+        };
         let plain_sha256 = receipt.parts.iter().map(|p| p.plain_sha256).collect();
         Ok(Done { reference, role, receipt, facts: StreamFacts { database, argv, plain_sha256, tables }, tapped })
     }

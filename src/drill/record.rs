@@ -1,0 +1,126 @@
+//! What a run collects, and the report made of it.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::catalog::Entry;
+use crate::checks::CheckResult;
+use crate::config::schema::Isolation;
+use crate::error::{Code, Error};
+use crate::report::model::{ErrorEntry, IsolationReport, ProofLevel, Report, Timings, ToolRef};
+use crate::report::verdict::{Evidence, Judgement, judge};
+use crate::scratch::{Probe, Teardown};
+
+/// Grows while the drill runs.
+#[derive(Debug)]
+pub struct Record {
+    /// When it began, by the wall clock.
+    pub started_at: Timestamp,
+    /// When it began, for durations.
+    pub began: Instant,
+    /// How far it got.
+    pub reached: ProofLevel,
+    /// What went wrong.
+    pub errors: Vec<Error>,
+    /// Level and what could not be had.
+    pub isolation: Option<(Isolation, Vec<String>)>,
+    /// Proofs of the isolation.
+    pub probes: Vec<Probe>,
+    /// Checks.
+    pub checks: Vec<CheckResult>,
+    /// How long things took.
+    pub timings: Timings,
+    /// Whether everything is gone.
+    pub teardown: Option<Teardown>,
+}
+
+impl Record {
+    /// A drill that begins now.
+    pub fn begin() -> Self {
+        Self {
+            started_at: Timestamp::now(),
+            began: Instant::now(),
+            reached: ProofLevel::None,
+            errors: Vec::new(),
+            isolation: None,
+            probes: Vec::new(),
+            checks: Vec::new(),
+            timings: Timings::default(),
+            teardown: None,
+        }
+    }
+
+    /// Adds probes of a second look: the worse outcome of the two stands.
+    pub fn add_probes(&mut self, again: Vec<Probe>) {
+        use crate::scratch::ProbeOutcome::{Fail, Pass};
+        for probe in again {
+            match self.probes.iter_mut().find(|p| p.id == probe.id) {
+                Some(before) if before.outcome == Pass || probe.outcome == Fail => *before = probe,
+                Some(_) => {}
+                None => self.probes.push(probe),
+            }
+        }
+    }
+
+    /// Judges and writes the report.
+    pub fn report(mut self, entry: &Entry, run: String, min: Isolation, required: ProofLevel) -> (Report, Code) {
+        self.errors.sort_by_key(|e| e.code().precedence());
+        let codes: Vec<Code> = self.errors.iter().map(Error::code).collect();
+        let judgement: Judgement = judge(Evidence {
+            reached: self.reached,
+            required,
+            errors: &codes,
+            isolation: self.isolation.as_ref().map(|i| i.0),
+            min_isolation: min,
+            probes: &self.probes,
+            checks: &self.checks,
+            teardown: self.teardown.as_ref(),
+        });
+        self.timings.total = self.began.elapsed().as_secs_f64();
+        let t = self.timings;
+        let m = &entry.manifest;
+        let age = |since: Timestamp| {
+            u64::try_from(self.started_at.duration_since(since).as_secs()).unwrap_or(0)
+        };
+        let report = Report {
+            format: Report::FORMAT.to_owned(),
+            version: Report::VERSION,
+            run,
+            source: m.source.clone(),
+            backup_id: m.backup_id.clone(),
+            seq: m.seq,
+            kind: m.kind,
+            manifest_sha256: entry.digest,
+            signer: Some(entry.signer.clone()),
+            started_at: self.started_at,
+            finished_at: Timestamp::now(),
+            verdict: judgement.verdict,
+            proof_level: judgement.level,
+            exit_code: judgement.code.number(),
+            reasons: judgement.reasons,
+            isolation: self.isolation.map(|(level, reasons)| IsolationReport {
+                level: level.name().to_owned(),
+                required: min.name().to_owned(),
+                reasons,
+                probes: self.probes,
+            }),
+            checks: self.checks,
+            timings_s: t,
+            rpo_s: age(m.started_at),
+            rto_s: (self.reached >= ProofLevel::Booted).then_some(t.fetch + t.restore + t.start),
+            backup_age_s: age(m.finished_at),
+            teardown: self.teardown,
+            tool: ToolRef::default(),
+            server_major: m.pg.version_num.major(),
+            errors: self.errors.iter().map(ErrorEntry::from).collect(),
+        };
+        (report, judgement.code)
+    }
+}
+
+/// Seconds since `since`.
+pub fn seconds(since: Instant) -> f64 {
+    let d: Duration = since.elapsed();
+    d.as_secs_f64()
+}

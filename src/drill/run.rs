@@ -1,0 +1,162 @@
+//! One drill from beginning to end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::record::{Record, seconds};
+use super::{logical, physical};
+use crate::catalog::{Entry, Reading};
+use crate::config::schema;
+use crate::error::{Code, Error, Result, Stage};
+use crate::keys::Identities;
+use crate::report::model::{ProofLevel, Report};
+use crate::restore::{Opened, plan};
+use crate::scratch::{Instance, Jail, Scratch, probe};
+use crate::source::PgBin;
+use crate::types::event::Progress;
+use crate::types::ids::random_bytes;
+use crate::types::{Event, Kind};
+use crate::verify;
+
+/// How long start and recovery may take where no deadline is configured.
+const START: Duration = Duration::from_secs(3600);
+/// Room that a restored copy needs beyond its own bytes: indexes, WAL.
+const ROOM: f64 = 1.3;
+
+/// Everything one drill needs.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The backup.
+    pub entry: &'a Entry,
+    /// Configuration of its source.
+    pub drill: &'a schema::Drill,
+    /// Parallel index builds and checks.
+    pub jobs: usize,
+    /// `[scratch]`.
+    pub scratch: &'a schema::Scratch,
+    /// Store, trust.
+    pub reading: Reading,
+    /// Opens the backup.
+    pub identities: Arc<Identities>,
+    /// Where the PostgreSQL programs are, if configured.
+    pub pg_bindir: Option<PathBuf>,
+    /// How far the proof must go.
+    pub required: ProofLevel,
+    /// Progress.
+    pub progress: Progress,
+}
+
+/// What the steps of one drill share once there is a place to work in.
+pub(super) struct Work<'a> {
+    pub job: &'a Job<'a>,
+    pub opened: Opened,
+    pub bin: PgBin,
+    pub jail: Jail,
+    pub scratch: Scratch,
+}
+
+impl Job<'_> {
+    /// Runs the drill. There is always a report; the code is its exit code.
+    pub async fn run(&self) -> Result<(Report, Code)> {
+        let run = hex::encode(random_bytes::<8>()?);
+        let mut record = Record::begin();
+        let title = format!("drill {}", self.entry.manifest.backup_id);
+        self.progress.event(Event::Started { title, total: Some(self.entry.manifest.stored_bytes()) });
+        if let Err(e) = self.steps(&mut record).await {
+            record.errors.push(e);
+        }
+        self.progress.event(Event::Finished);
+        Ok(record.report(self.entry, run, self.drill.min_isolation, self.required))
+    }
+
+    async fn steps(&self, record: &mut Record) -> Result<()> {
+        let (work, mut instance) = (self.prepare(record).await?, None);
+        let limit = self.drill.deadline.unwrap_or(Duration::MAX);
+        let done = tokio::time::timeout(limit, self.prove(&work, &mut instance, record)).await;
+        // Whatever came of it, everything is taken down, and looked at.
+        let teardown = work.scratch.teardown(instance).await;
+        record.probes.push(probe::gone(&teardown));
+        record.teardown = Some(teardown);
+        done.unwrap_or_else(|_| {
+            Err(Error::new(Code::Deadline, Stage::Scratch, format!("the drill took longer than {} s", limit.as_secs()))
+                .hint("Raise source.NAME.drill.deadline, or give the drill host more speed."))
+        })
+    }
+
+    /// Everything that can be known before anything is restored.
+    async fn prepare(&self, record: &mut Record) -> Result<Work<'_>> {
+        let m = &self.entry.manifest;
+        let fetch = Instant::now();
+        let looked = verify::backup(&self.reading, self.entry, &verify::Depth::default(), &self.progress).await?;
+        if let Some(e) = looked.errors.into_iter().next() {
+            return Err(e);
+        }
+        let streams = m.streams.len().min(self.jobs + 1);
+        let opened = Opened::open(&self.reading.store, self.entry, &self.identities, streams).await?;
+        record.timings.fetch = seconds(fetch);
+
+        let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?;
+        record.isolation = Some((jail.level, jail.reasons.clone()));
+        if jail.level < self.drill.min_isolation {
+            return Err(Error::new(
+                Code::CouldNotRun,
+                Stage::Scratch,
+                format!("only isolation {} can be had here, {} is required", jail.level.name(), self.drill.min_isolation.name()),
+            )
+            .hint(format!("{} Nothing was restored.", jail.reasons.join(" "))));
+        }
+        let bin = PgBin::find(self.pg_bindir.as_deref(), m.pg.version_num.major()).map_err(could_not_run)?;
+        if let Some(free) = plan::free(&self.scratch.dir)
+            && (free as f64) < m.plain_bytes() as f64 * ROOM
+        {
+            return Err(Error::new(
+                Code::CouldNotRun,
+                Stage::Scratch,
+                format!("{free} bytes are free, the restored copy needs about {:.0}", m.plain_bytes() as f64 * ROOM),
+            )
+            .on(self.scratch.dir.display().to_string())
+            .hint("Free space, or set scratch.dir to a larger file system. Nothing was restored."));
+        }
+        let scratch = Scratch::create(&self.scratch.dir, &jail, &m.source).await.map_err(could_not_run)?;
+        Ok(Work { job: self, opened, bin, jail, scratch })
+    }
+
+    async fn prove(&self, work: &Work<'_>, slot: &mut Option<Instance>, record: &mut Record) -> Result<()> {
+        match self.entry.manifest.kind {
+            Kind::Logical => logical::prove(work, slot, record).await,
+            Kind::Physical => physical::prove(work, slot, record).await,
+        }
+    }
+}
+
+impl Work<'_> {
+    /// How long start and recovery may take.
+    pub(super) fn start_deadline(&self) -> Duration {
+        self.job.drill.deadline.unwrap_or(START)
+    }
+
+    /// Proves the sealing of the running instance.
+    ///
+    /// # Errors
+    /// A failed probe: nothing more is done with the instance.
+    pub(super) async fn probe(&self, instance: &Instance, record: &mut Record) -> Result<()> {
+        let session = instance.connect_any().await?;
+        let probes = probe::run(instance, session.client(), self.jail.level).await;
+        let failed = probe::any_failed(&probes);
+        record.add_probes(probes);
+        if failed {
+            return Err(Error::new(Code::Exposure, Stage::Scratch, "an isolation probe failed: the instance was stopped at once")
+                .hint("Do not drill on this host until the failed probe is understood."));
+        }
+        Ok(())
+    }
+}
+
+/// A fault of this host says nothing about the backup.
+pub(super) fn could_not_run(e: Error) -> Error {
+    match e.code() {
+        Code::Signal(_) | Code::Internal | Code::CouldNotRun => e,
+        _ => e.with_code(Code::CouldNotRun),
+    }
+}

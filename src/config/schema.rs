@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::error::{Code, Error, Result, Stage};
 use crate::types::{Kind, SourceName};
 
 /// All of it.
@@ -23,6 +24,23 @@ pub struct Config {
     pub scratch: Scratch,
     /// `[source.NAME]`.
     pub sources: BTreeMap<SourceName, Source>,
+}
+
+impl Config {
+    /// The source of this name.
+    pub fn source(&self, name: &str) -> Result<&Source> {
+        let found = self.sources.iter().find(|(n, _)| n.as_str() == name);
+        found.map(|(_, s)| s).ok_or_else(|| {
+            let e = Error::new(Code::Usage, Stage::Config, "there is no such source in the configuration")
+                .on(name.to_owned());
+            let names: Vec<&str> = self.sources.keys().map(SourceName::as_str).collect();
+            match super::reader::nearest(name, names.iter().copied()) {
+                Some(near) => e.hint(format!("Did you mean {near:?}?")),
+                None if names.is_empty() => e.hint("The configuration has no source; add a [source.NAME] section."),
+                None => e.hint(format!("Configured are: {}.", names.join(", "))),
+            }
+        })
+    }
 }
 
 /// Where backups go.
@@ -123,8 +141,29 @@ pub struct Source {
     pub deadline: Option<Duration>,
     /// How long pg_dump waits for a table lock; default 60 s.
     pub lock_wait: Duration,
+    /// `[source.NAME.retention]`; nothing is ever pruned where unset.
+    pub retention: Option<Retention>,
     /// `[source.NAME.drill]`.
     pub drill: Drill,
+}
+
+/// `[source.NAME.retention]`: a backup is kept when any rule keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Every backup younger than this.
+    pub keep_within: Option<Duration>,
+    /// The newest this many.
+    pub keep_last: Option<u32>,
+    /// The newest of each of this many days.
+    pub keep_daily: Option<u32>,
+    /// The newest of each of this many weeks.
+    pub keep_weekly: Option<u32>,
+    /// The newest of each of this many months.
+    pub keep_monthly: Option<u32>,
+    /// The newest of each of this many years.
+    pub keep_yearly: Option<u32>,
+    /// The newest this many that a drill has proven.
+    pub keep_proven: Option<u32>,
 }
 
 /// `source.NAME.databases`.

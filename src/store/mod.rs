@@ -20,6 +20,7 @@
 //! | [`s3`] | S3 and what speaks its protocol |
 //! | [`retry`] | repeats what may be repeated |
 //! | [`fault`] | breaks on purpose, for tests |
+//! | [`open()`] | from the configured URL to a store |
 //! | [`contract`] | the suite that every store must pass, also `pgseal store check` |
 
 use std::fmt;
@@ -33,9 +34,17 @@ use thiserror::Error;
 use crate::error::{Code, Error, Stage};
 use crate::types::Digest;
 
+pub mod contract;
+pub mod fault;
+pub mod fs;
 pub mod layout;
+mod open;
+pub mod retry;
+pub mod s3;
+mod s3_error;
 
 pub use layout::Key;
+pub use open::{create, open};
 
 /// What went wrong in a store, in the classes that callers tell apart.
 #[derive(Debug, Error)]

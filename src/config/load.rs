@@ -1,0 +1,260 @@
+//! Builds the [`Config`] from the layers and checks what no single key can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use super::inputs::Inputs;
+use super::reader::{Explained, Layers, Origin, Section, refused};
+use super::schema::{
+    Checksums, Config, Databases, Drill, Isolation, Keys, Repository, Retention, S3, Scratch, Source, SqlCheck,
+};
+use super::{connection, values};
+use crate::error::{Code, Error, Result, Stage};
+use crate::types::{Kind, SourceName};
+
+/// A configuration and where it came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Complete and checked.
+    pub config: Config,
+    /// Key, value as shown, origin; in the order of the schema.
+    pub origins: Vec<Explained>,
+    /// The file, where there is one.
+    pub file: Option<PathBuf>,
+}
+
+/// Reads and checks all layers.
+pub fn load(inputs: &Inputs) -> Result<Loaded> {
+    let file = inputs.file()?;
+    let layers = Layers::new(inputs, file.as_ref().map(|(p, t)| (p.as_path(), t.as_str())));
+    let parsed = match &file {
+        Some((_, text)) => Some(DeTable::parse(text).map_err(|e| layers.syntax(&e))?),
+        None => None,
+    };
+    let config = read(&layers.top(parsed.as_ref().map(toml::Spanned::get_ref)), inputs)?;
+    layers.check_variables()?;
+    drop(parsed);
+    Ok(Loaded { config, origins: layers.explained(), file: file.map(|(p, _)| p) })
+}
+
+fn read(top: &Section<'_>, inputs: &Inputs) -> Result<Config> {
+    let repository = repository(&top.sub("repository")?)?;
+    let keys = keys(&top.sub("keys")?)?;
+
+    let tools = top.sub("tools")?;
+    let pg_bindir = tools.path("pg_bindir")?;
+    tools.finish()?;
+
+    let state = top.sub("state")?;
+    let state_dir = if let Some(dir) = state.path("dir")? {
+        dir
+    } else {
+        let dir = default_state_dir(inputs)?;
+        state.explain("dir", dir.display().to_string(), Origin::Default);
+        dir
+    };
+    state.finish()?;
+
+    let scratch = scratch(&top.sub("scratch")?)?;
+
+    let mut sources = BTreeMap::new();
+    for (name, origin, section) in top.named("source")? {
+        let name: SourceName = name.parse().map_err(|e| refused(&origin, format!("source name: {e}")))?;
+        sources.insert(name, source(&section)?);
+    }
+    top.finish()?;
+    Ok(Config { repository, keys, pg_bindir, state_dir, scratch, sources })
+}
+
+/// `$XDG_STATE_HOME/pgseal`; else `/var/lib/pgseal` for root and
+/// `~/.local/state/pgseal` for others.
+fn default_state_dir(inputs: &Inputs) -> Result<PathBuf> {
+    let set = inputs.var("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let base = match set {
+        Some(dir) => Some(dir),
+        None if inputs.root => return Ok("/var/lib/pgseal".into()),
+        None => inputs.xdg("XDG_STATE_HOME", ".local/state"),
+    };
+    base.map(|b| b.join("pgseal")).ok_or_else(|| {
+        Error::new(Code::Usage, Stage::Config, "there is no home directory for the state")
+            .on("state.dir")
+            .hint("Set state.dir or PGSEAL_STATE_DIR.")
+    })
+}
+
+fn repository(section: &Section<'_>) -> Result<Repository> {
+    let url = section.text("url", values::repository_url)?.unwrap_or_default();
+    let s3 = section.sub("s3")?;
+    let out = S3 {
+        endpoint: s3.text("endpoint", values::endpoint)?,
+        region: s3.text("region", values::some_text)?,
+        path_style: s3.flag_or("path_style", false)?,
+        profile: s3.text("profile", values::some_text)?,
+        checksums: s3.text("checksums", values::checksums)?.unwrap_or(Checksums::Auto),
+        object_lock: s3.text("object_lock", values::object_lock)?,
+        allow_plain_http: s3.flag_or("allow_plain_http", false)?,
+    };
+    s3.finish()?;
+    section.finish()?;
+    Ok(Repository { url, s3: out })
+}
+
+fn keys(section: &Section<'_>) -> Result<Keys> {
+    let keys = Keys {
+        recipients: section.list("recipients")?.unwrap_or_default(),
+        signing_key: section.path("signing_key")?,
+        allowed_signers: section.path("allowed_signers")?,
+        revoked_keys: section.path("revoked_keys")?,
+        identity: section.path("identity")?,
+        report_key: section.path("report_key")?,
+    };
+    if keys.revoked_keys.is_some() && keys.allowed_signers.is_none() {
+        return Err(section.wrong("revoked_keys", "revoking needs allowed_signers too"));
+    }
+    section.finish()?;
+    Ok(keys)
+}
+
+fn scratch(section: &Section<'_>) -> Result<Scratch> {
+    let dir = if let Some(dir) = section.path("dir")? {
+        dir
+    } else {
+        section.explain("dir", "/var/tmp", Origin::Default);
+        PathBuf::from("/var/tmp")
+    };
+    let user = section.text_or("user", "postgres", values::some_text)?;
+    section.finish()?;
+    Ok(Scratch { dir, user })
+}
+
+fn source(section: &Section<'_>) -> Result<Source> {
+    let kind = section.text_or("kind", "logical", values::kind)?;
+    let connection = section.text("connection", connection::check)?.unwrap_or_default();
+    if kind == Kind::Physical && section.has("databases") {
+        return Err(section.wrong("databases", "a physical backup always holds the whole cluster"));
+    }
+    let databases = if let Some(d) = section.any("databases", databases)? {
+        d
+    } else {
+        section.explain("databases", "connected", Origin::Default);
+        Databases::Connected
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(64) as u64;
+    let out = Source {
+        kind,
+        connection,
+        databases,
+        jobs: section.number_or("jobs", 1..=64, cores, values::number)? as usize,
+        compression: section.number_or("compression", 1..=19, 3, values::number)? as i32,
+        part_bytes: section.number_or("part_bytes", 64 << 10..=256 << 20, 16 << 20, values::size)?,
+        role_passwords: section.flag_or("role_passwords", true)?,
+        next_due: section.text("next_due", values::duration)?,
+        idle_timeout: section.text_or("idle_timeout", "15m", values::duration)?,
+        deadline: section.text("deadline", values::duration)?,
+        lock_wait: section.text_or("lock_wait", "60s", values::duration)?,
+        retention: if section.has("retention") { Some(retention(&section.sub("retention")?)?) } else { None },
+        drill: drill(&section.sub("drill")?)?,
+    };
+    if !section.has("retention") {
+        // Makes the key known, so that a misspelling of it finds it.
+        section.sub("retention")?;
+    }
+    section.finish()?;
+    Ok(out)
+}
+
+/// `"all"`, `"connected"` or a list of names.
+fn databases(value: &toml::de::DeValue<'_>) -> Result<(Databases, String), String> {
+    let wrong = "\"all\", \"connected\" or a list of database names is expected here";
+    if let Some(word) = value.as_str() {
+        return match word {
+            "all" => Ok((Databases::All, word.to_owned())),
+            "connected" => Ok((Databases::Connected, word.to_owned())),
+            _ => Err(wrong.into()),
+        };
+    }
+    let array = value.as_array().ok_or(wrong)?;
+    let names: Vec<String> =
+        array.iter().map(|i| i.get_ref().as_str().map(str::to_owned)).collect::<Option<_>>().ok_or(wrong)?;
+    if names.is_empty() {
+        return Err("the list of databases is empty: nothing would be backed up".into());
+    }
+    if names.iter().any(|n| n.is_empty() || n.contains('\0')) {
+        return Err("a database name is not empty and has no NUL".into());
+    }
+    if names.iter().collect::<BTreeSet<_>>().len() != names.len() {
+        return Err("a database is listed twice".into());
+    }
+    let shown = names.iter().map(|n| crate::types::shown(n).into_owned()).collect::<Vec<_>>().join(", ");
+    Ok((Databases::Named(names), shown))
+}
+
+fn retention(section: &Section<'_>) -> Result<Retention> {
+    let count = |key| Ok(section.number(key, 1..=10_000, values::number)?.map(|n| n as u32));
+    let out = Retention {
+        keep_within: section.text("keep_within", values::duration)?,
+        keep_last: count("keep_last")?,
+        keep_daily: count("keep_daily")?,
+        keep_weekly: count("keep_weekly")?,
+        keep_monthly: count("keep_monthly")?,
+        keep_yearly: count("keep_yearly")?,
+        keep_proven: count("keep_proven")?,
+    };
+    let path = section.path_of("");
+    section.finish()?;
+    if out == Retention::default() {
+        let message = format!("{} keeps nothing", path.trim_end_matches('.'));
+        return Err(Error::new(Code::Usage, Stage::Config, message)
+            .hint("Give at least one keep_… rule, or remove the section: without it nothing is ever pruned."));
+    }
+    Ok(out)
+}
+
+fn drill(section: &Section<'_>) -> Result<Drill> {
+    let min_isolation: Isolation = section.text_or("min_isolation", "I2", values::isolation)?;
+    let max_restore = section.text("max_restore", values::duration)?;
+    let deadline = section.text("deadline", values::duration)?;
+    let mut sql: Vec<SqlCheck> = Vec::new();
+    for (origin, check) in section.array("sql")? {
+        let missing = |what: &str| {
+            refused(&origin, format!("the check has no {what}")).hint("A check has name, query and expect.")
+        };
+        let one = SqlCheck {
+            name: check.text("name", values::some_text)?.ok_or_else(|| missing("name"))?,
+            database: check.text("database", values::some_text)?,
+            query: check.text("query", values::some_text)?.ok_or_else(|| missing("query"))?,
+            expect: check.any("expect", values::expected)?.ok_or_else(|| missing("expect"))?,
+        };
+        check.finish()?;
+        if sql.iter().any(|s| s.name == one.name) {
+            return Err(
+                refused(&origin, "there is another check of this name").hint("Reports name checks; give each its own.")
+            );
+        }
+        sql.push(one);
+    }
+    section.finish()?;
+    Ok(Drill { min_isolation, max_restore, deadline, sql })
+}
+
+/// Where `init` writes a configuration when there is none: the file of
+/// `--config`, else the user's, else (for root) the system's.
+pub fn default_file(inputs: &Inputs) -> Result<PathBuf> {
+    if let Some(path) = &inputs.config {
+        return Ok(inputs.cwd.join(path));
+    }
+    if inputs.root {
+        return Ok(inputs.system_file.clone());
+    }
+    inputs.xdg("XDG_CONFIG_HOME", ".config").map(|d| d.join("pgseal/pgseal.toml")).ok_or_else(|| {
+        Error::new(Code::Usage, Stage::Config, "there is no home directory for the configuration")
+            .hint("Name a file with --config.")
+    })
+}
+
+/// Whether a file of this path is there, followed or not.
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

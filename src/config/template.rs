@@ -1,0 +1,61 @@
+//! The commented configuration that `pgseal init` writes where there is none.
+
+/// A configuration for `url`; everything else is a comment to fill in.
+pub fn commented(url: &str) -> String {
+    // A JSON string is a TOML basic string.
+    let url = serde_json::Value::from(url).to_string();
+    TEMPLATE.replace("@URL@", &url)
+}
+
+/// What an operator needs to begin, with defaults where there are any.
+const TEMPLATE: &str = r#"# Configuration of pgseal. Precedence: flag > PGSEAL_* variable > this file > default.
+# `pgseal config show --origin` tells where each value comes from.
+
+[repository]
+url = @URL@
+# s3 = { region = "eu-central-1", object_lock = "compliance:35d" }
+
+[keys]
+# Public. At least two are wise: one whose identity lies in a safe, one for drills.
+# recipients = ["age1…", "age1…"]
+# This host's own key: pgseal keygen signer -o /etc/pgseal/signer
+# signing_key = "/etc/pgseal/signer"
+# Whom to believe; pinned here, never fetched from the store.
+# allowed_signers = "/etc/pgseal/allowed_signers"
+# revoked_keys = "/etc/pgseal/revoked_keys"
+# Only on restore and drill hosts: pgseal keygen identity -o FILE
+# identity = "/etc/pgseal/identity"
+
+# [tools]
+# pg_bindir = "/usr/lib/postgresql/15/bin"
+
+# [state]
+# dir = "/var/lib/pgseal"
+
+# [scratch]
+# dir = "/var/tmp"
+# user = "postgres"
+
+# [source.shop]
+# kind = "logical"                 # or "physical"
+# connection = "service=shop"      # libpq; never a password here
+# databases = ["shop"]             # or "all"; default: the one connected to
+# jobs = 2
+# compression = 3
+# next_due = "26h"
+
+# [source.shop.retention]
+# keep_within = "7d"
+# keep_daily = 14
+# keep_weekly = 8
+# keep_proven = 2
+
+# [source.shop.drill]
+# min_isolation = "I2"
+# max_restore = "30m"
+
+# [[source.shop.drill.sql]]
+# name = "orders are recent"
+# query = "select max(created_at) > now() - interval '2 days' from orders"
+# expect = true
+"#;

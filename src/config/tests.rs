@@ -1,0 +1,354 @@
+//! The whole way from layers to configuration.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::schema::{Checksums, Databases, Isolation};
+use super::{Inputs, Loaded, Origin, Override, load, template};
+use crate::error::{Code, Error};
+use crate::types::Kind;
+
+/// The example of the design, whole.
+const FULL: &str = r#"
+[repository]
+url = "s3://acme-backups/pg"
+s3 = { endpoint = "https://s3.example.org", region = "eu-central-1", path_style = false, object_lock = "compliance:35d" }
+
+[keys]
+recipients = ["age1one", "age1two"]
+signing_key = "/etc/pgseal/signer"
+allowed_signers = "trust/allowed_signers"
+identity = "/run/credentials/pgseal/drill"
+
+[tools]
+pg_bindir = "/usr/lib/postgresql/15/bin"
+
+[state]
+dir = "/var/lib/pgseal"
+
+[scratch]
+dir = "/var/tmp"
+
+[source.shop]
+kind = "logical"
+connection = "service=shop"
+databases = ["shop"]
+jobs = 2
+compression = 3
+next_due = "26h"
+
+[source.shop.retention]
+keep_within = "7d"
+keep_daily = 14
+keep_weekly = 8
+keep_monthly = 12
+keep_proven = 2
+
+[source.shop.drill]
+min_isolation = "I2"
+max_restore = "30m"
+[[source.shop.drill.sql]]
+name = "orders are recent"
+query = "select max(created_at) > now() - interval '2 days' from orders"
+expect = true
+"#;
+
+struct Bench {
+    dir: TempDir,
+    inputs: Inputs,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        let inputs = Inputs {
+            config: None,
+            overrides: Vec::new(),
+            env: BTreeMap::from([("HOME".to_owned(), home.display().to_string())]),
+            cwd: dir.path().join("cwd"),
+            root: false,
+            system_file: dir.path().join("etc/pgseal.toml"),
+        };
+        Self { dir, inputs }
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        path
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.inputs.env.insert(name.into(), value.into());
+        self
+    }
+
+    fn load(&self) -> Result<Loaded, Error> {
+        load(&self.inputs)
+    }
+}
+
+fn parse(text: &str) -> Result<Loaded, Error> {
+    let bench = Bench::new();
+    bench.write("cwd/pgseal.toml", text);
+    bench.load()
+}
+
+fn origin<'a>(loaded: &'a Loaded, key: &str) -> (&'a str, &'a Origin) {
+    let found = loaded.origins.iter().find(|(k, ..)| k == key).unwrap_or_else(|| panic!("{key}"));
+    (&found.1, &found.2)
+}
+
+#[test]
+fn the_full_example_parses() {
+    let bench = Bench::new();
+    let file = bench.write("cwd/pgseal.toml", FULL);
+    let loaded = bench.load().unwrap();
+    assert_eq!(loaded.file.as_deref(), Some(file.as_path()));
+    let c = &loaded.config;
+    assert_eq!(c.repository.url, "s3://acme-backups/pg");
+    assert_eq!(c.repository.s3.endpoint.as_deref(), Some("https://s3.example.org"));
+    assert!(c.repository.s3.object_lock.is_some_and(|l| l.compliance));
+    assert_eq!(c.repository.s3.checksums, Checksums::Auto);
+    assert_eq!(c.keys.recipients, ["age1one", "age1two"]);
+    assert_eq!(c.keys.allowed_signers, Some(file.parent().unwrap().join("trust/allowed_signers")));
+    assert_eq!(c.pg_bindir.as_deref(), Some(Path::new("/usr/lib/postgresql/15/bin")));
+    let shop = c.source("shop").unwrap();
+    assert_eq!((shop.kind, shop.jobs, shop.compression, shop.part_bytes), (Kind::Logical, 2, 3, 16 << 20));
+    assert_eq!(shop.databases, Databases::Named(vec!["shop".into()]));
+    assert_eq!(shop.next_due, Some(Duration::from_hours(26)));
+    assert_eq!(shop.retention.as_ref().unwrap().keep_daily, Some(14));
+    assert_eq!(shop.drill.min_isolation, Isolation::I2);
+    assert_eq!(shop.drill.sql[0].expect, "t");
+    assert_eq!(origin(&loaded, "source.shop.jobs"), ("2", &Origin::File { path: file.clone(), line: 25 }));
+    assert_eq!(origin(&loaded, "source.shop.lock_wait"), ("60s", &Origin::Default));
+    assert_eq!(origin(&loaded, "repository.url").1.to_string(), format!("{}:3", file.display()));
+}
+
+#[test]
+fn nothing_at_all_gives_defaults() {
+    let bench = Bench::new();
+    let loaded = bench.load().unwrap();
+    assert!(loaded.file.is_none() && loaded.config.repository.url.is_empty());
+    assert_eq!(loaded.config.scratch.dir, Path::new("/var/tmp"));
+    assert_eq!(loaded.config.state_dir, bench.dir.path().join("home/.local/state/pgseal"));
+    let mut root = Bench::new();
+    root.inputs.root = true;
+    assert_eq!(root.load().unwrap().config.state_dir, Path::new("/var/lib/pgseal"));
+    let xdg = Bench::new().env("XDG_STATE_HOME", "/x/state");
+    assert_eq!(xdg.load().unwrap().config.state_dir, Path::new("/x/state/pgseal"));
+    let mut homeless = Bench::new();
+    homeless.inputs.env.clear();
+    assert!(homeless.load().unwrap_err().to_string().contains("no home directory"));
+}
+
+#[test]
+fn the_search_path_is_followed_in_order() {
+    let mut bench = Bench::new();
+    let url = |n: u32| format!("[repository]\nurl = \"file:///{n}\"\n");
+    let seen = |b: &Bench| b.load().unwrap().config.repository.url;
+    bench.write("etc/pgseal.toml", &url(4));
+    assert_eq!(seen(&bench), "file:///4");
+    bench.write("home/.config/pgseal/pgseal.toml", &url(3));
+    assert_eq!(seen(&bench), "file:///3");
+    bench.write("cwd/pgseal.toml", &url(2));
+    assert_eq!(seen(&bench), "file:///2");
+    bench.write("named.toml", &url(1));
+    bench.inputs.config = Some("../named.toml".into());
+    std::fs::create_dir_all(&bench.inputs.cwd).unwrap();
+    assert_eq!(seen(&bench), "file:///1");
+    bench.inputs.config = Some("none.toml".into());
+    assert!(bench.load().unwrap_err().to_string().contains("no such file"));
+}
+
+#[test]
+fn flag_beats_variable_beats_file_beats_default() {
+    let key = "scratch.user";
+    let plain = Bench::new();
+    assert_eq!(origin(&plain.load().unwrap(), key), ("postgres", &Origin::Default));
+    let mut bench = Bench::new();
+    bench.write("cwd/pgseal.toml", "[scratch]\nuser = \"file\"\n");
+    assert_eq!(origin(&bench.load().unwrap(), key).0, "file");
+    bench = bench.env("PGSEAL_SCRATCH_USER", "variable");
+    assert_eq!(origin(&bench.load().unwrap(), key), ("variable", &Origin::Variable("PGSEAL_SCRATCH_USER".into())));
+    bench.inputs.overrides.push(Override { key: "scratch.user", flag: "--scratch-user", value: "flag".into() });
+    assert_eq!(origin(&bench.load().unwrap(), key), ("flag", &Origin::Flag("--scratch-user")));
+    assert_eq!(bench.load().unwrap().config.scratch.user, "flag");
+}
+
+#[test]
+fn every_documented_variable_works() {
+    let bench = Bench::new()
+        .env("PGSEAL_REPOSITORY_URL", "file:///r")
+        .env("PGSEAL_KEYS_IDENTITY", "id")
+        .env("PGSEAL_KEYS_SIGNING_KEY", "/k/signer")
+        .env("PGSEAL_KEYS_ALLOWED_SIGNERS", "/k/allowed")
+        .env("PGSEAL_KEYS_RECIPIENTS", "age1a, age1b")
+        .env("PGSEAL_TOOLS_PG_BINDIR", "/pg/bin")
+        .env("PGSEAL_STATE_DIR", "/s")
+        .env("PGSEAL_SCRATCH_DIR", "/t")
+        .env("PGSEAL_REPOSITORY_S3_PATH_STYLE", "true")
+        .env("PGSEAL_PORT", "tcp://10.0.0.1:80");
+    let c = bench.load().unwrap().config;
+    assert_eq!(c.repository.url, "file:///r");
+    assert_eq!(c.keys.identity, Some(bench.inputs.cwd.join("id")));
+    assert_eq!(c.keys.signing_key.as_deref(), Some(Path::new("/k/signer")));
+    assert_eq!(c.keys.allowed_signers.as_deref(), Some(Path::new("/k/allowed")));
+    assert_eq!(c.keys.recipients, ["age1a", "age1b"]);
+    assert_eq!(c.pg_bindir.as_deref(), Some(Path::new("/pg/bin")));
+    assert_eq!((c.state_dir, c.scratch.dir), ("/s".into(), "/t".into()));
+    assert!(c.repository.s3.path_style);
+}
+
+#[test]
+fn wrong_variables_are_errors() {
+    let e = Bench::new().env("PGSEAL_KEYS_IDENTIY", "/x").load().unwrap_err();
+    assert_eq!(e.next_step(), Some("Did you mean PGSEAL_KEYS_IDENTITY?"));
+    let e = Bench::new().env("PGSEAL_STATE_DIR", "").load().unwrap_err();
+    assert_eq!((e.object(), e.text().as_str()), (Some("PGSEAL_STATE_DIR"), "the variable is set but empty"));
+    let e = Bench::new().env("PGSEAL_REPOSITORY_S3_PATH_STYLE", "yes").load().unwrap_err();
+    assert!(e.text().contains("true or false"));
+}
+
+#[test]
+fn every_error_names_its_line() {
+    let source = |line: &str| format!("[source.shop]\n{line}\n");
+    let drill = |line: &str| format!("[[source.shop.drill.sql]]\n{line}\n");
+    let sql = "name = \"n\"\nquery = \"select 1\"\nexpect = 1\n";
+    for (text, line, what) in [
+        ("[repository]\nurl = \"/x\"\n".to_owned(), 2, "a URL is expected"),
+        ("[repository]\n\nurll = \"x\"\n".to_owned(), 3, "unknown key repository.urll"),
+        ("[repositroy]\n".to_owned(), 1, "unknown key repositroy"),
+        ("repository = 1\n".to_owned(), 1, "repository is not a table"),
+        ("[repository]\nurl = 1\n".to_owned(), 2, "text in quotes"),
+        ("[repository]\nurl = \n".to_owned(), 2, "not valid TOML"),
+        ("[repository.s3]\nchecksums = \"x\"\n".to_owned(), 2, "when-required"),
+        ("[repository.s3]\npath_style = \"true\"\n".to_owned(), 2, "true or false"),
+        ("[repository.s3]\nobject_lock = \"x\"\n".to_owned(), 2, "compliance:35d"),
+        ("[repository.s3]\nendpoint = \"x\"\n".to_owned(), 2, "an endpoint is a URL"),
+        ("[keys]\nrecipients = \"age1\"\n".to_owned(), 2, "a list of texts"),
+        ("[keys]\nrecipients = [1]\n".to_owned(), 2, "a list of texts"),
+        ("[keys]\nidentity = \"~/id\"\n".to_owned(), 2, "~ is not expanded"),
+        ("[keys]\nidentity = \"\"\n".to_owned(), 2, "a path is expected"),
+        ("[keys]\nrevoked_keys = \"x\"\n".to_owned(), 2, "needs allowed_signers"),
+        ("[scratch]\nuser = \"\"\n".to_owned(), 2, "it is empty"),
+        ("[source]\nshop = 1\n".to_owned(), 2, "source.shop is not a table"),
+        ("[source.Shop]\n".to_owned(), 1, "source name"),
+        (source("kind = \"full\""), 2, "neither \"logical\" nor"),
+        (source("jobs = 0"), 2, "not within 1 and 64"),
+        (source("jobs = 65"), 2, "not within 1 and 64"),
+        (source("jobs = \"two\""), 2, "not a whole number"),
+        (source("jobs = -1"), 2, "whole number"),
+        (source("jobs = 1.5"), 2, "whole number"),
+        (source("compression = 20"), 2, "not within 1 and 19"),
+        (source("part_bytes = \"63KiB\""), 2, "not within 65536 and 268435456"),
+        (source("part_bytes = \"1GiB\""), 2, "not within"),
+        (source("next_due = \"soon\""), 2, "not a duration"),
+        (source("idle_timeout = \"0s\""), 2, "not within"),
+        (source("connection = \"host=h password=x\""), 2, "holds a password"),
+        (source("databases = []"), 2, "nothing would be backed up"),
+        (source("databases = \"some\""), 2, "list of database names"),
+        (source("databases = [1]"), 2, "list of database names"),
+        (source("databases = [\"\"]"), 2, "not empty"),
+        (source("databases = [\"a\", \"a\"]"), 2, "listed twice"),
+        (source("kind = \"physical\"\ndatabases = \"all\""), 3, "the whole cluster"),
+        (source("retnetion = 1"), 2, "unknown key"),
+        (source("retention = 1"), 2, "not a table"),
+        ("[source.shop.retention]\nkeep_daily = 0\n".to_owned(), 2, "not within 1 and 10000"),
+        ("[source.shop.retention]\nkeep_dayly = 3\n".to_owned(), 2, "unknown key"),
+        ("[source.shop.drill]\nmin_isolation = \"5\"\n".to_owned(), 2, "not one of I0"),
+        ("[source.shop.drill]\nsql = 1\n".to_owned(), 2, "not an array of tables"),
+        (drill("name = \"n\""), 1, "no query"),
+        (drill("query = \"n\"\nexpect = 1"), 1, "no name"),
+        (drill("name = \"n\"\nquery = \"q\""), 1, "no expect"),
+        (drill("name = \"n\"\nquery = \"q\"\nexpect = [1]"), 4, "true, false, a number"),
+        (format!("{}{}", drill(sql), drill(sql)), 6, "another check of this name"),
+    ] {
+        let e = parse(&text).unwrap_err();
+        assert_eq!(e.code(), Code::Usage, "{text}");
+        assert!(e.object().unwrap_or_default().ends_with(&format!("pgseal.toml:{line}")), "{text}: {e:?}");
+        assert!(e.text().contains(what), "{text}: {e:?}");
+    }
+    let e = parse("[source.shop.retention]\n").unwrap_err();
+    assert!(e.text().contains("source.shop.retention keeps nothing"), "{e:?}");
+}
+
+#[test]
+fn hints_name_the_nearest_key_and_secrets_stay_hidden() {
+    assert_eq!(parse("[repositroy]\n").unwrap_err().next_step(), Some("Did you mean \"repository\"?"));
+    assert_eq!(parse("[source.a]\nretnetion = 1\n").unwrap_err().next_step(), Some("Did you mean \"retention\"?"));
+    assert!(parse("[state]\nzzz = 1\n").unwrap_err().next_step().unwrap().contains("Known here: dir"));
+    let e = parse("[source.a]\nconnection = \"password=hunter2\"\n").unwrap_err();
+    assert!(!format!("{e:?}").contains("hunter2"));
+    let loaded = parse("[keys]\nrecipients = [\"AGE-SECRET-KEY-1XYZ\"]\n").unwrap();
+    assert_eq!(origin(&loaded, "keys.recipients").0, "****");
+}
+
+#[test]
+fn sources_are_found_by_name() {
+    let c = parse("[source.shop]\n[source.crm]\n").unwrap().config;
+    assert!(c.source("shop").is_ok());
+    assert_eq!(c.source("shpo").unwrap_err().next_step(), Some("Did you mean \"shop\"?"));
+    assert_eq!(c.source("warehouse").unwrap_err().next_step(), Some("Configured are: crm, shop."));
+    assert!(parse("").unwrap().config.source("x").unwrap_err().next_step().unwrap().contains("no source"));
+}
+
+#[test]
+fn the_file_itself_is_judged() {
+    let bench = Bench::new();
+    let path = bench.write("cwd/pgseal.toml", "");
+    for (mode, good) in [(0o644, true), (0o664, true), (0o600, true), (0o646, false), (0o602, false)] {
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        let loaded = bench.load();
+        assert_eq!(loaded.is_ok(), good, "{mode:o}");
+        if let Err(e) = loaded {
+            assert!(e.next_step().unwrap().contains("chmod o-w"), "{e:?}");
+        }
+    }
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::write(&path, b"\xff").unwrap();
+    assert!(bench.load().unwrap_err().text().contains("UTF-8"));
+    std::fs::write(&path, vec![b'\n'; (1 << 20) + 1]).unwrap();
+    assert!(bench.load().unwrap_err().text().contains("larger than 1 MiB"));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(bench.load().unwrap_err().text().contains("regular file"));
+}
+
+#[test]
+fn a_strangers_file_counts_only_when_named() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut bench = Bench::new();
+    let path = bench.write("cwd/pgseal.toml", "");
+    std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+    assert!(bench.load().unwrap_err().text().contains("belongs to another user (uid 12345)"));
+    bench.inputs.config = Some(path);
+    assert!(bench.load().is_ok());
+}
+
+#[test]
+fn the_template_parses_and_its_comments_too() {
+    let text = template::commented("file:///a\"b");
+    assert_eq!(parse(&text).unwrap().config.repository.url, "file:///a\"b");
+    // Every commented setting, taken in, is one that we know.
+    let full: String = template::commented("file:///r")
+        .lines()
+        .map(|l| match l.strip_prefix("# ") {
+            Some(rest) if rest.starts_with('[') || rest.contains(" = ") => format!("{rest}\n"),
+            Some(_) => String::new(),
+            None => format!("{l}\n"),
+        })
+        .collect();
+    let c = parse(&full).unwrap_or_else(|e| panic!("{e:?}\n{full}")).config;
+    assert_eq!(c.source("shop").unwrap().drill.sql.len(), 1);
+    assert_eq!(c.keys.recipients.len(), 2);
+}

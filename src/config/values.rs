@@ -1,0 +1,219 @@
+//! Values written as text: durations, sizes, object locks, expected results.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::schema::{Checksums, Isolation, ObjectLock};
+use crate::types::{Kind, shown};
+
+/// Longest duration: ten years.
+const LONGEST: u64 = 3660 * 86400;
+
+/// `90s`, `30m`, `26h`, `7d`, `2w`: a whole number and one unit.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{:?} is not a duration such as \"90s\", \"30m\", \"26h\", \"7d\" or \"2w\"", shown(text));
+    let unit = match text.as_bytes().last() {
+        Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3600,
+        Some(b'd') => 86400,
+        Some(b'w') => 7 * 86400,
+        _ => return Err(wrong()),
+    };
+    let digits = &text[..text.len() - 1];
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let seconds = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(wrong)?;
+    if (1..=LONGEST).contains(&seconds) {
+        Ok(Duration::from_secs(seconds))
+    } else {
+        Err(format!("{text} is not within 1s and {}d", LONGEST / 86400))
+    }
+}
+
+/// `16MiB`, `64KiB`, `1 MB`, in bytes.
+pub fn size(text: &str) -> Result<u64, String> {
+    text.parse::<bytesize::ByteSize>()
+        .map(|b| b.as_u64())
+        .map_err(|_| format!("{:?} is not a size such as \"16MiB\"", shown(text)))
+}
+
+/// A whole number.
+pub fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{:?} is not a whole number", shown(text)))
+}
+
+/// Any text but the empty one.
+pub fn some_text(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("it is empty".into()) } else { Ok(text.to_owned()) }
+}
+
+/// `logical` or `physical`.
+pub fn kind(text: &str) -> Result<Kind, String> {
+    [Kind::Logical, Kind::Physical]
+        .into_iter()
+        .find(|k| k.name() == text)
+        .ok_or_else(|| format!("{:?} is neither \"logical\" nor \"physical\"", shown(text)))
+}
+
+/// `auto` or `when-required`.
+pub fn checksums(text: &str) -> Result<Checksums, String> {
+    match text {
+        "auto" => Ok(Checksums::Auto),
+        "when-required" => Ok(Checksums::WhenRequired),
+        _ => Err(format!("{:?} is neither \"auto\" nor \"when-required\"", shown(text))),
+    }
+}
+
+/// `compliance:35d` or `governance:35d`.
+pub fn object_lock(text: &str) -> Result<ObjectLock, String> {
+    let (mode, keep) = text.split_once(':').unwrap_or((text, ""));
+    let compliance = match mode {
+        "compliance" => true,
+        "governance" => false,
+        _ => return Err(format!("{:?} is not like \"compliance:35d\" or \"governance:35d\"", shown(text))),
+    };
+    Ok(ObjectLock { compliance, keep: duration(keep)? })
+}
+
+/// `I0` to `I4`.
+pub fn isolation(text: &str) -> Result<Isolation, String> {
+    [Isolation::I0, Isolation::I1, Isolation::I2, Isolation::I3, Isolation::I4]
+        .into_iter()
+        .find(|i| i.name() == text)
+        .ok_or_else(|| format!("{:?} is not one of I0, I1, I2, I3, I4", shown(text)))
+}
+
+/// `file:///absolute/path` or `s3://bucket/prefix`, without credentials.
+pub fn repository_url(text: &str) -> Result<String, String> {
+    let (scheme, rest) = text.split_once("://").ok_or("a URL is expected: file:///path or s3://bucket/prefix")?;
+    if rest.split('/').next().unwrap_or_default().contains('@') {
+        return Err("a URL with credentials in it; they come from the environment or the AWS configuration".into());
+    }
+    match scheme {
+        "file" if rest.starts_with('/') && rest.len() > 1 => Ok(text.to_owned()),
+        "file" => Err("a file URL has three slashes: file:///path".into()),
+        "s3" if rest.starts_with(|c: char| c.is_ascii_alphanumeric()) => Ok(text.to_owned()),
+        "s3" => Err("the name of the bucket is missing: s3://bucket/prefix".into()),
+        other => Err(format!("{:?} is neither file:// nor s3://", shown(other))),
+    }
+}
+
+/// `https://host[:port]` (or `http://`), without credentials.
+pub fn endpoint(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = rest.ok_or("an endpoint is a URL: https://host")?;
+    if rest.contains('@') {
+        return Err(
+            "an endpoint with credentials in it; they come from the environment or the AWS configuration".into()
+        );
+    }
+    if rest.is_empty() { Err("the host is missing: https://host".into()) } else { Ok(text.to_owned()) }
+}
+
+/// The expected value of an SQL check as PostgreSQL prints it: `true` is `t`,
+/// a float8 in its shortest form.
+pub fn expected(value: &DeValue<'_>) -> Result<(String, String), String> {
+    let text = match value {
+        DeValue::Boolean(b) => if *b { "t" } else { "f" }.to_owned(),
+        DeValue::Integer(i) => i64::from_str_radix(&i.as_str().replace('_', ""), i.radix())
+            .map_err(|_| "the number does not fit a bigint; write it as text".to_owned())?
+            .to_string(),
+        DeValue::Float(f) => float(f.as_str())?,
+        DeValue::String(s) => s.to_string(),
+        _ => return Err("true, false, a number or a text is expected here".into()),
+    };
+    Ok((text.clone(), shown(&text).into_owned()))
+}
+
+fn float(text: &str) -> Result<String, String> {
+    let value: f64 = text.replace('_', "").parse().map_err(|_| "not a number".to_owned())?;
+    let size = value.abs();
+    if value.is_nan() {
+        Ok("NaN".into())
+    } else if value.is_infinite() {
+        Ok(if value > 0.0 { "Infinity" } else { "-Infinity" }.into())
+    } else if size != 0.0 && !(1e-4..1e15).contains(&size) {
+        Err("PostgreSQL prints a number of this size with an exponent; write it as text, exactly as psql shows it"
+            .into())
+    } else {
+        Ok(value.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("26h", 93600), ("7d", 604_800), ("2w", 1_209_600)] {
+            assert_eq!(duration(text).unwrap().as_secs(), seconds);
+        }
+        for bad in ["", "s", "7", "7 d", "-7d", "1.5h", "1h30m", "0s", "99999d", "99999999999999999999d", "7D", "7é"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_words() {
+        assert_eq!(size("16MiB").unwrap(), 16 << 20);
+        assert_eq!(size("65536").unwrap(), 65536);
+        assert!(size("many").is_err());
+        assert_eq!(kind("physical").unwrap(), Kind::Physical);
+        assert!(kind("Logical").is_err());
+        assert_eq!(checksums("when-required").unwrap(), Checksums::WhenRequired);
+        assert!(checksums("never").is_err());
+        assert_eq!(isolation("I3").unwrap(), Isolation::I3);
+        assert!(isolation("3").is_err());
+        let lock = object_lock("governance:35d").unwrap();
+        assert_eq!((lock.compliance, lock.keep.as_secs()), (false, 35 * 86400));
+        for bad in ["compliance", "compliance:", "legal:35d", "35d"] {
+            assert!(object_lock(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls() {
+        for good in ["file:///var/lib/x", "s3://bucket", "s3://bucket/a/b"] {
+            assert_eq!(repository_url(good).unwrap(), good);
+        }
+        for bad in ["", "/var/lib", "file://host/x", "file:///", "s3://", "s3:///x", "s3://k:secret@b/x", "https://x"] {
+            let e = repository_url(bad).unwrap_err();
+            assert!(!e.contains("secret"), "{e}");
+        }
+        assert!(endpoint("https://s3.example.org").is_ok());
+        for bad in ["s3.example.org", "https://", "https://k:secret@h"] {
+            assert!(!endpoint(bad).unwrap_err().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn expected_values_are_as_postgresql_prints_them() {
+        let said = |toml: &str| {
+            let text = format!("v = {toml}");
+            let table = toml::de::DeTable::parse(&text).unwrap();
+            expected(table.get_ref().get("v").unwrap().get_ref()).map(|p| p.0)
+        };
+        for (toml, text) in [
+            ("true", "t"),
+            ("false", "f"),
+            ("1_000", "1000"),
+            ("-5", "-5"),
+            ("0xff", "255"),
+            ("0.5", "0.5"),
+            ("2.0", "2"),
+            ("inf", "Infinity"),
+            ("-inf", "-Infinity"),
+            ("nan", "NaN"),
+            ("\"a b\"", "a b"),
+        ] {
+            assert_eq!(said(toml).unwrap(), text, "{toml}");
+        }
+        for bad in ["1e300", "1e-9", "[1]", "2026-01-01", "99999999999999999999"] {
+            assert!(said(bad).is_err(), "{bad}");
+        }
+    }
+}

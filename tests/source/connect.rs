@@ -1,0 +1,68 @@
+//! Sessions.
+
+use pgseal::Code;
+use pgseal::source::{ConnParams, PgBin};
+
+use crate::pg::{PgServer, bindir};
+
+#[tokio::test]
+async fn a_session_is_pinned_whatever_role_and_database_set() {
+    let server = PgServer::start(&bindir(), &[]);
+    server
+        .psql("postgres", "ALTER ROLE postgres SET search_path = evil; ALTER ROLE postgres SET statement_timeout = 1;");
+    server.psql("postgres", "ALTER DATABASE postgres SET \"TimeZone\" = 'Asia/Tokyo'");
+    server.psql("postgres", "ALTER DATABASE postgres SET bytea_output = escape; ");
+    let conn = ConnParams::resolve(&server.conninfo(), &|_| None).unwrap();
+    let session = conn.connect("pgseal test").await.unwrap();
+    for (name, value) in [
+        ("search_path", "pg_catalog,pg_temp"),
+        ("statement_timeout", "0"),
+        ("idle_session_timeout", "0"),
+        ("TimeZone", "UTC"),
+        ("bytea_output", "hex"),
+        ("row_security", "off"),
+        ("application_name", "pgseal test"),
+        ("default_transaction_read_only", "off"),
+    ] {
+        let row = session.client().query_one("SELECT current_setting($1)", &[&name]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), value, "{name}");
+    }
+    let read_only = conn.connect_read_only("x").await.unwrap();
+    assert!(read_only.client().batch_execute("CREATE TABLE public.t()").await.is_err());
+    assert!(session.client().batch_execute("CREATE TABLE public.t()").await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_a_session_ends_it() {
+    let server = PgServer::start(&bindir(), &[]);
+    let conn = ConnParams::for_socket(server.socket_dir(), server.port(), "postgres", "postgres");
+    let session = conn.connect("to be dropped").await.unwrap();
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'to be dropped'";
+    assert_eq!(server.psql("postgres", count), "1");
+    drop(session);
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while server.psql("postgres", count) != "0" {
+        assert!(std::time::Instant::now() < give_up, "the session lives on");
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_code_20_with_its_cause() {
+    let conn = ConnParams::for_socket("/nonexistent/dir".as_ref(), 5432, "u", "d");
+    let e = conn.connect("x").await.unwrap_err();
+    assert_eq!(e.code(), Code::SourceUnreachable);
+    assert!(e.to_string().contains("No such file"), "{e}");
+    let server = PgServer::start(&bindir(), &[]);
+    let conn = ConnParams::for_socket(server.socket_dir(), server.port(), "postgres", "no such\ndb");
+    let e = conn.connect("x").await.unwrap_err();
+    assert_eq!(e.code(), Code::SourceUnreachable);
+    assert!(e.to_string().contains("does not exist") && !e.to_string().contains('\n'), "{e}");
+}
+
+#[tokio::test]
+async fn the_installed_programs_are_found() {
+    let bin = PgBin::find(None, 15).unwrap();
+    assert_eq!(bin.dir(), bindir());
+    assert!(bin.version_line("pg_basebackup").await.unwrap().starts_with("pg_basebackup (PostgreSQL) 15."));
+    assert_eq!(PgBin::find(None, 14).unwrap_err().code(), Code::SourceUnusable);
+}

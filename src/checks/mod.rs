@@ -1,1 +1,4 @@
-//! TODO skeleton
+//! Checks over a restored instance.
+pub mod result;
+
+pub use result::{CheckResult, DATA_PROVING, Finding, Outcome, Rule, Severity};

@@ -48,13 +48,12 @@ fn read(top: &Section<'_>, inputs: &Inputs) -> Result<Config> {
     tools.finish()?;
 
     let state = top.sub("state")?;
-    let state_dir = match state.path("dir")? {
-        Some(dir) => dir,
-        None => {
-            let dir = default_state_dir(inputs)?;
-            state.explain("dir", dir.display().to_string(), Origin::Default);
-            dir
-        }
+    let state_dir = if let Some(dir) = state.path("dir")? {
+        dir
+    } else {
+        let dir = default_state_dir(inputs)?;
+        state.explain("dir", dir.display().to_string(), Origin::Default);
+        dir
     };
     state.finish()?;
 
@@ -119,12 +118,11 @@ fn keys(section: &Section<'_>) -> Result<Keys> {
 }
 
 fn scratch(section: &Section<'_>) -> Result<Scratch> {
-    let dir = match section.path("dir")? {
-        Some(dir) => dir,
-        None => {
-            section.explain("dir", "/var/tmp", Origin::Default);
-            PathBuf::from("/var/tmp")
-        }
+    let dir = if let Some(dir) = section.path("dir")? {
+        dir
+    } else {
+        section.explain("dir", "/var/tmp", Origin::Default);
+        PathBuf::from("/var/tmp")
     };
     let user = section.text_or("user", "postgres", values::some_text)?;
     section.finish()?;
@@ -137,12 +135,11 @@ fn source(section: &Section<'_>) -> Result<Source> {
     if kind == Kind::Physical && section.has("databases") {
         return Err(section.wrong("databases", "a physical backup always holds the whole cluster"));
     }
-    let databases = match section.any("databases", databases)? {
-        Some(d) => d,
-        None => {
-            section.explain("databases", "connected", Origin::Default);
-            Databases::Connected
-        }
+    let databases = if let Some(d) = section.any("databases", databases)? {
+        d
+    } else {
+        section.explain("databases", "connected", Origin::Default);
+        Databases::Connected
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(64) as u64;
     let out = Source {

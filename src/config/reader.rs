@@ -242,13 +242,12 @@ impl<'a> Section<'a> {
 
     /// Text, or `default`, which is explained as such.
     pub fn text_or<T>(&self, key: &'static str, default: &str, check: impl Fn(&str) -> Result<T, String>) -> Result<T> {
-        match self.text(key, &check)? {
-            Some(value) => Ok(value),
-            None => {
-                let value = check(default).map_err(Error::internal)?;
-                self.explain(key, default, Origin::Default);
-                Ok(value)
-            }
+        if let Some(value) = self.text(key, &check)? {
+            Ok(value)
+        } else {
+            let value = check(default).map_err(Error::internal)?;
+            self.explain(key, default, Origin::Default);
+            Ok(value)
         }
     }
 

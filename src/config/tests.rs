@@ -123,7 +123,7 @@ fn the_full_example_parses() {
     let shop = c.source("shop").unwrap();
     assert_eq!((shop.kind, shop.jobs, shop.compression, shop.part_bytes), (Kind::Logical, 2, 3, 16 << 20));
     assert_eq!(shop.databases, Databases::Named(vec!["shop".into()]));
-    assert_eq!(shop.next_due, Some(Duration::from_secs(26 * 3600)));
+    assert_eq!(shop.next_due, Some(Duration::from_hours(26)));
     assert_eq!(shop.retention.as_ref().unwrap().keep_daily, Some(14));
     assert_eq!(shop.drill.min_isolation, Isolation::I2);
     assert_eq!(shop.drill.sql[0].expect, "t");

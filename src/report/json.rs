@@ -1,0 +1,143 @@
+//! The canonical bytes of a report: what is signed and stored.
+
+use super::Report;
+use crate::error::{Code, Error, Result, Stage};
+
+/// Largest report that is read, bytes.
+pub const LIMIT: u64 = 8 * 1024 * 1024;
+
+/// The report as JSON with a closing line end.
+pub fn render(report: &Report) -> Result<Vec<u8>> {
+    let mut bytes =
+        serde_json::to_vec_pretty(report).map_err(|e| Error::internal("cannot write the report").because(e))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Reads a report. Check its signature before.
+///
+/// # Errors
+/// 44 where it is too large, 40 where it is no report of format 1.
+pub fn read(bytes: &[u8]) -> Result<Report> {
+    if bytes.len() as u64 > LIMIT {
+        return Err(Error::new(Code::Limit, Stage::Report, format!("the report has more than {LIMIT} bytes")));
+    }
+    let corrupt = |m: String| {
+        Error::new(Code::Corrupt, Stage::Report, m).hint("It was written by a newer pgseal, or it is no drill report.")
+    };
+    let report: Report =
+        serde_json::from_slice(bytes).map_err(|e| corrupt("this is no drill report of format 1".into()).because(e))?;
+    if report.format != Report::FORMAT || report.version != Report::VERSION {
+        return Err(corrupt(format!("the report says it is {} {}", report.format, report.version)));
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::checks::{Rule, Severity};
+    use crate::report::{ErrorEntry, IsolationReport, ProofLevel, Timings, ToolRef, Verdict};
+    use crate::scratch::{Probe, ProbeOutcome, Teardown};
+    use crate::types::{Digest, Kind};
+
+    /// A report with something of everything, and a hostile name.
+    pub(in crate::report) fn sample() -> Report {
+        let rule = |id, title, severity| Rule { id, title, severity };
+        let rows = rule("INT-ROWS", "every table has its rows", Severity::High);
+        let hostile = "public.\u{1b}[31m<b>\"&\n\u{202e}x]]>";
+        Report {
+            format: Report::FORMAT.into(),
+            version: 1,
+            run: "r1".into(),
+            source: "shop".parse().unwrap(),
+            backup_id: "20261123T030000Z-abababababababab".parse().unwrap(),
+            seq: 42,
+            kind: Kind::Logical,
+            manifest_sha256: Digest::of(b"m"),
+            signer: Some("db1@acme".into()),
+            started_at: "2026-11-23T04:00:00Z".parse().unwrap(),
+            finished_at: "2026-11-23T04:00:08Z".parse().unwrap(),
+            verdict: Verdict::Failed,
+            proof_level: ProofLevel::Booted,
+            exit_code: 51,
+            reasons: vec!["INT-ROWS found something: every table has its rows".into()],
+            isolation: Some(IsolationReport {
+                level: "I2".into(),
+                required: "I2".into(),
+                reasons: vec!["own mount and process namespaces are not set up".into()],
+                probes: vec![
+                    Probe {
+                        id: "ISO-004".into(),
+                        title: "nothing listens".into(),
+                        outcome: ProbeOutcome::Pass,
+                        evidence: "0 listeners".into(),
+                    },
+                    Probe {
+                        id: "ISO-009".into(),
+                        title: "census".into(),
+                        outcome: ProbeOutcome::NotEvaluated,
+                        evidence: "no answer".into(),
+                    },
+                ],
+            }),
+            checks: vec![
+                rows.judged(
+                    2,
+                    2,
+                    vec![rows.finding(hostile, "3 rows expected, 2 restored", "Do not rely on this backup.")],
+                ),
+                rule("INT-SEQ", "sequences are not behind", Severity::High).judged(5, 5, vec![]),
+                rule("INT-LO", "large objects are there", Severity::High).judged(0, 0, vec![]),
+                rule("PHY-AMCHECK", "indexes agree with their tables", Severity::High)
+                    .not_evaluated(7, "the extension amcheck is not installed"),
+                rule("USR-SQL", "your queries", Severity::High).error(
+                    1,
+                    0,
+                    &Error::new(Code::CouldNotRun, Stage::Checks, "SQLSTATE 57014"),
+                ),
+            ],
+            timings_s: Timings { fetch: 1.25, restore: 4.0, start: 0.4, checks: 2.2, total: 8.1 },
+            rpo_s: 3600,
+            rto_s: Some(5.65),
+            backup_age_s: 3000,
+            teardown: Some(Teardown { instance_gone: true, directory_gone: true, detail: None }),
+            tool: ToolRef::default(),
+            server_major: 15,
+            errors: vec![ErrorEntry::from(
+                &Error::new(Code::ChecksFailed, Stage::Checks, "1 check found something").hint("See the checks."),
+            )],
+        }
+    }
+
+    #[test]
+    fn round_trip_and_stable_names() {
+        let r = sample();
+        let bytes = render(&r).unwrap();
+        assert_eq!(read(&bytes).unwrap(), r);
+        let v: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(v["format"], "pgseal-drill-report");
+        assert_eq!(v["verdict"], "failed");
+        assert_eq!(v["proof_level"], "booted");
+        assert_eq!(v["isolation"]["probes"][1]["outcome"], "not_evaluated");
+        let outcomes: Vec<&str> =
+            v["checks"].as_array().unwrap().iter().map(|c| c["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes, ["finding", "pass", "not_applicable", "not_evaluated", "error"]);
+        assert_eq!(v["checks"][0]["severity"], "high");
+        assert_eq!((v["checks"][0]["present"].as_u64(), v["checks"][0]["examined"].as_u64()), (Some(2), Some(2)));
+        assert_eq!(v["errors"][0]["class"], "checks_failed");
+        assert_eq!(v["errors"][0]["retryable"], false);
+        assert_eq!(v["teardown"], serde_json::json!({"instance_gone": true, "directory_gone": true}));
+        // Control characters of a hostile name never stand in the bytes.
+        assert!(!bytes.contains(&0x1b));
+    }
+
+    #[test]
+    fn other_documents_are_refused() {
+        let mut r = sample();
+        r.version = 2;
+        assert_eq!(read(&render(&r).unwrap()).unwrap_err().code(), Code::Corrupt);
+        assert_eq!(read(b"{}").unwrap_err().code(), Code::Corrupt);
+        assert_eq!(read(&vec![b' '; LIMIT as usize + 1]).unwrap_err().code(), Code::Limit);
+    }
+}

@@ -1,0 +1,149 @@
+//! JUnit XML for CI. CI systems paint skipped cases green, so the first case is
+//! the verdict itself, which fails unless the drill passed.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Report, Verdict};
+use crate::checks::{CheckResult, Outcome};
+use crate::error::{Error, Result};
+use crate::scratch::{Probe, ProbeOutcome};
+use crate::types::shown;
+
+/// Renders it. Names are escaped before the XML writer escapes them for XML.
+pub fn render(report: &Report) -> Result<String> {
+    let name = format!("pgseal drill {}", report.source);
+    let mut junit = Junit::new(name.as_str());
+    junit.set_time(seconds(report.timings_s.total));
+    let mut drill = TestSuite::new("drill");
+    drill.set_time(seconds(report.timings_s.total));
+    drill.add_test_case(verdict(report));
+    junit.add_test_suite(drill);
+    if let Some(isolation) = &report.isolation {
+        let mut suite = TestSuite::new("isolation");
+        suite.add_test_cases(isolation.probes.iter().map(probe));
+        junit.add_test_suite(suite);
+    }
+    let mut suite = TestSuite::new("checks");
+    suite.set_time(seconds(report.timings_s.checks));
+    suite.add_test_cases(report.checks.iter().map(check));
+    junit.add_test_suite(suite);
+    junit.to_string().map_err(|e| Error::internal("cannot write JUnit XML").because(e))
+}
+
+fn verdict(report: &Report) -> TestCase {
+    let text = format!("{}, proof level {}", report.verdict.name(), report.proof_level.name());
+    let details: Vec<String> = report
+        .reasons
+        .iter()
+        .cloned()
+        .chain(report.errors.iter().map(|e| format!("[{}] {}: {}", e.code, e.stage, e.message)))
+        .map(|l| shown(&l).into_owned())
+        .collect();
+    let status = match report.verdict {
+        Verdict::Passed => TestCaseStatus::success(),
+        Verdict::Failed | Verdict::Unsafe => bad(NonSuccessKind::Failure, &text, &details.join("\n")),
+        Verdict::Inconclusive => bad(NonSuccessKind::Error, &text, &details.join("\n")),
+    };
+    let mut case = TestCase::new("verdict", status);
+    case.set_classname(format!("pgseal.drill.{}", report.source).as_str());
+    case.set_time(seconds(report.timings_s.total));
+    case
+}
+
+fn probe(p: &Probe) -> TestCase {
+    let status = match p.outcome {
+        ProbeOutcome::Pass => TestCaseStatus::success(),
+        ProbeOutcome::Fail => bad(NonSuccessKind::Failure, &p.evidence, &p.evidence),
+        ProbeOutcome::NotEvaluated => skipped(&p.evidence),
+    };
+    named("pgseal.isolation", &p.id, &p.title, status)
+}
+
+fn check(c: &CheckResult) -> TestCase {
+    let reason = c.reason.as_deref().unwrap_or("no reason given");
+    let status = match c.outcome {
+        Outcome::Pass => TestCaseStatus::success(),
+        Outcome::Finding => {
+            let lines: Vec<String> = c
+                .findings
+                .iter()
+                .map(|f| format!("{}: {} {}", shown(&f.object), shown(&f.message), shown(&f.remedy)))
+                .collect();
+            bad(NonSuccessKind::Failure, &format!("{} findings", c.findings.len()), &lines.join("\n"))
+        }
+        Outcome::Error => bad(NonSuccessKind::Error, reason, reason),
+        Outcome::Waived | Outcome::NotEvaluated | Outcome::NotApplicable => {
+            skipped(&format!("{}: {reason}", c.outcome.name()))
+        }
+    };
+    let mut case = named("pgseal.checks", &c.id, &c.title, status);
+    case.set_assertions(usize::try_from(c.examined).unwrap_or(usize::MAX));
+    case
+}
+
+fn named(class: &str, id: &str, title: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(format!("{}: {}", shown(id), shown(title)).as_str(), status);
+    case.set_classname(class);
+    case.set_time(Duration::ZERO);
+    case
+}
+
+fn bad(kind: NonSuccessKind, message: &str, details: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_message(shown(message).as_ref()).set_type("pgseal").set_description(details);
+    status
+}
+
+fn skipped(reason: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(shown(reason).as_ref());
+    status
+}
+
+fn seconds(s: f64) -> Duration {
+    Duration::try_from_secs_f64(s).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::json::tests::sample;
+
+    #[test]
+    fn every_check_is_a_case_and_the_verdict_is_one() {
+        let xml = render(&sample()).unwrap();
+        let read = Junit::deserialize_from_str(&xml).unwrap();
+        assert_eq!((read.tests, read.failures, read.errors), (8, 2, 1), "{xml}");
+        let cases: Vec<&TestCase> = read.test_suites.iter().flat_map(|s| &s.test_cases).collect();
+        assert_eq!(cases[0].name.as_str(), "verdict");
+        assert!(matches!(cases[0].status, TestCaseStatus::NonSuccess { .. }));
+        let skipped = cases.iter().filter(|c| matches!(c.status, TestCaseStatus::Skipped { .. })).count();
+        assert_eq!(skipped, 3, "{xml}");
+        assert!(xml.contains("not_evaluated: the extension amcheck is not installed"));
+        for suite in &read.test_suites {
+            assert_eq!(suite.tests, suite.test_cases.len());
+        }
+    }
+
+    #[test]
+    fn hostile_names_neither_break_the_xml_nor_reach_a_terminal() {
+        let xml = render(&sample()).unwrap();
+        assert!(!xml.contains('\u{1b}') && !xml.contains('\u{202e}') && !xml.contains("<b>"));
+        assert!(xml.contains("&lt;b&gt;"), "{xml}");
+    }
+
+    #[test]
+    fn only_a_pass_is_green() {
+        for (verdict, failures, errors) in
+            [(Verdict::Passed, 0, 0), (Verdict::Failed, 1, 0), (Verdict::Unsafe, 1, 0), (Verdict::Inconclusive, 0, 1)]
+        {
+            let mut r = sample();
+            r.checks.clear();
+            r.verdict = verdict;
+            let read = Junit::deserialize_from_str(&render(&r).unwrap()).unwrap();
+            assert_eq!((read.failures, read.errors), (failures, errors), "{verdict:?}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The report, format 1. Fields may be added in a version; none is renamed or
+//! gets another meaning.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::checks::CheckResult;
+use crate::error::Error;
+use crate::scratch::{Probe, Teardown};
+use crate::types::{BackupId, Digest, Kind, SourceName};
+
+/// What the drill says of the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Everything that was asked for was examined and is right.
+    Passed,
+    /// The backup is bad.
+    Failed,
+    /// No evidence either way, or not enough.
+    Inconclusive,
+    /// The drill itself was not safe.
+    Unsafe,
+}
+
+impl Verdict {
+    /// The word used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Inconclusive => "inconclusive",
+            Self::Unsafe => "unsafe",
+        }
+    }
+}
+
+/// How far the proof goes. May be understated, never overstated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProofLevel {
+    /// Nothing was proven.
+    None,
+    /// Signature and hashes of all stored objects are right.
+    Stored,
+    /// It was opened and restored completely.
+    Restored,
+    /// A server runs on it and answers.
+    Booted,
+    /// Every row was read and is right.
+    Data,
+}
+
+impl ProofLevel {
+    /// The word used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Stored => "stored",
+            Self::Restored => "restored",
+            Self::Booted => "booted",
+            Self::Data => "data",
+        }
+    }
+}
+
+/// One drill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// `pgseal-drill-report`.
+    pub format: String,
+    /// 1.
+    pub version: u32,
+    /// Distinguishes runs on the same backup; plain characters.
+    pub run: String,
+    /// Source.
+    pub source: SourceName,
+    /// Backup.
+    pub backup_id: BackupId,
+    /// Its slot in the chain.
+    pub seq: u64,
+    /// Logical or physical.
+    pub kind: Kind,
+    /// The manifest that was drilled.
+    pub manifest_sha256: Digest,
+    /// Who signed it, as the operator's allowed signers name it; absent where
+    /// no signature was accepted.
+    pub signer: Option<String>,
+    /// When the drill began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// What is said of the backup.
+    pub verdict: Verdict,
+    /// How far the proof goes.
+    pub proof_level: ProofLevel,
+    /// Exit code of the drill.
+    pub exit_code: u8,
+    /// Why the verdict is what it is.
+    pub reasons: Vec<String>,
+    /// How the instance was sealed off; absent where none was made.
+    pub isolation: Option<IsolationReport>,
+    /// What was checked.
+    pub checks: Vec<CheckResult>,
+    /// How long things took.
+    pub timings_s: Timings,
+    /// Seconds from the backup's snapshot to the start of the drill: what would
+    /// be lost if the source were lost then.
+    pub rpo_s: u64,
+    /// Seconds of fetch, restore and start: how long a restore takes. Absent
+    /// where the server did not come up.
+    pub rto_s: Option<f64>,
+    /// Seconds from the end of the backup to the start of the drill.
+    pub backup_age_s: u64,
+    /// Whether everything is gone; absent where nothing was made.
+    pub teardown: Option<Teardown>,
+    /// The program.
+    pub tool: ToolRef,
+    /// Major version of the server that was restored.
+    pub server_major: u32,
+    /// What went wrong, worst first.
+    pub errors: Vec<ErrorEntry>,
+}
+
+impl Report {
+    /// Value of `format`.
+    pub const FORMAT: &str = "pgseal-drill-report";
+    /// Value of `version`.
+    pub const VERSION: u32 = 1;
+}
+
+/// How the instance was sealed off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IsolationReport {
+    /// `I2`: reached.
+    pub level: String,
+    /// `I2`: asked for.
+    pub required: String,
+    /// What could not be had, and why.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// Proofs.
+    pub probes: Vec<Probe>,
+}
+
+/// Seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Timings {
+    pub fetch: f64,
+    pub restore: f64,
+    pub start: f64,
+    pub checks: f64,
+    pub total: f64,
+}
+
+/// The program that wrote the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ToolRef {
+    pub name: String,
+    pub version: String,
+}
+
+impl Default for ToolRef {
+    fn default() -> Self {
+        Self { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// An error in the form of every JSON output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ErrorEntry {
+    pub code: u8,
+    pub class: String,
+    pub retryable: bool,
+    pub stage: String,
+    pub object: Option<String>,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl From<&Error> for ErrorEntry {
+    fn from(e: &Error) -> Self {
+        Self {
+            code: e.code().number(),
+            class: e.code().class().to_owned(),
+            retryable: e.code().retryable(),
+            stage: e.stage().name().to_owned(),
+            object: e.object().map(str::to_owned),
+            message: e.text(),
+            hint: e.next_step().map(str::to_owned),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The report for people: readable without colour, and what was *not* checked
+//! stands beside what was.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::checks::{CheckResult, Outcome};
+use crate::scratch::ProbeOutcome;
+use crate::types::shown;
+
+/// Renders it. Every text that a database user may have chosen is escaped.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut out, report);
+    out
+}
+
+fn write(out: &mut String, r: &Report) -> std::fmt::Result {
+    writeln!(
+        out,
+        "Drill of {} {} (slot {}, {}): {}",
+        r.source,
+        r.backup_id,
+        r.seq,
+        r.kind.name(),
+        r.verdict.name().to_uppercase()
+    )?;
+    writeln!(out, "  proof level  {}", r.proof_level.name())?;
+    writeln!(out, "  exit code    {}", r.exit_code)?;
+    writeln!(out, "  signed by    {}", r.signer.as_deref().map_or("nobody that is trusted".into(), shown))?;
+    writeln!(out, "  manifest     {}", r.manifest_sha256)?;
+    writeln!(out, "  server       PostgreSQL {}", r.server_major)?;
+    writeln!(out, "  backup age   {}, data as of {} before the drill", duration(r.backup_age_s), duration(r.rpo_s))?;
+    let t = &r.timings_s;
+    writeln!(
+        out,
+        "  time         fetch {:.1} s, restore {:.1} s, start {:.1} s, checks {:.1} s, total {:.1} s",
+        t.fetch, t.restore, t.start, t.checks, t.total
+    )?;
+    match r.rto_s {
+        Some(s) => writeln!(out, "  restorable   in {s:.1} s (fetch, restore and start on this host)")?,
+        None => writeln!(out, "  restorable   not measured")?,
+    }
+    list(out, "Why", &r.reasons)?;
+    isolation(out, r)?;
+    checks(out, r)?;
+    not_checked(out, r)?;
+    if !r.errors.is_empty() {
+        writeln!(out, "\nErrors")?;
+        for e in &r.errors {
+            let object = e.object.as_deref().map_or_else(String::new, |o| format!("{}: ", shown(o)));
+            writeln!(out, "  [{}] {}: {object}{}", e.code, shown(&e.stage), shown(&e.message))?;
+            if let Some(hint) = &e.hint {
+                writeln!(out, "       hint: {}", shown(hint))?;
+            }
+        }
+    }
+    let gone = |b: bool| if b { "gone" } else { "LEFT BEHIND" };
+    match &r.teardown {
+        Some(t) => {
+            writeln!(out, "\nTeardown: instance {}, directory {}", gone(t.instance_gone), gone(t.directory_gone))
+        }
+        None => writeln!(out, "\nTeardown: nothing was made"),
+    }
+}
+
+fn list(out: &mut String, title: &str, items: &[String]) -> std::fmt::Result {
+    if items.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}")?;
+    items.iter().try_for_each(|i| writeln!(out, "  - {}", shown(i)))
+}
+
+fn isolation(out: &mut String, r: &Report) -> std::fmt::Result {
+    let Some(i) = &r.isolation else { return writeln!(out, "\nIsolation: no instance was started") };
+    writeln!(out, "\nIsolation {} (required {})", shown(&i.level), shown(&i.required))?;
+    for p in &i.probes {
+        let word = match p.outcome {
+            ProbeOutcome::Pass => "pass",
+            ProbeOutcome::Fail => "FAIL",
+            ProbeOutcome::NotEvaluated => "????",
+        };
+        writeln!(out, "  {word}  {:<12} {}: {}", shown(&p.id), shown(&p.title), shown(&p.evidence))?;
+    }
+    i.reasons.iter().try_for_each(|n| writeln!(out, "  note  {}", shown(n)))
+}
+
+fn checks(out: &mut String, r: &Report) -> std::fmt::Result {
+    writeln!(out, "\nChecks ({})", r.checks.len())?;
+    for c in &r.checks {
+        let word = match c.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Finding => "FIND",
+            Outcome::Waived => "waiv",
+            Outcome::NotEvaluated => "????",
+            Outcome::NotApplicable => "n/a ",
+            Outcome::Error => "ERR ",
+        };
+        writeln!(out, "  {word}  {:<12} {} ({} of {} examined)", shown(&c.id), shown(&c.title), c.examined, c.present)?;
+        for f in &c.findings {
+            writeln!(out, "        - {}: {}", shown(&f.object), shown(&f.message))?;
+            if !f.remedy.is_empty() {
+                writeln!(out, "          {}", shown(&f.remedy))?;
+            }
+        }
+        if let (Some(reason), true) = (&c.reason, matches!(c.outcome, Outcome::Finding | Outcome::Waived)) {
+            writeln!(out, "        {}", shown(reason))?;
+        }
+    }
+    Ok(())
+}
+
+fn not_checked(out: &mut String, r: &Report) -> std::fmt::Result {
+    let not = |c: &&CheckResult| matches!(c.outcome, Outcome::NotEvaluated | Outcome::NotApplicable | Outcome::Error);
+    let mut items: Vec<String> = r
+        .checks
+        .iter()
+        .filter(not)
+        .map(|c| format!("{} ({}): {}", c.id, c.outcome.name(), c.reason.as_deref().unwrap_or("no reason given")))
+        .collect();
+    if r.checks.is_empty() {
+        items.push("no check was run".into());
+    }
+    if let Some(i) = &r.isolation {
+        let open = i.probes.iter().filter(|p| p.outcome == ProbeOutcome::NotEvaluated);
+        items.extend(open.map(|p| format!("{} (not_evaluated): {}", p.id, p.evidence)));
+    }
+    list(out, "Not checked", &items)
+}
+
+/// `1 d 02:03:04`.
+fn duration(seconds: u64) -> String {
+    let (d, h, m, s) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    if d > 0 { format!("{d} d {h:02}:{m:02}:{s:02}") } else { format!("{h:02}:{m:02}:{s:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::json::tests::sample;
+
+    #[test]
+    fn everything_is_said_and_nothing_hostile_gets_through() {
+        let text = render(&sample());
+        for line in [
+            "FAILED",
+            "FIND  INT-ROWS     every table has its rows (2 of 2 examined)",
+            "3 rows expected, 2 restored",
+            "Not checked\n  - INT-LO (not_applicable): there is nothing of this kind",
+            "- PHY-AMCHECK (not_evaluated): the extension amcheck is not installed",
+            "- ISO-009 (not_evaluated): no answer",
+            "[51] checks: 1 check found something",
+            "hint: See the checks.",
+            "Teardown: instance gone, directory gone",
+            "data as of 01:00:00 before the drill",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+        assert!(text.contains("public.\\u{1b}[31m<b>\"&\\n\\u{202e}x]]>"), "{text}");
+    }
+
+    #[test]
+    fn a_report_without_checks_says_so() {
+        let mut r = sample();
+        r.checks.clear();
+        r.isolation = None;
+        let text = render(&r);
+        assert!(text.contains("no check was run") && text.contains("no instance was started"));
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration(59), "00:00:59");
+        assert_eq!(duration(90_061), "1 d 01:01:01");
+    }
+}

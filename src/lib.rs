@@ -21,12 +21,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-#[cfg(any())]
 pub mod backup;
 pub mod catalog;
 pub mod checks;
 pub mod cli;
 pub mod config;
+#[cfg(any())]
 pub mod drill;
 pub mod error;
 pub mod keys;

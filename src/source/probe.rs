@@ -112,6 +112,23 @@ pub async fn databases(session: &Session) -> Result<Vec<String>> {
     Ok(rows.iter().map(|r| r.get(0)).collect())
 }
 
+/// As [`databases`], with their sizes on disk in bytes; 0 where the role may not ask.
+pub async fn database_sizes(session: &Session) -> Result<Vec<(String, u64)>> {
+    let rows = session
+        .client()
+        .query(
+            "SELECT datname::text, CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') \
+                    OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') \
+                    THEN pg_catalog.pg_database_size(oid) ELSE 0 END \
+             FROM pg_catalog.pg_database \
+             WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 ORDER BY datname COLLATE \"C\"",
+            &[],
+        )
+        .await
+        .map_err(|e| Session::failed("cannot read the databases' sizes", e))?;
+    Ok(rows.iter().map(|r| (r.get(0), r.get::<_, i64>(1).unsigned_abs())).collect())
+}
+
 /// Roles, without those that PostgreSQL predefines (`pg_…`), in order of name.
 pub async fn roles(session: &Session) -> Result<Vec<RoleFacts>> {
     let rows = session

@@ -1,0 +1,10 @@
+//! Whole ways through the library: a real server, backup, verify, restore.
+
+#[path = "flow/logical.rs"]
+mod logical;
+#[path = "flow/physical.rs"]
+mod physical;
+#[path = "support/pg.rs"]
+mod pg;
+#[path = "flow/world.rs"]
+mod world;

@@ -5,9 +5,22 @@
 # chain of source shop-cluster: 1 physical. The server is the one of PGHOST and
 # PGUSER, its database is $DATABASE. Also DIR/identity, DIR/other-identity,
 # DIR/signer, DIR/other-signer and DIR/allowed_signers.
+#
+# make-store.sh sign MANIFEST KEY: signs a manifest that a test has changed.
 set -euo pipefail
 umask 077
 shopt -s lastpipe   # so that stream can keep what it learnt
+# sign MANIFEST KEY
+sign() {
+  local sha
+  sha=$(sha256sum "$1" | cut -d' ' -f1)
+  ssh-keygen -q -Y sign -f "$2" -n manifest@pgseal <"$1" >"${1%.json}.${sha:0:16}.sig"
+}
+if [[ $1 == sign ]]; then
+  sign "$2" "$3"
+  exit
+fi
+
 out=$1
 part_bytes=65536
 mkdir -p "$out/store"
@@ -58,13 +71,6 @@ commit() {
      part_bytes: $part_bytes, streams: $streams,
      facts: {key: $key, stored_bytes: $size, stored_sha256: $sha, plain_bytes: $plain}}' >"$manifest"
   sign "$manifest" "$out/signer"
-}
-
-# sign MANIFEST KEY: also used alone: make-store.sh sign MANIFEST KEY
-sign() {
-  local sha
-  sha=$(sha256sum "$1" | cut -d' ' -f1)
-  ssh-keygen -q -Y sign -f "$2" -n manifest@pgseal <"$1" >"${1%.json}.${sha:0:16}.sig"
 }
 
 for seq in 1 2; do

@@ -7,3 +7,5 @@ mod pg;
 
 #[path = "source/connect.rs"]
 mod connect;
+#[path = "source/dump.rs"]
+mod dump;

@@ -225,7 +225,7 @@ pub async fn object_counts(session: &Session) -> Result<BTreeMap<String, u64>> {
                SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized_view' \
                       WHEN 'i' THEN 'index' WHEN 'I' THEN 'partitioned_index' WHEN 'S' THEN 'sequence' \
                       WHEN 'p' THEN 'partitioned_table' WHEN 'f' THEN 'foreign_table' WHEN 'c' THEN 'composite_type' \
-                      ELSE 'relation_' || relkind END AS kind FROM rel \
+                      ELSE 'relation_' || relkind::text END AS kind FROM rel \
                UNION ALL SELECT CASE p.prokind WHEN 'f' THEN 'function' WHEN 'p' THEN 'procedure' \
                       WHEN 'a' THEN 'aggregate' ELSE 'window_function' END \
                  FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace WHERE NOT EXISTS(SELECT FROM ext \
@@ -236,7 +236,7 @@ pub async fn object_counts(session: &Session) -> Result<BTreeMap<String, u64>> {
                    WHERE classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND objid = t.oid) \
                UNION ALL SELECT CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign_key' WHEN 'p' THEN 'primary_key' \
                       WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' WHEN 'n' THEN 'not_null' \
-                      ELSE 'constraint_' || k.contype END \
+                      ELSE 'constraint_' || k.contype::text END \
                  FROM pg_catalog.pg_constraint k JOIN rel ON rel.oid = k.conrelid \
                UNION ALL SELECT 'trigger' FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = g.tgrelid WHERE NOT g.tgisinternal \
                UNION ALL SELECT 'policy' FROM pg_catalog.pg_policy o JOIN rel ON rel.oid = o.polrelid \

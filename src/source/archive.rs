@@ -247,11 +247,11 @@ impl ArchiveTap {
         let Some(Kept::Table { oid, name, columns }) = self.waiting.remove(&id) else {
             return Err(damaged("a data block belongs to no table"));
         };
-        let (rows, bytes, sha256) =
+        let (rows, bytes, digest) =
             text.finish().ok_or_else(|| damaged("a table's rows have no end mark").on(name.quoted()))?;
         self.out.tables.push(ArchivedTable {
             oid,
-            facts: TableFacts { name, columns, rows: Some(rows), bytes: Some(bytes), sha256: Some(sha256) },
+            facts: TableFacts { name, columns, rows: Some(rows), bytes: Some(bytes), digest: Some(digest) },
         });
         Ok(())
     }

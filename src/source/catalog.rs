@@ -103,7 +103,7 @@ pub async fn database(session: &Session) -> Result<DatabaseFacts> {
     )
     .await?;
     let to_facts =
-        |t: CatalogTable| TableFacts { name: t.name, columns: t.columns, rows: None, bytes: None, sha256: None };
+        |t: CatalogTable| TableFacts { name: t.name, columns: t.columns, rows: None, bytes: None, digest: None };
     Ok(DatabaseFacts {
         name: row.get(0),
         owner: row.get(1),

@@ -1,6 +1,6 @@
 //! Rows, size and digest of a table's COPY text.
 
-use crate::types::{Digest, Hasher};
+use crate::types::{Digest, RowsHasher};
 
 /// What pg_dump writes after the rows.
 const TRAILER: &[u8] = b"\\.\n\n\n";
@@ -10,20 +10,10 @@ const GATHER: usize = 64 * 1024;
 
 /// The text of one table, without pg_dump's trailer.
 ///
-/// In text format a line end within a value is written as `\n`, so lines are
-/// rows (PostgreSQL manual, "COPY", "Text Format").
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CopyText {
     gathered: Vec<u8>,
-    rows: u64,
-    bytes: u64,
-    hasher: Hasher,
-}
-
-impl Default for CopyText {
-    fn default() -> Self {
-        Self { gathered: Vec::new(), rows: 0, bytes: 0, hasher: Hasher::new() }
-    }
+    rows: RowsHasher,
 }
 
 impl CopyText {
@@ -39,17 +29,14 @@ impl CopyText {
     }
 
     fn count(&mut self, n: usize) {
-        let sure = &self.gathered[..n];
-        self.rows += memchr::memchr_iter(b'\n', sure).count() as u64;
-        self.bytes += n as u64;
-        self.hasher.update(sure);
+        self.rows.update(&self.gathered[..n]);
     }
 
     /// Rows, bytes and digest; nothing where the trailer is missing.
     pub(super) fn finish(mut self) -> Option<(u64, u64, Digest)> {
         let n = self.gathered.strip_suffix(TRAILER)?.len();
         self.count(n);
-        Some((self.rows, self.bytes, self.hasher.finish()))
+        Some(self.rows.finish())
     }
 }
 
@@ -64,11 +51,13 @@ mod tests {
         for step in [1usize, 3, 5, 65_536, 65_539, whole.len()] {
             let mut text = CopyText::default();
             whole.chunks(step).for_each(|c| text.push(c));
-            assert_eq!(text.finish().unwrap(), (40_000, rows.len() as u64, Digest::of(&rows)));
+            let mut expected = RowsHasher::default();
+            expected.update(&rows);
+            assert_eq!(text.finish().unwrap(), expected.finish());
         }
         let mut empty = CopyText::default();
         empty.push(TRAILER);
-        assert_eq!(empty.finish().unwrap(), (0, 0, Digest::of(b"")));
+        assert_eq!(empty.finish().unwrap(), RowsHasher::default().finish());
         let mut cut = CopyText::default();
         cut.push(b"1\n\\.\n\n");
         assert_eq!(cut.finish(), None);

@@ -155,9 +155,10 @@ pub struct TableFacts {
     pub rows: Option<u64>,
     /// Bytes of the COPY text.
     pub bytes: Option<u64>,
-    /// SHA-256 of the table's `COPY … TO STDOUT` text, in heap order, under
-    /// TimeZone UTC, DateStyle ISO, IntervalStyle postgres, extra_float_digits 3.
-    pub sha256: Option<Digest>,
+    /// Digest of the rows of the table's `COPY … TO STDOUT` text, independent of
+    /// their order (see [`crate::types::RowsHasher`]), under TimeZone UTC, DateStyle
+    /// ISO, IntervalStyle postgres, extra_float_digits 3, in the database's encoding.
+    pub digest: Option<Digest>,
 }
 
 /// A sequence's state.

@@ -1,0 +1,241 @@
+//! `pgseal restore`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+use serde_json::json;
+
+use crate::cli::context::Context;
+use crate::cli::output::Ui;
+use crate::error::{Code, Error, Result, Stage};
+use crate::restore::plan::Plan;
+use crate::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
+use crate::source::facts::ObjectName;
+use crate::source::{ConnParams, PgBin};
+use crate::types::{Event, Kind, shown};
+
+/// Options of `restore`.
+#[derive(Debug, clap::Args)]
+#[command(
+    group = clap::ArgGroup::new("target").required(true),
+    after_long_help = "A database gets its name, and a directory its place, only when the restore is complete. Nothing is \
+    ever written over data: a target that holds anything is refused with exit code 13.\n\n\
+    EXAMPLES:\n  \
+    pgseal restore shop@latest --target-db shop_restored --dry-run\n  \
+    pgseal restore shop@latest --target-db shop_restored\n  \
+    pgseal restore 20261123T0300 --target-db shop2 --table public.orders\n  \
+    PGHOST=db2 PGUSER=postgres pgseal restore shop@latest --target-db shop --globals\n  \
+    pgseal restore shop-cluster@latest --target-dir /var/lib/postgresql/15/restored"
+)]
+pub struct Args {
+    /// SOURCE@latest, SOURCE@latest-proven, SOURCE@DAY, an id or the beginning of one
+    backup: String,
+    /// Restore a physical backup into this new or empty directory
+    #[arg(long, value_name = "DIR", group = "target")]
+    target_dir: Option<PathBuf>,
+    /// Restore a logical backup into this database, created if missing; the server is named by libpq's variables
+    #[arg(long, value_name = "NAME", group = "target")]
+    target_db: Option<String>,
+    /// Which database of the backup; needed when it holds several
+    #[arg(long, value_name = "NAME", requires = "target_db")]
+    database: Option<String>,
+    /// Only this table with its rows; may be given more than once
+    #[arg(long, value_name = "SCHEMA.TABLE", requires = "target_db")]
+    table: Vec<String>,
+    /// Also create the backup's roles that do not exist; existing roles are left alone
+    #[arg(long, requires = "target_db")]
+    globals: bool,
+    /// Restore without owners and privileges
+    #[arg(long, requires = "target_db", conflicts_with = "globals")]
+    no_owner: bool,
+    /// Parallel index builds [default: number of cores]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: Option<u8>,
+    /// Connection to the target server [default: PG* variables]
+    #[arg(long, value_name = "CONNINFO", requires = "target_db")]
+    connection: Option<String>,
+    /// Say what would be done: objects, bytes, space, target, fitting identity
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs it.
+pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
+    let ctx = Context::new(ui)?;
+    let identities = Arc::new(ctx.identities()?);
+    let found = ctx.find(&args.backup).await?;
+    let entry = &found.entry;
+    let (kind, target) = match (&args.target_dir, &args.target_db) {
+        (Some(dir), _) => (Kind::Physical, format!("directory {}", dir.display())),
+        (None, Some(db)) => (Kind::Logical, format!("database {}", shown(db))),
+        (None, None) => return Err(Error::usage("there is no target")),
+    };
+    if entry.manifest.kind != kind {
+        let (what, with) = match entry.manifest.kind {
+            Kind::Logical => ("a logical backup", "--target-db"),
+            Kind::Physical => ("a physical backup", "--target-dir"),
+        };
+        return Err(Error::usage(format!("this is {what}")).on(entry.manifest.backup_id.as_str()).hint(format!("Use {with}.")));
+    }
+    let plan = Plan::new(entry, &identities, target, args.target_dir.as_deref())?;
+    if args.dry_run {
+        ctx.out().either(|| json!(plan), || plan_text(&plan))?;
+        return Ok(if plan.obstacles.is_empty() { Code::Done } else { Code::Refused });
+    }
+    let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
+    let progress = ctx.progress();
+    progress.event(Event::Started { title: format!("restore {}", entry.manifest.backup_id), total: Some(plan.stored_bytes) });
+    let store = ctx.store().await?;
+    let opened = Opened::open(&store, entry, &identities, entry.manifest.streams.len().min(jobs + 1)).await?;
+    let what = match &args.target_dir {
+        Some(dir) => physical(&ctx, &opened, dir.clone()).await?,
+        None => logical(&ctx, &args, &opened, jobs).await?,
+    };
+    progress.event(Event::Finished);
+    ctx.out().either(
+        || json!({ "backup": entry.manifest.backup_id, "target": plan.target, "plain_bytes": plan.plain_bytes }),
+        || what,
+    )?;
+    Ok(Code::Done)
+}
+
+async fn physical(ctx: &Context<'_>, opened: &Opened, dir: PathBuf) -> Result<String> {
+    let dir = std::path::absolute(&dir).map_err(|e| Error::usage("the target is no path").because(e))?;
+    let owner = owner_for(&dir);
+    if owner.is_none() && rustix::process::geteuid().is_root() {
+        ctx.ui().progress.warn(
+            "the restored files belong to root, which PostgreSQL refuses to run as",
+            Some("Run the restore as the postgres user, or chown the directory to it."),
+        );
+    }
+    let target = PhysicalTarget { dir: dir.clone(), durable: true, owner, progress: ctx.progress() };
+    target.restore(opened).await?;
+    Ok(dir.display().to_string())
+}
+
+/// As root, files go to whoever owns the place they are restored to.
+fn owner_for(dir: &std::path::Path) -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt as _;
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let meta = std::fs::metadata(dir).or_else(|_| std::fs::metadata(dir.parent().unwrap_or(dir))).ok()?;
+    (meta.uid() != 0).then(|| (meta.uid(), meta.gid()))
+}
+
+async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -> Result<String> {
+    let target = args.target_db.clone().unwrap_or_default();
+    let source = match &args.database {
+        Some(name) => name.clone(),
+        None => only_database(opened)?,
+    };
+    let env = |name: &str| std::env::var(name).ok();
+    let conn = ConnParams::resolve(args.connection.as_deref().unwrap_or(""), &env)?;
+    let conn = if args.connection.is_none() && env("PGDATABASE").is_none() { conn.with_database("postgres") } else { conn };
+    let session = conn.connect("pgseal restore").await?;
+    let major = crate::source::probe::version(&session).await?.major();
+    drop(session);
+    // pg_restore of the target's major writes what that server understands; it
+    // reads archives of its own and of older majors.
+    let from = opened.manifest.pg.version_num.major();
+    if major < from {
+        return Err(Error::new(Code::Refused, Stage::Restore, format!("the backup is of PostgreSQL {from}, the target server is {major}"))
+            .hint("Restore into a server of the same or a newer major version."));
+    }
+    let bin = PgBin::find(ctx.config().pg_bindir.as_deref(), major)?;
+    let private = tempfile::tempdir().map_err(|e| Error::internal("no temporary directory").because(e))?;
+    let tables = args.table.iter().map(|t| table_name(t)).collect::<Result<Vec<ObjectName>>>()?;
+    let restore = LogicalTarget {
+        conn: &conn,
+        bin: &bin,
+        under: Vec::new(),
+        private: private.path(),
+        jobs,
+        databases: vec![(source, target.clone())],
+        tables,
+        globals: args.globals.then_some(globals::Existing::Keep),
+        owners: !args.no_owner,
+        scratch: false,
+        progress: ctx.progress(),
+    };
+    restore.restore(opened).await?;
+    Ok(shown(&target).into_owned())
+}
+
+fn only_database(opened: &Opened) -> Result<String> {
+    match opened.facts.databases.as_slice() {
+        [one] => Ok(one.name.clone()),
+        several => {
+            let names: Vec<String> = several.iter().map(|d| shown(&d.name).into_owned()).collect();
+            Err(Error::usage("the backup holds several databases").hint(format!("Name one with --database: {}.", names.join(", "))))
+        }
+    }
+}
+
+/// `schema.table`, each half plain or in double quotes; the schema is `public` where left out.
+fn table_name(text: &str) -> Result<ObjectName> {
+    let bad = || Error::usage("not the name of a table").on(text).hint("Write SCHEMA.TABLE; put names with dots or capitals in double quotes.");
+    let mut halves: Vec<String> = vec![String::new()];
+    let (mut quoted, mut chars) = (false, text.chars().peekable());
+    while let Some(c) = chars.next() {
+        let last = halves.last_mut().ok_or_else(bad)?;
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                last.push('"');
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => halves.push(String::new()),
+            c if quoted => last.push(c),
+            c => last.extend(c.to_lowercase()),
+        }
+    }
+    if quoted || halves.iter().any(String::is_empty) {
+        return Err(bad());
+    }
+    match halves.as_slice() {
+        [name] => Ok(ObjectName { schema: "public".into(), name: name.clone() }),
+        [schema, name] => Ok(ObjectName { schema: schema.clone(), name: name.clone() }),
+        _ => Err(bad()),
+    }
+}
+
+fn plan_text(p: &Plan) -> String {
+    let mut text = format!(
+        "backup      {} (slot {}, {})\nsigned by   {}\nfetch       {} objects, {}\nneeds       about {}\ntarget      {}\nidentity    {}\n",
+        p.backup,
+        p.seq,
+        p.kind.name(),
+        p.signer,
+        p.objects,
+        ByteSize(p.stored_bytes),
+        ByteSize(p.plain_bytes),
+        p.target,
+        p.identities.join(", ")
+    );
+    if let Some(free) = p.free_bytes {
+        text += &format!("free        {}\n", ByteSize(free));
+    }
+    for o in &p.obstacles {
+        text += &format!("OBSTACLE    {}\n", shown(o));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_names_are_read_as_sql_reads_them() {
+        let read = |t: &str| table_name(t).map(|o| (o.schema, o.name)).ok();
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(read("orders"), pair("public", "orders"));
+        assert_eq!(read("Shop.Orders"), pair("shop", "orders"));
+        assert_eq!(read("\"A.b\".\"c\"\"d\""), pair("A.b", "c\"d"));
+        for bad in ["", ".", "a.", ".b", "a.b.c", "\"a"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `pgseal verify`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::cli::context::Context;
+use crate::cli::output::Ui;
+use crate::error::{Code, Error, Result};
+use crate::types::SourceName;
+use crate::verify::{self, Depth, SourceOutcome};
+
+/// Options of `verify`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Without further options no key but the pinned signers is needed: signatures, the chain, and \
+    the presence and size of every part. With an identity in the configuration, --open also decrypts and decompresses.\n\n\
+    EXAMPLES:\n  \
+    pgseal verify\n  \
+    pgseal verify shop --deep\n  \
+    pgseal verify shop@latest --open\n  \
+    pgseal verify shop --deep --sample 5%")]
+pub struct Args {
+    /// A source, or a backup; everything where left out
+    what: Option<String>,
+    /// Fetch and hash every part
+    #[arg(long)]
+    deep: bool,
+    /// Also open every part with keys.identity and compare it with the sealed facts
+    #[arg(long)]
+    open: bool,
+    /// Of each backup, fetch only this share of the parts
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    sample: Option<f64>,
+}
+
+fn percent(text: &str) -> std::result::Result<f64, String> {
+    match text.strip_suffix('%').unwrap_or(text).parse::<f64>() {
+        Ok(p) if p > 0.0 && p <= 100.0 => Ok(p),
+        _ => Err("a share is a number above 0 and at most 100, such as 5%".into()),
+    }
+}
+
+/// Runs it.
+pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
+    let ctx = Context::new(ui)?;
+    if args.sample.is_some() && !(args.deep || args.open) {
+        return Err(Error::usage("--sample needs --deep or --open").hint("Without them no part is fetched at all."));
+    }
+    let identities = if args.open { Some(Arc::new(ctx.identities()?)) } else { None };
+    let depth = Depth { deep: args.deep, identities, sample_percent: args.sample };
+    let reading = ctx.reading().await?;
+    let one = match args.what.as_deref() {
+        Some(what) if what.parse::<SourceName>().is_ok() && ctx.config().sources.contains_key(&what.parse().map_err(Error::usage)?) => None,
+        Some(what) => Some(ctx.find(what).await?.entry),
+        None => None,
+    };
+    let names = match (&one, args.what.as_deref()) {
+        (Some(entry), _) => vec![entry.manifest.source.clone()],
+        (None, what) => ctx.sources(what)?,
+    };
+    let mut outcomes = Vec::new();
+    for name in names {
+        let wanted = |e: &crate::catalog::Entry| {
+            one.as_ref().is_none_or(|o| o.manifest.backup_id == e.manifest.backup_id)
+        };
+        outcomes.push(verify::source(&reading, &name, wanted, &depth, &ctx.progress()).await?);
+    }
+    ctx.out().either(|| json!(outcomes), || outcomes.iter().map(text).collect())?;
+    let code = outcomes.iter().map(SourceOutcome::code).min_by_key(|c| c.precedence()).unwrap_or(Code::Done);
+    let nothing = outcomes.iter().all(|o| o.backups.is_empty());
+    if code == Code::Done && nothing {
+        ui.progress.warn("there was nothing to verify", Some("`pgseal backup SOURCE` makes the first backup."));
+        return Ok(Code::Warnings);
+    }
+    Ok(code)
+}
+
+fn text(o: &SourceOutcome) -> String {
+    let mut out = String::new();
+    for p in &o.problems {
+        let _ = writeln!(out, "FAIL  {} slot {}: {} [{}]", o.source, p.seq, crate::types::shown(&p.text), p.code.number());
+    }
+    if o.foreign_objects > 0 {
+        let _ = writeln!(out, "note  {}: {} objects beside the manifests are not pgseal's", o.source, o.foreign_objects);
+    }
+    for b in &o.backups {
+        let state = if b.errors.is_empty() { "ok  " } else { "FAIL" };
+        let _ = writeln!(
+            out,
+            "{state}  {} slot {} {}: {} objects, {} present, {} hashed, {} opened",
+            o.source, b.seq, b.id, b.objects, b.present, b.hashed, b.opened
+        );
+        for e in b.errors.iter().take(20) {
+            let _ = writeln!(out, "      {e} [{}]", e.code().number());
+        }
+        if b.errors.len() > 20 {
+            let _ = writeln!(out, "      … and {} more", b.errors.len() - 20);
+        }
+    }
+    if o.problems.is_empty() {
+        let _ = writeln!(out, "ok    {}: history of {} backups is whole", o.source, o.backups.len());
+    }
+    out
+}

@@ -388,6 +388,8 @@ impl Suite<'_> {
                     Err(e) => Err(e.into()),
                 }
             }
+            // What a repetition finds where the first try was refused and yet kept.
+            Err(StoreError::Exists) => broken("the refused body is there"),
             Ok(()) if self.store.checks_bodies() => broken("a body that contradicts its SHA-256 was taken"),
             Ok(()) => Ok(()),
             Err(e) => Err(e.into()),

@@ -17,7 +17,7 @@ use pgseal::store::s3::S3Store;
 use pgseal::store::{Store, StoreError};
 use pgseal::types::Silent;
 
-use crate::util::{credential, get, key, put};
+use crate::util::{credential, get, key, put, with_credential};
 
 const KEY: &str = "CEPHKEY";
 const SECRET: &str = "CEPHSECRET";
@@ -48,7 +48,7 @@ async fn bucket(locked: bool) -> String {
 }
 
 async fn store(settings: &S3, bucket: &str, secret: &str) -> S3Store {
-    S3Store::open_with(bucket, "pg", settings, credential(KEY, secret)).await.unwrap()
+    S3Store::open_with(bucket, "pg", settings, with_credential(KEY, secret)).await.unwrap()
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn wrong_secrets_and_missing_buckets_are_told_apart() {
 #[tokio::test]
 async fn locked_objects_cannot_be_removed() {
     let bucket = bucket(true).await;
-    let lock = ObjectLock { compliance: true, keep: Duration::from_secs(86_400) };
+    let lock = ObjectLock { compliance: true, keep: Duration::from_hours(24) };
     let store = store(&S3 { object_lock: Some(lock), ..settings() }, &bucket, SECRET).await;
     put(&store, "s/a", b"x").await.unwrap();
     let head = admin().head_object().bucket(&bucket).key("pg/s/a").send().await.unwrap();

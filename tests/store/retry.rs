@@ -126,7 +126,7 @@ async fn a_fault_for_ever_ends_at_the_deadline_with_its_error() {
     let e = s.store.list("", None).await.unwrap_err();
     assert!(matches!(e, StoreError::Transient(_)), "{e}");
     let waited = s.pace.elapsed();
-    assert!(waited < Duration::from_secs(300) && waited > Duration::from_secs(280), "{waited:?}");
+    assert!(waited < Duration::from_mins(5) && waited > Duration::from_secs(280), "{waited:?}");
     // Never longer than the cap at once.
     assert_eq!(s.pace.waits().into_iter().max(), Some(Duration::from_secs(10)));
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use pgseal::config::schema::{ObjectLock, S3};
 use pgseal::store::retry::{Policy, RealPace, Retrying};
-use pgseal::store::s3::S3Store;
+use pgseal::store::s3::{Options, Patience, S3Store};
 use pgseal::store::{Store, StoreError};
 
-use crate::util::{Kept, credential, get, key, put};
+use crate::util::{Kept, get, key, put, with_credential};
 
 /// Answers each connection with the next of `answers` (the last one for ever) and keeps the heads of requests.
 struct Scripted {
@@ -40,6 +40,20 @@ impl Scripted {
         self.store_with(S3::default()).await
     }
 
+    /// Gives up soon.
+    async fn impatient(&self) -> S3Store {
+        let soon = Duration::from_millis(300);
+        let patience = Patience { connect: soon, call: soon, stall: soon, ..Patience::default() };
+        let settings = S3 {
+            endpoint: Some(self.endpoint.clone()),
+            region: Some("us-east-1".into()),
+            path_style: true,
+            ..S3::default()
+        };
+        let options = Options { patience, ..with_credential("AK", "SK") };
+        S3Store::open_with("bucket", "p", &settings, options).await.unwrap()
+    }
+
     async fn store_with(&self, settings: S3) -> S3Store {
         let settings = S3 {
             endpoint: Some(self.endpoint.clone()),
@@ -47,7 +61,7 @@ impl Scripted {
             path_style: true,
             ..settings
         };
-        S3Store::open_with("bucket", "p", &settings, credential("AK", "SK")).await.unwrap()
+        S3Store::open_with("bucket", "p", &settings, with_credential("AK", "SK")).await.unwrap()
     }
 
     fn heads(&self) -> Vec<String> {
@@ -83,7 +97,7 @@ fn error(status: &str, code: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_put_says_what_it_should() {
     let server = Scripted::start(vec![answer("200 OK", "", "")]);
-    let lock = ObjectLock { compliance: true, keep: Duration::from_secs(35 * 86_400) };
+    let lock = ObjectLock { compliance: true, keep: Duration::from_hours(35 * 24) };
     let store = server.store_with(S3 { object_lock: Some(lock), ..S3::default() }).await;
     put(&store, "s/a", b"abc").await.unwrap();
     let head = &server.heads()[0];
@@ -248,4 +262,44 @@ async fn nobody_there_is_transient() {
     let server = Scripted::start(vec![Vec::new()]);
     let e = get(&server.store().await, "a").await.unwrap_err();
     assert!(matches!(e, StoreError::Transient(_)), "{e}");
+}
+
+/// Takes connections, sends `start`, and then nothing, with the line held.
+fn silent(start: &'static [u8]) -> Scripted {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let _ = socket.write_all(start);
+            held.push(socket);
+        }
+    });
+    Scripted { endpoint, heads: Arc::default() }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up() {
+    let store = silent(b"").impatient().await;
+    for e in [
+        put(&store, "a", b"x").await.unwrap_err(),
+        get(&store, "a").await.unwrap_err(),
+        store.list("", None).await.unwrap_err(),
+    ] {
+        assert!(matches!(&e, StoreError::Transient(t) if t.contains("in time")), "{e}");
+    }
+    // In the middle of a body.
+    let store = silent(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").impatient().await;
+    let e = get(&store, "a").await.unwrap_err();
+    assert!(matches!(e, StoreError::Transient(_)), "{e}");
+}
+
+#[tokio::test]
+async fn a_put_that_arrived_differently_is_mangled() {
+    let other = "x-amz-checksum-sha256: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\r\n";
+    let server = Scripted::start(vec![answer("200 OK", other, "")]);
+    assert!(matches!(put(&server.store().await, "a", b"abc").await, Err(StoreError::Mangled(_))));
+    // The same checksum is that of no bytes.
+    put(&server.store().await, "a", b"").await.unwrap();
 }

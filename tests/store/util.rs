@@ -6,6 +6,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use bytes::Bytes;
 use pgseal::store::fs::FileStore;
+use pgseal::store::s3::Options;
 use pgseal::store::{Key, Store, StoreError};
 use pgseal::types::Digest;
 use pgseal::types::event::{Event, Observer};
@@ -31,6 +32,10 @@ pub fn directory() -> (tempfile::TempDir, FileStore) {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     (dir, store)
+}
+
+pub fn with_credential(key: &str, secret: &str) -> Options {
+    Options { credentials: Some(credential(key, secret)), ..Options::default() }
 }
 
 pub fn credential(key: &str, secret: &str) -> SharedCredentialsProvider {

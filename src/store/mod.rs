@@ -45,6 +45,7 @@ pub mod retry;
 pub mod s3;
 mod s3_error;
 mod s3_wire;
+mod shared;
 
 pub use layout::Key;
 pub use open::{create, open};

@@ -37,47 +37,10 @@ impl Pace for Stopped {
 
 struct Setup {
     _dir: tempfile::TempDir,
-    store: Retrying<Arc2>,
+    store: Retrying<Arc<Faulty<FileStore>>>,
     faulty: Arc<Faulty<FileStore>>,
     pace: Arc<Stopped>,
     kept: Kept,
-}
-
-/// Lets the test keep a hand on the faults.
-#[derive(Debug)]
-struct Arc2(Arc<Faulty<FileStore>>);
-
-#[async_trait::async_trait]
-impl Store for Arc2 {
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-    fn checks_bodies(&self) -> bool {
-        self.0.checks_bodies()
-    }
-    async fn put_new(
-        &self,
-        key: &pgseal::store::Key,
-        body: bytes::Bytes,
-        digest: &pgseal::types::Digest,
-    ) -> Result<(), StoreError> {
-        self.0.put_new(key, body, digest).await
-    }
-    async fn get(&self, key: &pgseal::store::Key, limit: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
-        self.0.get(key, limit, into).await
-    }
-    async fn head(&self, key: &pgseal::store::Key) -> Result<pgseal::store::ObjectMeta, StoreError> {
-        self.0.head(key).await
-    }
-    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<pgseal::store::Page, StoreError> {
-        self.0.list(prefix, after).await
-    }
-    async fn delete(&self, key: &pgseal::store::Key) -> Result<(), StoreError> {
-        self.0.delete(key).await
-    }
-    async fn now(&self) -> Result<jiff::Timestamp, StoreError> {
-        self.0.now().await
-    }
 }
 
 fn setup(rules: impl IntoIterator<Item = Rule>) -> Setup {
@@ -88,8 +51,7 @@ fn setup(rules: impl IntoIterator<Item = Rule>) -> Setup {
     }
     let pace = Arc::new(Stopped::default());
     let kept = Kept::default();
-    let store =
-        Retrying::with(Arc2(Arc::clone(&faulty)), Arc::new(kept.clone()), Policy::default(), Arc::clone(&pace) as _);
+    let store = Retrying::with(Arc::clone(&faulty), Arc::new(kept.clone()), Policy::default(), Arc::clone(&pace) as _);
     Setup { _dir: dir, store, faulty, pace, kept }
 }
 

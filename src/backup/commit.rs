@@ -126,5 +126,9 @@ async fn read_back(job: &Job<'_>, key: &Key, sig_key: &Key, bytes: &[u8]) -> Res
     }
     trusted(job, &found, &armor)?;
     let manifest = parse::from_bytes(&found, key.as_str())?;
+    if job.reading.store.checks_bodies() {
+        // A writer's credential need not be able to read data.
+        return Ok(());
+    }
     load::with_parts(&job.reading.store, manifest).await.map(drop)
 }

@@ -27,7 +27,15 @@ pub struct Loaded {
 
 /// Reads and checks all layers.
 pub fn load(inputs: &Inputs) -> Result<Loaded> {
-    let file = inputs.file()?;
+    build(inputs, inputs.file()?)
+}
+
+/// The same without any file.
+pub fn load_without_file(inputs: &Inputs) -> Result<Loaded> {
+    build(inputs, None)
+}
+
+fn build(inputs: &Inputs, file: Option<(PathBuf, String)>) -> Result<Loaded> {
     let layers = Layers::new(inputs, file.as_ref().map(|(p, t)| (p.as_path(), t.as_str())));
     let parsed = match &file {
         Some((_, text)) => Some(DeTable::parse(text).map_err(|e| layers.syntax(&e))?),

@@ -30,6 +30,6 @@ pub mod values;
 mod tests;
 
 pub use inputs::{Inputs, Override};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_without_file};
 pub use reader::Origin;
 pub use schema::Config;

@@ -11,14 +11,19 @@
 //! | [`parts`] | part receipts, inside the manifest or beside it |
 //! | [`chain`] | what a sequence of manifests must meet |
 //! | [`repo`] | `repo.json` |
+//! | [`pin`] | which repository this host saw at which URL |
 
 pub mod chain;
 pub mod model;
 pub mod parse;
 pub mod parts;
+pub mod pin;
+pub mod repo;
 
 pub use chain::{Link, Problem};
 pub use model::Manifest;
+pub use pin::Pins;
+pub use repo::Repo;
 
 #[doc = include_str!("FORMAT.md")]
 pub mod format {}

@@ -268,10 +268,11 @@ impl<S: Store> Store for Faulty<S> {
             let digest = Digest::of(&bytes);
             sent = (bytes.into(), digest);
         }
-        if fault == Some(Fault::IgnoreCreateOnly) {
+        let mut result = self.inner.put_new(key, sent.0.clone(), &sent.1).await;
+        while fault == Some(Fault::IgnoreCreateOnly) && matches!(result, Err(StoreError::Exists)) {
             self.inner.delete(key).await?;
+            result = self.inner.put_new(key, sent.0.clone(), &sent.1).await;
         }
-        let result = self.inner.put_new(key, sent.0, &sent.1).await;
         if result.is_ok() {
             self.state().put.insert(key.as_str().to_owned());
         }

@@ -197,6 +197,8 @@ fn put(root: BorrowedFd<'_>, key: &Key, body: &[u8]) -> Result<(), Errno> {
         match rustix::fs::linkat(dir, &temp, dir, name, AtFlags::empty()) {
             // The reply to a link over NFS may be lost; the link count tells that it was ours (open(2), O_EXCL).
             Err(Errno::EXIST) if rustix::fs::fstat(&file).is_ok_and(|s| s.st_nlink == 2) => Ok(()),
+            // What link(2) says where the file system has no hard links; on our own file it means nothing else.
+            Err(Errno::PERM) => Err(Errno::OPNOTSUPP),
             other => other,
         }
     });

@@ -18,6 +18,8 @@
 //! | [`layout`] | the only place that builds and reads keys |
 //! | [`fs`] | a directory |
 //! | [`s3`] | S3 and what speaks its protocol |
+//! | `s3_wire` | what may leave for it: no plain http; the clock of its answers |
+//! | `s3_error` | what it answers, sorted into classes |
 //! | [`retry`] | repeats what may be repeated |
 //! | [`fault`] | breaks on purpose, for tests |
 //! | [`memory`] | in memory, for tests |
@@ -44,6 +46,8 @@ mod open;
 pub mod retry;
 pub mod s3;
 mod s3_error;
+mod s3_wire;
+mod shared;
 
 pub use layout::Key;
 pub use open::{create, open};

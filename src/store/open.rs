@@ -99,6 +99,8 @@ fn parse(url: &str) -> Result<Place> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::error::Code;
     use crate::types::Silent;
@@ -150,7 +152,6 @@ mod tests {
         assert_eq!(e.code(), Code::RepositoryMissing);
         create(&repository, Arc::new(Silent)).await.unwrap();
         open(&repository, Arc::new(Silent)).await.unwrap();
-        use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(dir.path().join("a/b")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
     }

@@ -33,7 +33,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { base: Duration::from_millis(200), cap: Duration::from_secs(10), deadline: Duration::from_secs(300) }
+        Self { base: Duration::from_millis(200), cap: Duration::from_secs(10), deadline: Duration::from_mins(5) }
     }
 }
 

@@ -6,8 +6,8 @@
 //! sits on the outgoing request, so that an endpoint from the environment or
 //! an AWS profile does not get round it.
 
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -16,36 +16,69 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::interceptors::{
-    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, ConfigBag, Intercept, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    RuntimeComponents, StalledStreamProtectionConfig,
+    BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
-use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{EncodingType, ObjectLockMode};
 use aws_smithy_types::base64;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::s3_error::{self, PlainHttp, bounded, class};
+use super::s3_error::{self, bounded, class};
+use super::s3_wire::{DateHeader, Outgoing, check_endpoint};
 use super::{Key, ObjectMeta, Page, Store, StoreError};
 use crate::config::schema::{Checksums, ObjectLock, S3};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::types::Digest;
 
-const CONNECT: Duration = Duration::from_secs(10);
-/// A request without a large body may take this long.
-const CALL: Duration = Duration::from_secs(60);
-/// And one second more for each of these bytes: what a slow line still manages
-/// when it carries several parts at once.
-const SLOWEST: u64 = 128 * 1024;
-/// A body that does not move for this long is given up.
-const STALL: Duration = Duration::from_secs(20);
+/// How long to wait for a server. What takes longer is [`StoreError::Transient`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection. 10 s.
+    pub connect: Duration,
+    /// For a request without a large body. 60 s.
+    pub call: Duration,
+    /// One second more is given for each of these bytes: what a slow line
+    /// still manages when it carries several parts at once. 128 KiB.
+    pub bytes_per_second: u64,
+    /// For a body that does not move. 20 s.
+    pub stall: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            call: Duration::from_mins(1),
+            bytes_per_second: 128 * 1024,
+            stall: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Patience {
+    fn allowed(self, bytes: u64) -> Duration {
+        self.call + Duration::from_secs(bytes / self.bytes_per_second.max(1))
+    }
+
+    fn timeouts(self, bytes: u64) -> TimeoutConfig {
+        TimeoutConfig::builder().connect_timeout(self.connect).operation_attempt_timeout(self.allowed(bytes)).build()
+    }
+}
+
+/// What [`S3Store::open_with`] takes besides the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Default: what the AWS SDK's chain finds (environment, profile, web identity, container, instance).
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// Timeouts.
+    pub patience: Patience,
+}
+
+const FALLBACK_REGION: &str = "us-east-1";
 /// Pages without an object that are read before a listing counts as broken.
 const EMPTY_PAGES: u32 = 100;
 
@@ -58,7 +91,9 @@ pub struct S3Store {
     prefix: String,
     object_lock: Option<ObjectLock>,
     send_checksum: bool,
-    aws: bool,
+    /// Whether requests go to another server than AWS's.
+    elsewhere: Arc<AtomicBool>,
+    patience: Patience,
 }
 
 impl S3Store {
@@ -66,25 +101,12 @@ impl S3Store {
     /// with the credential that the AWS SDK's default chain finds. No request
     /// is made. [`crate::Code::Usage`] for an endpoint that is refused.
     pub async fn open(bucket: &str, prefix: &str, settings: &S3) -> Result<Self> {
-        Self::build(bucket, prefix, settings, None).await
+        Self::open_with(bucket, prefix, settings, Options::default()).await
     }
 
-    /// The same with a given credential.
-    pub async fn open_with(
-        bucket: &str,
-        prefix: &str,
-        settings: &S3,
-        credentials: SharedCredentialsProvider,
-    ) -> Result<Self> {
-        Self::build(bucket, prefix, settings, Some(credentials)).await
-    }
-
-    async fn build(
-        bucket: &str,
-        prefix: &str,
-        settings: &S3,
-        credentials: Option<SharedCredentialsProvider>,
-    ) -> Result<Self> {
+    /// The same with a given credential or other timeouts.
+    pub async fn open_with(bucket: &str, prefix: &str, settings: &S3, options: Options) -> Result<Self> {
+        let Options { credentials, patience } = options;
         if let Some(endpoint) = &settings.endpoint {
             check_endpoint(endpoint, settings.allow_plain_http)?;
         }
@@ -98,7 +120,10 @@ impl S3Store {
         if let Some(credentials) = credentials {
             loader = loader.credentials_provider(credentials);
         }
-        let loaded = loader.region(region(settings)).load().await;
+        if settings.region.is_some() || settings.endpoint.is_some() {
+            loader = loader.region(region(settings));
+        }
+        let found = loader.load().await;
 
         let (request, response) = match settings.checksums {
             Checksums::Auto => (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported),
@@ -106,19 +131,21 @@ impl S3Store {
                 (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
             }
         };
-        let config = aws_sdk_s3::config::Builder::from(&loaded)
+        // An endpoint may also come from the environment or a profile; the first request tells.
+        let elsewhere = settings.endpoint.is_some()
+            || found.endpoint_url().is_some()
+            || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let elsewhere = Arc::new(AtomicBool::new(elsewhere));
+        let config = aws_sdk_s3::config::Builder::from(&found)
+            .region(found.region().cloned().unwrap_or(Region::from_static(FALLBACK_REGION)))
             .force_path_style(settings.path_style)
             .request_checksum_calculation(request)
             .response_checksum_validation(response)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(0))
-            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL).build())
-            .interceptor(NoPlainHttp { allow: settings.allow_plain_http })
+            .timeout_config(patience.timeouts(0))
+            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(patience.stall).build())
+            .interceptor(Outgoing { allow_plain: settings.allow_plain_http, elsewhere: Arc::clone(&elsewhere) })
             .build();
-        // An endpoint may also come from the environment or a profile.
-        let aws = settings.endpoint.is_none()
-            && loaded.endpoint_url().is_none()
-            && std::env::var_os("AWS_ENDPOINT_URL_S3").is_none();
         Ok(Self {
             client: Client::from_conf(config),
             bucket: bucket.to_owned(),
@@ -126,7 +153,8 @@ impl S3Store {
             object_lock: settings.object_lock,
             // S3 demands a checksum of what is to be locked.
             send_checksum: settings.checksums == Checksums::Auto || settings.object_lock.is_some(),
-            aws,
+            elsewhere,
+            patience,
         })
     }
 
@@ -182,7 +210,7 @@ impl Store for S3Store {
     }
 
     fn checks_bodies(&self) -> bool {
-        self.aws && self.send_checksum
+        self.send_checksum && !self.elsewhere.load(Ordering::Relaxed)
     }
 
     async fn put_new(&self, key: &Key, body: Bytes, digest: &Digest) -> std::result::Result<(), StoreError> {
@@ -194,22 +222,30 @@ impl Store for S3Store {
             .key(self.full(key))
             .if_none_match("*")
             .content_type("application/octet-stream")
-            .content_length(size as i64)
+            .content_length(size.cast_signed())
             .body(ByteStream::from(body));
+        let checksum = base64::encode(digest.bytes());
         if self.send_checksum {
-            put = put.checksum_sha256(base64::encode(digest.bytes()));
+            put = put.checksum_sha256(&checksum);
         }
         if let Some(lock) = self.object_lock {
             let mode = if lock.compliance { ObjectLockMode::Compliance } else { ObjectLockMode::Governance };
             put =
                 put.object_lock_mode(mode).object_lock_retain_until_date(DateTime::from(SystemTime::now() + lock.keep));
         }
-        put.customize()
-            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(timeouts(size)))
+        let out = put
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(self.patience.timeouts(size)))
             .send()
             .await
             .map_err(|e| class(&e))?;
-        Ok(())
+        // Where the store says what it got, that must be what was sent.
+        match out.checksum_sha256() {
+            Some(theirs) if theirs != checksum => {
+                Err(StoreError::Mangled(format!("it names another SHA-256: {}", bounded(theirs))))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn get(&self, key: &Key, limit: u64, into: &mut Vec<u8>) -> std::result::Result<(), StoreError> {
@@ -238,7 +274,7 @@ impl Store for S3Store {
             }
         };
         // The stall protection lets a byte per second pass; this does not.
-        let result = tokio::time::timeout(allowed(promised), read)
+        let result = tokio::time::timeout(self.patience.allowed(promised), read)
             .await
             .unwrap_or_else(|_| Err(StoreError::Transient("the body did not arrive in time".into())));
         if result.is_err() {
@@ -294,27 +330,18 @@ impl Store for S3Store {
     }
 }
 
-/// Region: configured, else environment, else profile, else for servers of
-/// one's own the customary one. The metadata service of a cloud host is asked
-/// only for AWS itself.
+/// Region: configured, else environment, else profile, else the customary one.
+/// For servers of one's own; for AWS the SDK's chain also asks a cloud host's
+/// metadata service.
 fn region(settings: &S3) -> RegionProviderChain {
-    let first = RegionProviderChain::first_try(settings.region.clone().map(Region::new));
-    if settings.endpoint.is_none() {
-        return first.or_default_provider().or_else("us-east-1");
-    }
     let mut profile = ProfileFileRegionProvider::builder();
     if let Some(name) = &settings.profile {
         profile = profile.profile_name(name);
     }
-    first.or_else(EnvironmentVariableRegionProvider::new()).or_else(profile.build()).or_else("us-east-1")
-}
-
-fn allowed(bytes: u64) -> Duration {
-    CALL + Duration::from_secs(bytes / SLOWEST)
-}
-
-fn timeouts(bytes: u64) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(allowed(bytes)).build()
+    RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(profile.build())
+        .or_else(FALLBACK_REGION)
 }
 
 fn size(bytes: Option<i64>) -> std::result::Result<u64, StoreError> {
@@ -337,135 +364,9 @@ fn decode(key: &str, encoded: bool) -> Vec<u8> {
     }
 }
 
-/// Refuses an endpoint that is no http(s) URL, holds a credential, or would
-/// carry requests unencrypted to another host.
-fn check_endpoint(endpoint: &str, allow_plain_http: bool) -> Result<()> {
-    let (scheme, rest) = endpoint.split_once("://").unwrap_or(("", endpoint));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err(Error::usage("the endpoint holds a credential")
-            .on("repository.s3.endpoint")
-            .hint("Give the credential in the environment or in a profile of the AWS configuration files."));
-    }
-    let plain = match scheme.to_ascii_lowercase().as_str() {
-        "https" => false,
-        "http" => true,
-        _ => {
-            return Err(Error::usage(format!("not an http or https URL: {}", bounded(endpoint)))
-                .on("repository.s3.endpoint")
-                .hint("Write it like https://s3.example.net."));
-        }
-    };
-    if host(authority).is_empty() {
-        return Err(Error::usage(format!("the URL names no host: {}", bounded(endpoint))).on("repository.s3.endpoint"));
-    }
-    if plain && !allow_plain_http && !is_loopback(authority) {
-        return Err(Error::usage(PlainHttp.to_string()).on("repository.s3.endpoint").hint(
-            "Names, sizes and times of all backups would be readable on the way, and objects could be exchanged there.",
-        ));
-    }
-    Ok(())
-}
-
-/// `host:port` without the port.
-fn host(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-}
-
-fn is_loopback(authority: &str) -> bool {
-    let host = host(authority);
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Stops requests that would leave this machine unencrypted, wherever their endpoint came from.
-#[derive(Debug)]
-struct NoPlainHttp {
-    allow: bool,
-}
-
-impl Intercept for NoPlainHttp {
-    fn name(&self) -> &'static str {
-        "NoPlainHttp"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> std::result::Result<(), BoxError> {
-        let uri = context.request().uri();
-        let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
-        let authority = rest.split(['/', '?']).next().unwrap_or_default();
-        if scheme.eq_ignore_ascii_case("https") || self.allow || is_loopback_bucket(authority) {
-            Ok(())
-        } else {
-            Err(PlainHttp.into())
-        }
-    }
-}
-
-/// Loopback, also with the bucket before it (`bucket.localhost`, RFC 6761, section 6.3).
-fn is_loopback_bucket(authority: &str) -> bool {
-    is_loopback(authority) || host(authority).to_ascii_lowercase().ends_with(".localhost")
-}
-
-/// Takes the `Date` of an answer, be it good or bad.
-#[derive(Debug, Clone, Default)]
-struct DateHeader(Arc<Mutex<Option<Timestamp>>>);
-
-impl DateHeader {
-    fn take(&self) -> Option<Timestamp> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl Intercept for DateHeader {
-    fn name(&self) -> &'static str {
-        "DateHeader"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> std::result::Result<(), BoxError> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = s3_error::server_time(context.response());
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Code;
-
-    #[test]
-    fn plain_http_only_stays_on_this_machine() {
-        for good in ["https://s3.example.net", "http://127.0.0.1:9000", "http://localhost:1/x", "http://[::1]:9000"] {
-            check_endpoint(good, false).unwrap();
-        }
-        for bad in ["http://s3.example.net", "http://127.0.0.1.example.net", "http://localhost.example.net", "HTTP://a"]
-        {
-            let e = check_endpoint(bad, false).unwrap_err();
-            assert_eq!(e.code(), Code::Usage, "{bad}");
-            assert!(e.text().contains("plain http"), "{e}");
-            check_endpoint(bad, true).unwrap();
-        }
-        for bad in ["", "s3.example.net", "ftp://a", "https://", "https:///x"] {
-            assert_eq!(check_endpoint(bad, true).unwrap_err().code(), Code::Usage, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_credential_in_the_endpoint_is_refused_and_not_repeated() {
-        let e = check_endpoint("https://AKIA:geheim@s3.example.net", true).unwrap_err();
-        assert!(!format!("{e:?}").contains("geheim"), "{e:?}");
-    }
 
     #[test]
     fn keys_are_decoded_as_servers_encode_them() {
@@ -475,7 +376,8 @@ mod tests {
 
     #[test]
     fn timeouts_grow_with_the_body() {
-        assert_eq!(allowed(0), Duration::from_secs(60));
-        assert_eq!(allowed(16 << 20), Duration::from_secs(188));
+        let patience = Patience::default();
+        assert_eq!(patience.allowed(0), Duration::from_mins(1));
+        assert_eq!(patience.allowed(16 << 20), Duration::from_secs(188));
     }
 }

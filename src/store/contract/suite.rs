@@ -1,19 +1,13 @@
-//! The suite that every store must pass; also `pgseal store check`, so that
-//! users can run it on their own bucket with their own credential.
-//!
-//! Everything it writes lies under `canary/<run>/` and is removed at the end,
-//! also after failures. What a credential does not allow is not evaluated and
-//! says so; it never counts as passed.
+//! The cases, one function each.
 
 use std::fmt;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
-use super::{Key, Store, StoreError, layout, list_all};
-use crate::error::{Error, Result};
+use super::{Capabilities, Case, Verdict};
+use crate::store::{Key, Store, StoreError, layout, list_all};
 use crate::types::event::{Event, Observer};
 use crate::types::{Digest, shown};
 
@@ -26,98 +20,6 @@ const AT_ONCE: usize = 16;
 /// More than this off is a finding (THREATS: freshness is judged by the store's clock).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 const MIB: usize = 1024 * 1024;
-
-/// How a case went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    /// As promised.
-    Pass,
-    /// Not as promised.
-    Fail {
-        /// What was seen.
-        reason: String,
-    },
-    /// Could not be looked at.
-    NotEvaluated {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// One promise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Case {
-    /// Stable name.
-    pub name: &'static str,
-    /// Its outcome.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-}
-
-/// What the store was seen to do. `false` also where it could not be looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Capabilities {
-    /// A put never replaces an object, and of many writers one wins. Without
-    /// it a commit is only as good as the discipline of all writers.
-    pub create_only: bool,
-    /// The store itself refuses a body that contradicts its SHA-256.
-    pub checks_bodies: bool,
-    /// The credential may delete. Better not, on the host that writes backups.
-    pub can_delete: bool,
-}
-
-/// Outcome of the suite.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ContractReport {
-    /// [`Store::describe`].
-    pub store: String,
-    /// All cases, in the order they ran.
-    pub cases: Vec<Case>,
-    /// What was seen.
-    pub capabilities: Capabilities,
-    /// Canaries that are still there.
-    pub leftovers: Vec<String>,
-}
-
-impl ContractReport {
-    /// Cases that failed.
-    pub fn failed(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().filter(|c| matches!(c.verdict, Verdict::Fail { .. }))
-    }
-
-    /// Cases that were not evaluated.
-    pub fn not_evaluated(&self) -> impl Iterator<Item = &Case> {
-        self.cases.iter().filter(|c| matches!(c.verdict, Verdict::NotEvaluated { .. }))
-    }
-
-    /// Whether every case was looked at and passed.
-    pub fn passed(&self) -> bool {
-        !self.cases.is_empty() && self.cases.iter().all(|c| c.verdict == Verdict::Pass)
-    }
-}
-
-/// Runs the suite on `store`. `run` names it (`[A-Za-z0-9-]`, at most 64) and must be new;
-/// `deep` adds a listing of more than one page (over a thousand small objects).
-///
-/// Errors only where the store does not even take a first object, or `run` is
-/// no name; whatever else is wrong stands in the report.
-pub async fn run(store: &dyn Store, run: &str, deep: bool, observer: &dyn Observer) -> Result<ContractReport> {
-    let plain = (1..=64).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if !plain {
-        return Err(Error::internal(format!("not a name for a run: {}", shown(run))));
-    }
-    observer.event(Event::Started { title: format!("check {}", store.describe()), total: None });
-    let mut suite = Suite { store, run, observer, cases: Vec::new(), seen: Capabilities::default(), made: Vec::new() };
-    let started = suite.first_put().await;
-    if started.is_ok() {
-        suite.all(deep).await;
-    }
-    let leftovers = suite.clean_up().await;
-    observer.event(Event::Finished);
-    started.map_err(|e| e.about(store.describe()))?;
-    Ok(ContractReport { store: store.describe(), cases: suite.cases, capabilities: suite.seen, leftovers })
-}
 
 /// Why a case did not pass.
 enum Failed {
@@ -145,23 +47,30 @@ fn ensure(holds: bool, otherwise: impl fmt::Display) -> Outcome {
     if holds { Ok(()) } else { broken(otherwise) }
 }
 
-struct Suite<'a> {
+/// One run, with what it has seen so far.
+pub struct Suite<'a> {
     store: &'a dyn Store,
     run: &'a str,
     observer: &'a dyn Observer,
-    cases: Vec<Case>,
-    seen: Capabilities,
+    pub cases: Vec<Case>,
+    pub seen: Capabilities,
     /// Keys that may exist now.
     made: Vec<Key>,
 }
 
-impl Suite<'_> {
-    async fn first_put(&mut self) -> std::result::Result<(), StoreError> {
+impl<'a> Suite<'a> {
+    pub fn new(store: &'a dyn Store, run: &'a str, observer: &'a dyn Observer) -> Self {
+        Self { store, run, observer, cases: Vec::new(), seen: Capabilities::default(), made: Vec::new() }
+    }
+
+    /// Whether anything works at all.
+    pub async fn first_put(&mut self) -> std::result::Result<(), StoreError> {
         let body = body("first", 1);
         self.put(&self.key("first"), &body).await
     }
 
-    async fn all(&mut self, deep: bool) {
+    /// Every case but the clean-up.
+    pub async fn all(&mut self, deep: bool) {
         // What does not pass a whole check must not look as if it had.
         let outcome = self.round_trips().await;
         self.note("put and get", outcome);
@@ -388,6 +297,8 @@ impl Suite<'_> {
                     Err(e) => Err(e.into()),
                 }
             }
+            // What a repetition finds where the first try was refused and yet kept.
+            Err(StoreError::Exists) => broken("the refused body is there"),
             Ok(()) if self.store.checks_bodies() => broken("a body that contradicts its SHA-256 was taken"),
             Ok(()) => Ok(()),
             Err(e) => Err(e.into()),
@@ -421,7 +332,7 @@ impl Suite<'_> {
     }
 
     /// Removes what was made and what the listing shows besides; gives back what is left.
-    async fn clean_up(&mut self) -> Vec<String> {
+    pub async fn clean_up(&mut self) -> Vec<String> {
         let prefix = layout::canary_prefix(self.run);
         let mut keys = std::mem::take(&mut self.made);
         // Without the right to list, what we remember must do.
@@ -474,7 +385,14 @@ impl Suite<'_> {
 /// `size` bytes that follow from `seed` and do not repeat.
 fn body(seed: &str, size: usize) -> Bytes {
     let mut random = fastrand::Rng::with_seed(seed.bytes().fold(size as u64, |h, b| h.rotate_left(7) ^ u64::from(b)));
+    let mut block = [0u8; 4096];
+    random.fill(&mut block);
     let mut bytes = vec![0u8; size];
-    random.fill(&mut bytes);
+    for (n, chunk) in bytes.chunks_mut(block.len()).enumerate() {
+        if n > 0 {
+            block[..8].copy_from_slice(&n.to_le_bytes());
+        }
+        chunk.copy_from_slice(&block[..chunk.len()]);
+    }
     bytes.into()
 }

@@ -1,0 +1,96 @@
+//! Global options and the list of commands.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use super::cmd;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Sealed PostgreSQL backups, proven restores
+#[derive(Debug, Parser)]
+#[command(
+    name = "pgseal",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    long_about = "Sealed PostgreSQL backups, proven restores.\n\n\
+        pgseal takes a backup, encrypts it on its way out so that the database host cannot read it back, signs what \
+        it stored, and keeps proving that it restores.",
+    after_long_help = "Exit codes: 0 done, 1 defect of pgseal, 2 usage or configuration, 3 done with warnings, \
+        10-13 refused before work, 20-22 source, 30-33 store, 40-44 integrity, 50-53 restore and drill, \
+        124 deadline, 128+n signal n.\n\n\
+        EXAMPLES:\n  \
+        pgseal init --repo file:///var/lib/pgseal/repo\n  \
+        pgseal keygen identity -o recovery.key\n  \
+        pgseal config show --origin"
+)]
+pub struct Cli {
+    /// For every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Configuration file [default: ./pgseal.toml, $XDG_CONFIG_HOME/pgseal/pgseal.toml, /etc/pgseal/pgseal.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say nothing but warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more; twice for still more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Form of talk, progress and logs on stderr
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Data on stdout as JSON, errors too
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create a repository, and a configuration where there is none
+    ///
+    /// Creates repo.json at the repository's place and reads it back. Where no configuration is found, a commented one
+    /// is written (--config FILE, else the user's or, for root, /etc/pgseal/pgseal.toml); one that exists is never
+    /// touched. Running it again changes nothing. Prints the repository's id.
+    Init(cmd::init::Args),
+    /// Make keys
+    Keygen(cmd::keygen::Args),
+    /// Look at the configuration
+    Config(cmd::config::Args),
+    /// Look at the store itself
+    Store(cmd::store::Args),
+    /// Print a completion script for a shell
+    Completions(cmd::completions::Args),
+    /// Print the manual page, or write all of them
+    Man(cmd::man::Args),
+}

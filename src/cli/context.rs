@@ -1,0 +1,162 @@
+//! What a command works with: configuration at once, keys and store when asked.
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::output::{Out, Ui};
+use crate::config::{self, Config, Inputs, Loaded, Override};
+use crate::error::{Code, Error, Result, Stage};
+use crate::keys::{Identities, Recipients, Signer, Trust};
+use crate::manifest::{Pins, Repo, repo};
+use crate::store::{self, SharedStore, StoreError, layout};
+use crate::types::event::Progress;
+
+/// Configuration, keys, store and progress of one command.
+#[derive(Debug)]
+pub struct Context<'a> {
+    ui: &'a Ui,
+    inputs: Inputs,
+    loaded: Loaded,
+    store: OnceCell<SharedStore>,
+}
+
+impl<'a> Context<'a> {
+    /// Loads the configuration.
+    pub fn new(ui: &'a Ui) -> Result<Self> {
+        Self::with(ui, Vec::new())
+    }
+
+    /// Loads the configuration under flags of the command.
+    pub fn with(ui: &'a Ui, overrides: Vec<Override>) -> Result<Self> {
+        let inputs = Inputs::of_process(ui.global.config.clone(), overrides)?;
+        let loaded = config::load(&inputs)?;
+        Ok(Self { ui, inputs, loaded, store: OnceCell::new() })
+    }
+
+    /// Flags, variables and defaults alone: for `init`, where the file is still
+    /// to be written.
+    pub fn without_file(ui: &'a Ui, overrides: Vec<Override>) -> Result<Self> {
+        let inputs = Inputs::of_process(None, overrides)?;
+        let loaded = config::load_without_file(&inputs)?;
+        Ok(Self { ui, inputs, loaded, store: OnceCell::new() })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// The configuration with its origins.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// What the configuration was made from.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// Data on stdout.
+    pub fn out(&self) -> &Out {
+        &self.ui.out
+    }
+
+    /// Talk on stderr.
+    pub fn ui(&self) -> &Ui {
+        self.ui
+    }
+
+    /// Takes events.
+    pub fn progress(&self) -> Progress {
+        Arc::clone(&self.ui.progress) as Progress
+    }
+
+    /// The configured store, opened once.
+    pub async fn store(&self) -> Result<SharedStore> {
+        let open = || store::open(&self.config().repository, self.progress());
+        self.store.get_or_try_init(open).await.cloned()
+    }
+
+    /// The repository's document; its id is pinned at first sight, and another
+    /// one later is error 42.
+    pub async fn repo(&self) -> Result<Repo> {
+        let store = self.store().await?;
+        let url = &self.config().repository.url;
+        let mut bytes = Vec::new();
+        match store.get(&layout::repo(), repo::LIMIT, &mut bytes).await {
+            Ok(()) => {}
+            Err(StoreError::NotFound) => {
+                if let Some(id) = self.pins().get(url)? {
+                    return Err(vanished(url, id.as_str()));
+                }
+                return Err(Error::new(Code::RepositoryMissing, Stage::Store, "there is no repository here")
+                    .on(store.describe())
+                    .hint("Create it with `pgseal init`, or check repository.url."));
+            }
+            Err(e) => return Err(e.about(layout::repo())),
+        }
+        let repo = Repo::parse(&bytes)?;
+        self.pins().check(url, &repo.repo_id)?;
+        Ok(repo)
+    }
+
+    /// The repository ids this host has seen.
+    pub fn pins(&self) -> Pins {
+        Pins::new(&self.config().state_dir)
+    }
+
+    /// `keys.recipients`.
+    pub fn recipients(&self) -> Result<Recipients> {
+        Recipients::parse(&self.config().keys.recipients)
+    }
+
+    /// `keys.identity`.
+    pub fn identities(&self) -> Result<Identities> {
+        match &self.config().keys.identity {
+            Some(path) => Identities::from_file(path),
+            None => Err(Error::new(Code::NoIdentity, Stage::Keys, "no identity is configured")
+                .on("keys.identity")
+                .hint("Set keys.identity or PGSEAL_KEYS_IDENTITY on hosts that restore; never on the database host.")),
+        }
+    }
+
+    /// `keys.signing_key`.
+    pub fn signer(&self) -> Result<Signer> {
+        match &self.config().keys.signing_key {
+            Some(path) => Signer::load(path),
+            None => Err(Error::new(Code::Usage, Stage::Keys, "no signing key is configured")
+                .on("keys.signing_key")
+                .hint("Make one with `pgseal keygen signer -o FILE` and set keys.signing_key.")),
+        }
+    }
+
+    /// `keys.report_key`, or the signing key.
+    pub fn report_signer(&self) -> Result<Signer> {
+        match &self.config().keys.report_key {
+            Some(path) => Signer::load(path),
+            None => self.signer(),
+        }
+    }
+
+    /// `keys.allowed_signers` and `keys.revoked_keys`.
+    pub fn trust(&self) -> Result<Trust> {
+        let keys = &self.config().keys;
+        match &keys.allowed_signers {
+            Some(path) => Trust::load(path, keys.revoked_keys.as_deref()),
+            None => Err(Error::new(Code::Usage, Stage::Keys, "no allowed signers are configured")
+                .on("keys.allowed_signers")
+                .hint(
+                    "Pin the signers yourself: put the line that `pgseal keygen signer` prints into a file and set \
+                     keys.allowed_signers.",
+                )),
+        }
+    }
+}
+
+/// The repository was here before and is not now.
+pub fn vanished(url: &str, id: &str) -> Error {
+    Error::new(Code::History, Stage::Store, format!("repo.json is gone; this host has seen repository {id} here"))
+        .on(url.to_owned())
+        .hint("Somebody emptied the store, or the URL leads elsewhere. Restore repo.json from a copy of the store.")
+}

@@ -1,0 +1,147 @@
+//! An S3 server in this process: s3s over a directory, behind real HTTP and
+//! real signatures. Every folder of the root is a bucket.
+//!
+//! What s3s-fs leaves to be wished is added here: a conditional put is one
+//! step, a body that is refused does not stay, and a put creates no bucket.
+#![allow(dead_code)]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pgseal::config::schema::S3 as Settings;
+use s3s::dto::*;
+use s3s::{S3, S3Request, S3Response, S3Result};
+use tokio::sync::oneshot;
+
+pub const ACCESS_KEY: &str = "AKIATESTTESTTEST";
+pub const SECRET_KEY: &str = "geheimgeheimgeheim";
+pub const REGION: &str = "us-east-1";
+
+/// Serves until dropped.
+pub struct S3Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl S3Server {
+    /// Serves the folders of `root`; `buckets` are created in it.
+    pub fn start(root: &Path, buckets: &[&str]) -> Self {
+        for bucket in buckets {
+            std::fs::create_dir_all(root.join(bucket)).unwrap();
+        }
+        let store = Atomic {
+            root: root.to_owned(),
+            files: s3s_fs::FileSystem::new(root).unwrap(),
+            put: tokio::sync::Mutex::new(()),
+        };
+        let mut builder = s3s::service::S3ServiceBuilder::new(store);
+        builder.set_auth(s3s::auth::SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let service = builder.build();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, mut stopped) = oneshot::channel();
+        // A thread with its own runtime: tests without one use it too.
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                loop {
+                    let socket = tokio::select! {
+                        _ = &mut stopped => return,
+                        accepted = listener.accept() => accepted.unwrap().0,
+                    };
+                    let service = service.clone();
+                    tokio::spawn(async move {
+                        let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                        // Clients that hang up are their own business.
+                        let _ = server.serve_connection(TokioIo::new(socket), service).await;
+                    });
+                }
+            });
+        });
+        Self { address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `repository.s3` for it.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            endpoint: Some(self.endpoint()),
+            region: Some(REGION.into()),
+            path_style: true,
+            ..Settings::default()
+        }
+    }
+
+    /// The credential as a child's environment.
+    pub fn env() -> [(&'static str, &'static str); 3] {
+        [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY), ("AWS_REGION", REGION)]
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the S3 server panicked");
+        }
+    }
+}
+
+struct Atomic {
+    root: PathBuf,
+    files: s3s_fs::FileSystem,
+    put: tokio::sync::Mutex<()>,
+}
+
+#[async_trait::async_trait]
+impl S3 for Atomic {
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let _one = self.put.lock().await;
+        let bucket = self.root.join(&req.input.bucket);
+        if !bucket.is_dir() {
+            return Err(s3s::s3_error!(NoSuchBucket));
+        }
+        // Keys of pgseal are plain relative paths; others are not for this server.
+        let object = bucket.join(pgseal::store::Key::parse(&req.input.key).unwrap().as_str());
+        let fresh = !object.exists();
+        let result = self.files.put_object(req).await;
+        if fresh && result.is_err() && object.exists() {
+            std::fs::remove_file(object).unwrap();
+        }
+        result
+    }
+
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        self.files.get_object(req).await
+    }
+
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        self.files.head_object(req).await
+    }
+
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+        self.files.list_objects_v2(req).await
+    }
+
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        self.files.delete_object(req).await
+    }
+
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.files.head_bucket(req).await
+    }
+
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+        self.files.create_bucket(req).await
+    }
+}

@@ -87,6 +87,32 @@ pub enum Command {
     Keygen(cmd::keygen::Args),
     /// Look at the configuration
     Config(cmd::config::Args),
+    /// Make one backup of a source
+    ///
+    /// Dumps (or copies) the source, compresses, encrypts and stores it in parallel, then signs and commits the manifest
+    /// and reads it back. Until the manifest is stored there is no backup. Prints the backup's id.
+    Backup(cmd::backup::Args),
+    /// List backups, and when each was last proven
+    ///
+    /// Only backups whose manifest has a good signature by a pinned key are listed. Where the history around them is not
+    /// whole, the listing is printed and the command fails.
+    List(cmd::list::Args),
+    /// Show everything that is known of one backup without opening it
+    Show(cmd::show::Args),
+    /// Check signatures, history and stored bytes
+    ///
+    /// Says for every backup how many objects it has and how many of them were looked at, how deep.
+    Verify(cmd::verify::Args),
+    /// Restore a backup by hand
+    ///
+    /// Nothing reaches a decoder, pg_restore or a file before its hash was checked against the signed manifest.
+    Restore(cmd::restore::Args),
+    /// Restore a backup into a sealed scratch instance, check it, report, tear it down
+    ///
+    /// Drills the newest backup of a source, or the one that is named; never an older one instead. The verdict and how
+    /// far the proof goes are separate; what could not be looked at is never passed.
+    #[cfg(any())]
+    Drill(cmd::drill::Args),
     /// Look at the store itself
     Store(cmd::store::Args),
     /// Print a completion script for a shell

@@ -5,12 +5,23 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use super::output::{Out, Ui};
-use crate::config::{self, Config, Inputs, Loaded, Override};
+use crate::catalog::{Catalog, Entry, Proof, Reading, Selector, proof};
+use crate::config::{self, Config, Inputs, Loaded, Override, schema};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::{Identities, Recipients, Signer, Trust};
 use crate::manifest::{Pins, Repo, repo};
 use crate::store::{self, SharedStore, StoreError, layout};
+use crate::types::SourceName;
 use crate::types::event::Progress;
+
+/// A backup that was asked for, and its newest proof.
+#[derive(Debug)]
+pub struct Found {
+    /// The backup.
+    pub entry: Entry,
+    /// What the newest signed report says of it.
+    pub proof: Option<Proof>,
+}
 
 /// Configuration, keys, store and progress of one command.
 #[derive(Debug)]
@@ -104,6 +115,53 @@ impl<'a> Context<'a> {
     /// The repository ids this host has seen.
     pub fn pins(&self) -> Pins {
         Pins::new(&self.config().state_dir)
+    }
+
+    /// What reading backups needs: store, pinned signers, pinned repository.
+    pub async fn reading(&self) -> Result<Reading> {
+        let trust = Arc::new(self.trust()?);
+        let repo = self.repo().await?.repo_id;
+        Ok(Reading { store: self.store().await?, trust, repo, state_dir: self.config().state_dir.clone() })
+    }
+
+    /// A source by its name, with its configuration.
+    pub fn source(&self, name: &str) -> Result<(SourceName, &schema::Source)> {
+        let source = self.config().source(name)?;
+        let name = name.parse().map_err(|e: String| Error::usage(e).on(name.to_owned()))?;
+        Ok((name, source))
+    }
+
+    /// The named source, or all that are configured.
+    pub fn sources(&self, name: Option<&str>) -> Result<Vec<SourceName>> {
+        match name {
+            Some(name) => Ok(vec![self.source(name)?.0]),
+            None if self.config().sources.is_empty() => {
+                Err(Error::usage("no source is configured").hint("Add a [source.NAME] section to the configuration."))
+            }
+            None => Ok(self.config().sources.keys().cloned().collect()),
+        }
+    }
+
+    /// Finds a backup by what the user calls it.
+    pub async fn find(&self, name: &str) -> Result<Found> {
+        let selector: Selector = name.parse()?;
+        let names = match selector.source() {
+            Some(source) => self.sources(Some(source.as_str()))?,
+            None => self.sources(None)?,
+        };
+        let reading = self.reading().await?;
+        let (mut catalogs, mut proofs) = (Vec::new(), Vec::new());
+        for name in names {
+            catalogs.push(Catalog::load(&reading, &name).await?);
+            proofs.extend(proof::load(&reading, &name).await?.0);
+        }
+        let entry = selector.find(&catalogs, &proofs)?.clone();
+        for p in catalogs.iter().filter(|c| c.source == entry.manifest.source).flat_map(|c| &c.problems) {
+            let text = format!("history of {}: slot {}: {}", entry.manifest.source, p.seq, p.text);
+            self.ui.progress.warn(&text, Some("`pgseal verify` shows everything; this backup's own signature is good."));
+        }
+        let proof = proofs.into_iter().find(|p| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest);
+        Ok(Found { entry, proof })
     }
 
     /// `keys.recipients`.

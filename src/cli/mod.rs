@@ -12,6 +12,7 @@
 //! | [`output`] | what goes to stdout and what to stderr |
 //! | [`progress`] | events as a bar, as lines or as JSON |
 //! | [`exit`] | errors as text or JSON, and the exit code |
+//! | [`table`] | plain tables |
 //! | [`signals`] | an interrupt drops the work |
 
 pub mod args;
@@ -21,6 +22,7 @@ pub mod exit;
 pub mod output;
 pub mod progress;
 pub mod signals;
+pub mod table;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

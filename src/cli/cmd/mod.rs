@@ -1,12 +1,18 @@
 //! The commands, one file each. A command gets what it needs, prints data
 //! through [`super::output::Out`] and returns the exit code.
 
+pub mod backup;
 pub mod completions;
 pub mod config;
+pub mod drill;
 pub mod init;
 pub mod keygen;
+pub mod list;
 pub mod man;
+pub mod restore;
+pub mod show;
 pub mod store;
+pub mod verify;
 
 use super::args::Command;
 use super::output::Ui;
@@ -18,6 +24,13 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::Init(args) => init::run(args, ui).await,
         Command::Keygen(args) => keygen::run(&args, ui),
         Command::Config(args) => config::run(&args, ui),
+        Command::Backup(args) => backup::run(args, ui).await,
+        Command::List(args) => list::run(args, ui).await,
+        Command::Show(args) => show::run(args, ui).await,
+        Command::Verify(args) => verify::run(args, ui).await,
+        Command::Restore(args) => restore::run(args, ui).await,
+        #[cfg(any())]
+        Command::Drill(args) => drill::run(args, ui).await,
         Command::Store(args) => store::run(args, ui).await,
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),

@@ -13,5 +13,7 @@ mod connect;
 mod dump;
 #[path = "source/libpq.rs"]
 mod libpq;
+#[path = "source/odd.rs"]
+mod odd;
 #[path = "source/tls.rs"]
 mod tls;

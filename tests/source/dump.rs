@@ -60,7 +60,7 @@ const NAMES: [&str; 6] = [
     "n23456789012345678901234567890123456789012345678901234567890123",
 ];
 
-fn conn(server: &PgServer, db: &str) -> ConnParams {
+pub(crate) fn conn(server: &PgServer, db: &str) -> ConnParams {
     ConnParams::for_socket(server.socket_dir(), server.port(), "postgres", db)
 }
 
@@ -87,7 +87,7 @@ async fn run(stream: DumpStream) -> Result<(Vec<u8>, Tapped), Error> {
     Ok((all, tap.finish()?))
 }
 
-async fn archives(streams: Vec<DumpStream>) -> Vec<(Vec<u8>, ArchiveContents)> {
+pub(crate) async fn archives(streams: Vec<DumpStream>) -> Vec<(Vec<u8>, ArchiveContents)> {
     let mut out = Vec::new();
     for stream in streams {
         match run(stream).await.unwrap() {
@@ -99,7 +99,11 @@ async fn archives(streams: Vec<DumpStream>) -> Vec<(Vec<u8>, ArchiveContents)> {
 }
 
 /// Digest of `COPY … TO STDOUT`, asked through psql or a session.
-async fn copy_digest(session: &pgseal::source::Session, table: &ObjectName, columns: &[String]) -> (u64, Digest) {
+pub(crate) async fn copy_digest(
+    session: &pgseal::source::Session,
+    table: &ObjectName,
+    columns: &[String],
+) -> (u64, Digest) {
     use futures_util::StreamExt as _;
     let list: Vec<String> = columns.iter().map(|c| pgseal::types::text::quote_ident(c)).collect();
     let list = if list.is_empty() { String::new() } else { format!("({})", list.join(", ")) };

@@ -132,6 +132,7 @@ async fn psql_and_pgseal_reach_the_same_server() {
     let text = format!("postgresql://o'dd%20us%3Aer:p%3Aa%5Css'w%40rd@127.0.0.1:{tcp}/d%3Db%20x?sslmode=disable");
     let conn = ConnParams::resolve(&text, &|_| None).unwrap();
     let private = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(private.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let vars = conn.child_env(private.path()).unwrap();
     assert!(!format!("{conn:?} {conn} {vars:?}").contains("ss'w"));
     let mut psql = std::process::Command::new(server.bindir().join("psql"));

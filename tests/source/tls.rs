@@ -62,7 +62,8 @@ async fn every_sslmode_agrees_with_libpq() {
                     "host=localhost hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres sslmode={mode}"
                 );
                 if !root.is_empty() {
-                    text += &format!(" sslrootcert={}", d.join(format!("{root}.crt")).display());
+                    let file = d.join(format!("{root}.crt"));
+                    text = format!("{text} sslrootcert={}", file.display());
                 }
                 let ask = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
                 let mut psql = server.client("psql", "unset");

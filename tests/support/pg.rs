@@ -190,6 +190,7 @@ impl PgServer {
     /// Runs SQL; gives its output or what it says.
     pub fn try_psql(&self, db: &str, sql: &str) -> Result<String, String> {
         let mut psql = self.client("psql", db);
+        psql.env("PGCLIENTENCODING", "UTF8");
         let out = psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().unwrap();
         if out.status.success() {
             let text = String::from_utf8(out.stdout).unwrap();

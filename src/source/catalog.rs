@@ -27,8 +27,11 @@ pub struct CatalogTable {
     pub name: ObjectName,
     /// Columns that COPY writes, in order.
     pub columns: Vec<String>,
-    /// Whether it, or its schema, belongs to an extension.
+    /// Whether it, or its schema, belongs to an extension: pg_dump may leave it out.
     pub from_extension: bool,
+    /// Whether the table itself does: if pg_dump writes rows at all, they are only some of them
+    /// (`pg_extension_config_dump`).
+    pub extension_member: bool,
     /// Bytes by the planner's page count, with TOAST; may lag behind.
     pub estimated_bytes: u64,
 }
@@ -146,6 +149,8 @@ pub async fn tables(session: &Session) -> Result<Vec<CatalogTable>> {
                     EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
                            AND ((x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid) \
                              OR (x.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND x.objid = n.oid))), \
+                    EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
+                           AND x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid), \
                     (GREATEST(c.relpages, 0)::int8 + COALESCE(GREATEST(t.relpages, 0), 0)) \
                       * pg_catalog.current_setting('block_size')::int8 \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -163,7 +168,8 @@ pub async fn tables(session: &Session) -> Result<Vec<CatalogTable>> {
             name: name(r),
             columns: r.get(3),
             from_extension: r.get(4),
-            estimated_bytes: r.get::<_, i64>(5).unsigned_abs(),
+            extension_member: r.get(5),
+            estimated_bytes: r.get::<_, i64>(6).unsigned_abs(),
         })
         .collect())
 }
@@ -181,7 +187,8 @@ pub async fn sequences(session: &Session) -> Result<Vec<SequenceFacts>> {
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {USER_SCHEMA} \
                AND NOT EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
-                              AND x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid) \
+                 AND ((x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid) \
+                   OR (x.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND x.objid = n.oid))) \
              ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
         ),
         &[],

@@ -20,7 +20,7 @@ pub mod pg_version;
 pub mod secret;
 pub mod text;
 
-pub use digest::{Digest, Hasher};
+pub use digest::{Digest, Hasher, RowsHasher};
 pub use event::{Event, Observer, Silent};
 pub use ids::{BackupId, RepoId, SourceName};
 pub use kind::Kind;

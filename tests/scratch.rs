@@ -1,5 +1,5 @@
 //! Scratch instances against a real PostgreSQL.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "scratch/checks.rs"]
 mod checks;

@@ -12,7 +12,7 @@ use tokio_postgres::SimpleQueryMessage;
 pub const RULE: Rule = Rule { id: "USR-SQL", title: "your queries give what you expect", severity: Severity::High };
 
 /// How long one query may take.
-const TIMEOUT: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Runs each query; it must give one row with one column, equal to the expected
 /// text in PostgreSQL's output form. `true` and `false` also stand for `t` and `f`.

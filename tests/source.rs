@@ -5,5 +5,15 @@
 #[path = "support/pg.rs"]
 mod pg;
 
+#[path = "source/base.rs"]
+mod base;
 #[path = "source/connect.rs"]
 mod connect;
+#[path = "source/dump.rs"]
+mod dump;
+#[path = "source/libpq.rs"]
+mod libpq;
+#[path = "source/odd.rs"]
+mod odd;
+#[path = "source/tls.rs"]
+mod tls;

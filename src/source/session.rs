@@ -69,7 +69,9 @@ impl ConnParams {
         if let Some(addr) = self.hostaddr {
             config.hostaddr(addr);
         }
-        if let Some(host) = &self.host {
+        // The driver takes the name to check a certificate for from here.
+        let address = self.hostaddr.map(|a| a.to_string());
+        if let Some(host) = self.host.as_ref().or(address.as_ref()) {
             config.host(host);
         }
         let unreachable = |message: &str| {

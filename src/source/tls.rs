@@ -134,11 +134,11 @@ impl ServerCertVerifier for Verifier {
         let algorithms = self.provider.signature_verification_algorithms.all;
         let chain =
             verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.anchors, intermediates, now, algorithms);
-        match chain {
-            Ok(()) => (),
-            // Out of its time is out of its time, even where it is trusted itself.
-            Err(e) if is_about_time(&e) || !trusted.exact.iter().any(|c| c == end_entity) => return Err(e),
-            Err(_) => (),
+        // Out of its time is out of its time, even where it is trusted itself.
+        if let Err(e) = chain
+            && (is_about_time(&e) || !trusted.exact.iter().any(|c| c == end_entity))
+        {
+            return Err(e);
         }
         if self.check_name {
             verify_server_name(&parsed, server_name)?;

@@ -8,9 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// PostgreSQL 15 of Debian 12.
+/// PostgreSQL 15 of Debian 12, or what `PGSEAL_TEST_BINDIR` names: the tests hold for every major.
 pub fn bindir() -> PathBuf {
-    PathBuf::from("/usr/lib/postgresql/15/bin")
+    std::env::var_os("PGSEAL_TEST_BINDIR").map_or_else(|| "/usr/lib/postgresql/15/bin".into(), PathBuf::from)
+}
+
+/// Major version of [`bindir`].
+pub fn major() -> u32 {
+    let out = done(Command::new(bindir().join("postgres")).arg("--version"), "postgres --version");
+    let text = String::from_utf8(out.stdout).unwrap();
+    let version = text.split_once(") ").unwrap().1;
+    version[..2].parse().unwrap()
 }
 
 /// A running server. Dropping it stops the server and removes its files.
@@ -53,6 +61,9 @@ impl PgServer {
 
     /// Starts the postmaster and waits until it answers.
     fn launch(&mut self, settings: &[(&str, &str)]) {
+        if let Some((_, port)) = settings.iter().find(|s| s.0 == "port") {
+            self.port = port.parse().unwrap();
+        }
         let log = std::fs::File::create(self.log_path()).unwrap();
         let mut command = self.as_owner("postgres");
         command.arg("-D").arg(self.data_dir());
@@ -179,6 +190,7 @@ impl PgServer {
     /// Runs SQL; gives its output or what it says.
     pub fn try_psql(&self, db: &str, sql: &str) -> Result<String, String> {
         let mut psql = self.client("psql", db);
+        psql.env("PGCLIENTENCODING", "UTF8");
         let out = psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).output().unwrap();
         if out.status.success() {
             let text = String::from_utf8(out.stdout).unwrap();

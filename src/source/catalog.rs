@@ -1,0 +1,287 @@
+//! What a database's catalog says: one function, used in the source's snapshot
+//! and again on a restored copy.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::Session;
+use super::facts::{DatabaseFacts, ExtensionFacts, MatviewFacts, ObjectName, SequenceFacts, TableFacts};
+use super::probe;
+use crate::error::Result;
+
+/// Schemas that pg_dump never dumps.
+const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+/// Sequences read by one query.
+const BATCH: usize = 500;
+
+/// A table with rows of its own, as the catalog has it.
+#[derive(Debug, Clone)]
+pub struct CatalogTable {
+    /// `pg_class.oid`.
+    pub oid: u32,
+    /// Name.
+    pub name: ObjectName,
+    /// Columns that COPY writes, in order.
+    pub columns: Vec<String>,
+    /// Whether it, or its schema, belongs to an extension: pg_dump may leave it out.
+    pub from_extension: bool,
+    /// Whether the table itself does: if pg_dump writes rows at all, they are only some of them
+    /// (`pg_extension_config_dump`).
+    pub extension_member: bool,
+    /// Bytes by the planner's page count, with TOAST; may lag behind.
+    pub estimated_bytes: u64,
+}
+
+async fn rows(session: &Session, what: &str, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+    session.client().query(sql, params).await.map_err(|e| Session::failed(&format!("cannot read {what}"), e))
+}
+
+fn name(row: &Row) -> ObjectName {
+    ObjectName { schema: row.get(0), name: row.get(1) }
+}
+
+/// Facts of the session's database. Tables come without rows and digests,
+/// sequences with the values they have now: both are exact in the dump stream.
+pub async fn database(session: &Session) -> Result<DatabaseFacts> {
+    let major = probe::version(session).await?.major();
+    let provider = if major >= 15 { "d.datlocprovider::text" } else { "'c'" };
+    let locale = match major {
+        17.. => "d.datlocale",
+        15..=16 => "d.daticulocale",
+        _ => "NULL",
+    };
+    let rules = if major >= 16 { "d.daticurules" } else { "NULL" };
+    let list = rows(
+        session,
+        "the database",
+        &format!(
+            "SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, \
+                    pg_catalog.pg_encoding_to_char(d.encoding)::text, d.datcollate::text, d.datctype::text, \
+                    {provider}, {locale}::text, {rules}::text, \
+                    pg_catalog.shobj_description(d.oid, 'pg_database'), d.datacl::text[], d.datconnlimit, \
+                    COALESCE((SELECT setconfig FROM pg_catalog.pg_db_role_setting \
+                              WHERE setdatabase = d.oid AND setrole = 0), '{{}}'), \
+                    pg_catalog.pg_database_size(d.oid) \
+             FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
+        ),
+        &[],
+    )
+    .await?;
+    let row = list.first().ok_or_else(|| crate::Error::internal("the database has no row in pg_database"))?;
+    let size: i64 = row.get(12);
+    let extensions = rows(
+        session,
+        "the extensions",
+        "SELECT e.extname::text, e.extversion, n.nspname::text FROM pg_catalog.pg_extension e \
+         JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.extname COLLATE \"C\"",
+        &[],
+    )
+    .await?;
+    let large =
+        rows(session, "the large objects", "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata", &[]).await?;
+    let invalid = rows(
+        session,
+        "the indexes",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE NOT i.indisvalid AND {USER_SCHEMA} ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    let matviews = rows(
+        session,
+        "the materialized views",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text, c.relispopulated FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind = 'm' AND {USER_SCHEMA} ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    let to_facts =
+        |t: CatalogTable| TableFacts { name: t.name, columns: t.columns, rows: None, bytes: None, sha256: None };
+    Ok(DatabaseFacts {
+        name: row.get(0),
+        owner: row.get(1),
+        encoding: row.get(2),
+        collate: row.get(3),
+        ctype: row.get(4),
+        locale_provider: row.get(5),
+        locale: row.get(6),
+        icu_rules: row.get(7),
+        comment: row.get(8),
+        acl: row.get(9),
+        connection_limit: row.get(10),
+        settings: row.get(11),
+        size_bytes: size.unsigned_abs(),
+        extensions: extensions
+            .iter()
+            .map(|r| ExtensionFacts { name: r.get(0), version: r.get(1), schema: r.get(2) })
+            .collect(),
+        tables: tables(session).await?.into_iter().map(to_facts).collect(),
+        sequences: sequences(session).await?,
+        large_objects: large.first().map_or(0, |r| r.get::<_, i64>(0).unsigned_abs()),
+        invalid_indexes: invalid.iter().map(name).collect(),
+        matviews: matviews.iter().map(|r| MatviewFacts { name: name(r), populated: r.get(2) }).collect(),
+        object_counts: object_counts(session).await?,
+        contents_known: false,
+    })
+}
+
+/// Tables with rows of their own (leaf partitions too), in (schema, name)
+/// order: no views, foreign, partitioned or temporary ones.
+pub async fn tables(session: &Session) -> Result<Vec<CatalogTable>> {
+    let list = rows(
+        session,
+        "the tables",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text, c.oid, \
+                    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a \
+                          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
+                          ORDER BY a.attnum), \
+                    EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
+                           AND ((x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid) \
+                             OR (x.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND x.objid = n.oid))), \
+                    EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
+                           AND x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid), \
+                    (GREATEST(c.relpages, 0)::int8 + COALESCE(GREATEST(t.relpages, 0), 0)) \
+                      * pg_catalog.current_setting('block_size')::int8 \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid \
+             WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {USER_SCHEMA} \
+             ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    Ok(list
+        .iter()
+        .map(|r| CatalogTable {
+            oid: r.get(2),
+            name: name(r),
+            columns: r.get(3),
+            from_extension: r.get(4),
+            extension_member: r.get(5),
+            estimated_bytes: r.get::<_, i64>(6).unsigned_abs(),
+        })
+        .collect())
+}
+
+/// Sequences of user schemas that belong to no extension, with the values they have now.
+///
+/// Sequences do not obey snapshots: pg_dump reads them some time after this, so
+/// for a logical backup the values in the archive are the truth.
+pub async fn sequences(session: &Session) -> Result<Vec<SequenceFacts>> {
+    let list = rows(
+        session,
+        "the sequences",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {USER_SCHEMA} \
+               AND NOT EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
+                 AND ((x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid) \
+                   OR (x.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND x.objid = n.oid))) \
+             ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    let names: Vec<ObjectName> = list.iter().map(name).collect();
+    let mut out = Vec::with_capacity(names.len());
+    for batch in names.chunks(BATCH) {
+        let mut sql = String::new();
+        for (n, sequence) in batch.iter().enumerate() {
+            let union = if n == 0 { "" } else { " UNION ALL " };
+            let _ = write!(sql, "{union}SELECT {n}, last_value, is_called FROM {}", sequence.quoted());
+        }
+        sql.push_str(" ORDER BY 1");
+        let values = rows(session, "the sequences' values", &sql, &[]).await?;
+        out.extend(batch.iter().zip(&values).map(|(name, r)| SequenceFacts {
+            name: name.clone(),
+            last_value: r.get(1),
+            is_called: r.get(2),
+        }));
+    }
+    Ok(out)
+}
+
+/// Number of objects by kind in user schemas, without what extensions own.
+///
+/// Kinds: those of relations, routines and constraints, and `schema`, `type`,
+/// `domain`, `trigger`, `policy`, `rule`, `event_trigger`, `publication`, `subscription`,
+/// `foreign_server`, `statistics`, `default_acl`.
+pub async fn object_counts(session: &Session) -> Result<BTreeMap<String, u64>> {
+    let list = rows(
+        session,
+        "the objects",
+        &format!(
+            "WITH ext AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'), \
+             n AS (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE {USER_SCHEMA}), \
+             rel AS (SELECT c.oid, c.relkind FROM pg_catalog.pg_class c JOIN n ON n.oid = c.relnamespace \
+                     WHERE c.relpersistence <> 't' AND NOT EXISTS(SELECT FROM ext \
+                       WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND objid = c.oid)) \
+             SELECT kind, count(*) FROM ( \
+               SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized_view' \
+                      WHEN 'i' THEN 'index' WHEN 'I' THEN 'partitioned_index' WHEN 'S' THEN 'sequence' \
+                      WHEN 'p' THEN 'partitioned_table' WHEN 'f' THEN 'foreign_table' WHEN 'c' THEN 'composite_type' \
+                      ELSE 'relation_' || relkind::text END AS kind FROM rel \
+               UNION ALL SELECT CASE p.prokind WHEN 'f' THEN 'function' WHEN 'p' THEN 'procedure' \
+                      WHEN 'a' THEN 'aggregate' ELSE 'window_function' END \
+                 FROM pg_catalog.pg_proc p JOIN n ON n.oid = p.pronamespace WHERE NOT EXISTS(SELECT FROM ext \
+                   WHERE classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND objid = p.oid) \
+               UNION ALL SELECT CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'type' END \
+                 FROM pg_catalog.pg_type t JOIN n ON n.oid = t.typnamespace \
+                 WHERE t.typtype IN ('d', 'e', 'r') AND NOT EXISTS(SELECT FROM ext \
+                   WHERE classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND objid = t.oid) \
+               UNION ALL SELECT CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign_key' WHEN 'p' THEN 'primary_key' \
+                      WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' WHEN 'n' THEN 'not_null' \
+                      ELSE 'constraint_' || k.contype::text END \
+                 FROM pg_catalog.pg_constraint k JOIN rel ON rel.oid = k.conrelid \
+               UNION ALL SELECT 'trigger' FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = g.tgrelid WHERE NOT g.tgisinternal \
+               UNION ALL SELECT 'policy' FROM pg_catalog.pg_policy o JOIN rel ON rel.oid = o.polrelid \
+               UNION ALL SELECT 'rule' FROM pg_catalog.pg_rewrite w JOIN rel ON rel.oid = w.ev_class WHERE w.rulename <> '_RETURN' \
+               UNION ALL SELECT 'statistics' FROM pg_catalog.pg_statistic_ext s JOIN n ON n.oid = s.stxnamespace \
+               UNION ALL SELECT 'schema' FROM n WHERE NOT EXISTS(SELECT FROM ext \
+                   WHERE classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND objid = n.oid) \
+               UNION ALL SELECT 'event_trigger' FROM pg_catalog.pg_event_trigger e WHERE NOT EXISTS(SELECT FROM ext \
+                   WHERE classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND objid = e.oid) \
+               UNION ALL SELECT 'publication' FROM pg_catalog.pg_publication \
+               UNION ALL SELECT 'subscription' FROM (SELECT subname FROM pg_catalog.pg_subscription b JOIN pg_catalog.pg_database d \
+                   ON d.oid = b.subdbid WHERE d.datname = pg_catalog.current_database()) b \
+               UNION ALL SELECT 'foreign_server' FROM pg_catalog.pg_foreign_server f WHERE NOT EXISTS(SELECT FROM ext \
+                   WHERE classid = 'pg_catalog.pg_foreign_server'::pg_catalog.regclass AND objid = f.oid) \
+               UNION ALL SELECT 'default_acl' FROM pg_catalog.pg_default_acl) k GROUP BY kind"
+        ),
+        &[],
+    )
+    .await?;
+    Ok(list.iter().map(|r| (r.get(0), r.get::<_, i64>(1).unsigned_abs())).collect())
+}
+
+/// Names of the sequences that tables own, by the table's number.
+pub async fn owned_sequences(session: &Session) -> Result<BTreeMap<u32, Vec<ObjectName>>> {
+    let list = rows(
+        session,
+        "the owned sequences",
+        "SELECT n.nspname::text, s.relname::text, d.refobjid FROM pg_catalog.pg_depend d \
+         JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
+         JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace \
+         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+           AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')",
+        &[],
+    )
+    .await?;
+    let mut out: BTreeMap<u32, Vec<ObjectName>> = BTreeMap::new();
+    for row in &list {
+        out.entry(row.get(2)).or_default().push(name(row));
+    }
+    Ok(out)
+}

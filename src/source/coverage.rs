@@ -1,0 +1,102 @@
+//! Whether the data streams of a database hold what its catalog had.
+
+use std::collections::BTreeMap;
+
+use super::archive::ArchiveContents;
+use super::catalog::CatalogTable;
+use super::facts::{DatabaseFacts, ObjectName, SequenceFacts};
+use crate::error::{Code, Error, Result, Stage};
+
+/// Puts what the taps read into the facts of the database.
+///
+/// `facts` and `tables` are the catalog's in the same snapshot. Each table must
+/// be in exactly one archive with the columns it has, each sequence and large
+/// object too; only what belongs to extensions may be absent. Tables *of*
+/// extensions are left out of the facts: a dump holds only some of their rows.
+/// Names are the catalog's: an archive has them in the database's own encoding.
+///
+/// # Errors
+/// Dump failed (21) where a table, sequence or large object is missing or there twice.
+pub fn fill(facts: &mut DatabaseFacts, tables: &[CatalogTable], archives: &[&ArchiveContents]) -> Result<()> {
+    let mut by_oid = BTreeMap::new();
+    for table in archives.iter().flat_map(|a| &a.tables) {
+        if by_oid.insert(table.oid, table).is_some() {
+            return Err(fault(facts, "the table is in two streams", &table.facts.name));
+        }
+    }
+    let mut out = Vec::with_capacity(by_oid.len());
+    for expected in tables {
+        match by_oid.remove(&expected.oid) {
+            Some(_) if expected.extension_member => (),
+            Some(found) => {
+                if found.facts.columns.len() != expected.columns.len() {
+                    return Err(fault(facts, "the dump has other columns than the table", &expected.name));
+                }
+                let mut table = found.facts.clone();
+                table.name = expected.name.clone();
+                table.columns.clone_from(&expected.columns);
+                out.push(table);
+            }
+            None if expected.from_extension => (),
+            None => return Err(fault(facts, "the table is in no stream of the dump", &expected.name)),
+        }
+    }
+    if let Some(unknown) = by_oid.values().next() {
+        return Err(fault(facts, "the dump has a table that the catalog has not", &unknown.facts.name));
+    }
+    let large_objects: u64 = archives.iter().map(|a| a.large_objects).sum();
+    if large_objects != facts.large_objects {
+        let what = format!("the dump has {large_objects} large objects, the catalog {}", facts.large_objects);
+        return Err(Error::new(Code::DumpFailed, Stage::Dump, what).on(facts.name.clone()));
+    }
+    facts.sequences = sequences(facts, archives)?;
+    facts.tables = out;
+    facts.contents_known = true;
+    Ok(())
+}
+
+fn fault(facts: &DatabaseFacts, what: &str, name: &ObjectName) -> Error {
+    Error::new(Code::DumpFailed, Stage::Dump, what).on(format!("{}: {}", facts.name, name.quoted()))
+}
+
+/// The catalog's sequences with the archives' values.
+///
+/// The archive has no number for a sequence, only its name in the database's
+/// encoding; what is not ASCII in it is compared as "something".
+fn sequences(facts: &DatabaseFacts, archives: &[&ArchiveContents]) -> Result<Vec<SequenceFacts>> {
+    let utf8 = facts.encoding == "UTF8";
+    let key = |n: &ObjectName| if utf8 { n.clone() } else { ascii_only(n) };
+    let mut found = BTreeMap::new();
+    for sequence in archives.iter().flat_map(|a| &a.sequences) {
+        if found.insert(key(&sequence.name), sequence).is_some() {
+            let what = "the sequence is in two streams, or its name differs too little from another";
+            return Err(fault(facts, what, &sequence.name));
+        }
+    }
+    let mut out = Vec::with_capacity(facts.sequences.len());
+    for expected in &facts.sequences {
+        let Some(value) = found.remove(&key(&expected.name)) else {
+            return Err(fault(facts, "the sequence is in no stream of the dump", &expected.name));
+        };
+        let (last_value, is_called) = (value.last_value, value.is_called);
+        out.push(SequenceFacts { name: expected.name.clone(), last_value, is_called });
+    }
+    // What is left belongs to extensions.
+    Ok(out)
+}
+
+/// Every run of other characters becomes one U+FFFD.
+fn ascii_only(name: &ObjectName) -> ObjectName {
+    let fold = |text: &str| {
+        let mut out = String::new();
+        for c in text.chars() {
+            if c.is_ascii() {
+                out.push(c);
+            } else if !out.ends_with('\u{fffd}') {
+                out.push('\u{fffd}');
+            }
+        }
+        out
+    };
+    ObjectName { schema: fold(&name.schema), name: fold(&name.name) }
+}

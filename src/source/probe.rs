@@ -1,0 +1,162 @@
+//! What the server says of itself.
+
+use std::collections::BTreeMap;
+
+use super::Session;
+use super::facts::{RoleFacts, ServerFacts};
+use crate::error::{Code, Error, Result, Stage};
+use crate::types::PgVersion;
+
+/// Parts of names of settings whose values may hold a secret.
+const SECRET_PARTS: [&str; 5] = ["command", "conninfo", "passphrase", "passwd", "secret"];
+
+/// `server_version_num`.
+pub async fn version(session: &Session) -> Result<PgVersion> {
+    let row = session
+        .client()
+        .query_one("SELECT pg_catalog.current_setting('server_version_num')::int4", &[])
+        .await
+        .map_err(|e| Session::failed("cannot read the server's version", e))?;
+    let number: i32 = row.get(0);
+    Ok(PgVersion(number.unsigned_abs()))
+}
+
+/// Version, identity and settings of the server.
+///
+/// Needs no superuser; the control data functions are open to every role unless revoked.
+///
+/// # Errors
+/// Source unusable (22): older than 13, or a function is not allowed.
+pub async fn server(session: &Session) -> Result<ServerFacts> {
+    let version_num = version(session).await?;
+    if version_num.major() < PgVersion::OLDEST {
+        return Err(Error::new(
+            Code::SourceUnusable,
+            Stage::Source,
+            format!("server version {version_num} is too old"),
+        )
+        .hint(format!("pgseal works with PostgreSQL {} and newer.", PgVersion::OLDEST)));
+    }
+    let row = session
+        .client()
+        .query_one(
+            "SELECT pg_catalog.version(), s.system_identifier::text, c.timeline_id::int4, \
+                    pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('data_checksums') = 'on', \
+                    pg_catalog.pg_get_userbyid(10)::text, current_user::text, \
+                    pg_catalog.current_setting('shared_preload_libraries', true) \
+             FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c",
+            &[],
+        )
+        .await
+        .map_err(|e| {
+            Session::failed("cannot read the server's identity", e)
+                .hint("Grant EXECUTE on pg_control_system() and pg_control_checkpoint() to the backup role.")
+        })?;
+    let timeline: i32 = row.get(2);
+    let preload: Option<String> = row.get(7);
+    Ok(ServerFacts {
+        version_num,
+        version: row.get(0),
+        system_identifier: row.get(1),
+        timeline: timeline.unsigned_abs(),
+        in_recovery: row.get(3),
+        data_checksums: row.get(4),
+        bootstrap_superuser: row.get(5),
+        settings: settings(session).await?,
+        preload_libraries: preload
+            .unwrap_or_default()
+            .split(',')
+            .map(|l| l.trim().trim_matches('"').to_owned())
+            .filter(|l| !l.is_empty())
+            .collect(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        role: row.get(6),
+    })
+}
+
+/// Settings from configuration files and the command line, without secrets:
+/// commands and connection strings hold passwords, and what an extension keeps
+/// in a setting of its own nobody knows.
+async fn settings(session: &Session) -> Result<BTreeMap<String, String>> {
+    let rows = session
+        .client()
+        .query(
+            "SELECT name, setting FROM pg_catalog.pg_settings \
+             WHERE source IN ('configuration file', 'command line', 'environment variable') \
+               AND setting IS DISTINCT FROM boot_val",
+            &[],
+        )
+        .await
+        .map_err(|e| Session::failed("cannot read the server's settings", e))?;
+    let all = rows.iter().map(|r| (r.get::<_, String>(0), r.get::<_, Option<String>>(1).unwrap_or_default()));
+    Ok(all.filter(|(name, _)| may_be_kept(name)).collect())
+}
+
+fn may_be_kept(name: &str) -> bool {
+    !name.contains('.') && !SECRET_PARTS.iter().any(|part| name.contains(part))
+}
+
+/// Names of the databases that a logical backup of everything holds: those
+/// that accept connections and are no templates, in order of name. Databases
+/// whose drop was interrupted (`datconnlimit` -2) cannot be read.
+pub async fn databases(session: &Session) -> Result<Vec<String>> {
+    let rows = session
+        .client()
+        .query(
+            "SELECT datname::text FROM pg_catalog.pg_database \
+             WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 ORDER BY datname COLLATE \"C\"",
+            &[],
+        )
+        .await
+        .map_err(|e| Session::failed("cannot list the databases", e))?;
+    Ok(rows.iter().map(|r| r.get(0)).collect())
+}
+
+/// Roles, without those that PostgreSQL predefines (`pg_…`), in order of name.
+pub async fn roles(session: &Session) -> Result<Vec<RoleFacts>> {
+    let rows = session
+        .client()
+        .query(
+            "SELECT r.rolname::text, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, \
+                    rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil::text, \
+                    ARRAY(SELECT DISTINCT g.rolname::text FROM pg_catalog.pg_auth_members m \
+                          JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid ORDER BY 1), \
+                    COALESCE(rolconfig, '{}') \
+             FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY r.rolname COLLATE \"C\"",
+            &[],
+        )
+        .await
+        .map_err(|e| Session::failed("cannot list the roles", e))?;
+    Ok(rows
+        .iter()
+        .map(|r| RoleFacts {
+            name: r.get(0),
+            superuser: r.get(1),
+            inherit: r.get(2),
+            create_role: r.get(3),
+            create_db: r.get(4),
+            login: r.get(5),
+            replication: r.get(6),
+            bypass_rls: r.get(7),
+            connection_limit: r.get(8),
+            valid_until: r.get(9),
+            member_of: r.get(10),
+            settings: r.get(11),
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_may_hold_secrets_are_left_out() {
+        for secret in ["archive_command", "primary_conninfo", "ssl_passphrase_command", "myext.key", "a.b"] {
+            assert!(!may_be_kept(secret), "{secret}");
+        }
+        for plain in ["shared_buffers", "password_encryption", "archive_mode"] {
+            assert!(may_be_kept(plain), "{plain}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Databases that are not quite ordinary: other encodings, extensions' tables, broken indexes.
+
+use std::time::Duration;
+
+use pgseal::source::catalog::CatalogTable;
+use pgseal::source::facts::{DatabaseFacts, ObjectName};
+use pgseal::source::{ConnParams, PgBin, Snapshot, coverage, logical};
+
+use crate::dump::{archives, conn, copy_digest};
+use crate::pg::{PgServer, bindir, major};
+
+/// Facts of a database after a dump of it.
+async fn dumped(conn: &ConnParams) -> (Vec<CatalogTable>, DatabaseFacts) {
+    let bin = PgBin::find(Some(&bindir()), major()).unwrap();
+    let private = tempfile::tempdir().unwrap();
+    let snapshot = Snapshot::open(conn).await.unwrap();
+    let (tables, mut facts) = (snapshot.tables().await.unwrap(), snapshot.facts().await.unwrap());
+    let sizes = snapshot.table_sizes().await.unwrap();
+    let wait = Duration::from_secs(5);
+    let streams = logical::database(&bin, conn, private.path(), snapshot.id(), &sizes, 2, wait).unwrap();
+    let got = archives(streams).await;
+    let all: Vec<_> = got.iter().map(|a| &a.1).collect();
+    coverage::fill(&mut facts, &tables, &all).unwrap();
+    (tables, facts)
+}
+
+#[tokio::test]
+async fn other_encodings_keep_names_and_digests() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "CREATE DATABASE l1 TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'");
+    for sql in [
+        "CREATE TABLE \"täglich\" (\"straße\" text, id serial)",
+        "INSERT INTO \"täglich\" SELECT 'Müller' || g FROM generate_series(1, 50) g",
+        "CREATE SEQUENCE \"zähler\"; SELECT nextval('\"zähler\"')",
+        "CREATE TABLE copied AS SELECT * FROM \"täglich\"",
+    ] {
+        server.psql("l1", sql);
+    }
+    let conn = conn(&server, "l1");
+    let (_, facts) = dumped(&conn).await;
+    let (copied, daily) = (&facts.tables[0], &facts.tables[1]);
+    assert_eq!((daily.name.name.as_str(), daily.rows), ("täglich", Some(50)));
+    assert_eq!(daily.columns, ["straße", "id"]);
+    let counter = facts.sequences.iter().find(|s| s.name.name == "zähler").unwrap();
+    assert_eq!((counter.last_value, counter.is_called), (1, true));
+    let session = conn.connect("test").await.unwrap();
+    assert_ne!(Some(copy_digest(&session, &daily.name, &[]).await.1), daily.sha256, "UTF-8 has other bytes");
+    session.use_database_encoding().await.unwrap();
+    let name = ObjectName { schema: "public".into(), name: "copied".into() };
+    let (bytes, digest) = copy_digest(&session, &name, &[]).await;
+    assert_eq!((Some(bytes), Some(digest)), (daily.bytes, daily.sha256));
+    assert_eq!(copied.sha256, daily.sha256);
+}
+
+#[tokio::test]
+async fn tables_of_extensions_are_not_compared_and_the_database_is_described() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql(
+        "postgres",
+        "CREATE TABLE member (a int); CREATE TABLE own (a int); INSERT INTO own VALUES (1), (1);
+         ALTER EXTENSION plpgsql ADD TABLE member; COMMENT ON DATABASE postgres IS 'the one';
+         ALTER DATABASE postgres SET work_mem = '8MB'; CREATE TEMP TABLE passing (a int)",
+    );
+    assert!(server.try_psql("postgres", "CREATE UNIQUE INDEX CONCURRENTLY broken ON own (a)").is_err());
+    let (tables, facts) = dumped(&conn(&server, "postgres")).await;
+    assert!(tables[0].extension_member && tables[0].from_extension && !tables[1].from_extension);
+    assert_eq!(facts.tables.len(), 1);
+    assert_eq!((facts.tables[0].name.name.as_str(), facts.tables[0].rows), ("own", Some(2)));
+    assert_eq!(facts.invalid_indexes[0].name, "broken");
+    assert_eq!((facts.comment.as_deref(), facts.encoding.as_str()), (Some("the one"), "UTF8"));
+    assert_eq!(facts.settings, ["work_mem=8MB"]);
+    assert_eq!(facts.extensions[0].name, "plpgsql");
+}

@@ -1,11 +1,15 @@
 //! Scratch instances against a real PostgreSQL.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+#[path = "scratch/checks.rs"]
+mod checks;
 #[path = "scratch/death.rs"]
 mod death;
 #[path = "scratch/hostile.rs"]
 mod hostile;
 #[path = "scratch/lifecycle.rs"]
 mod lifecycle;
+#[path = "scratch/physical.rs"]
+mod physical;
 #[path = "scratch/support.rs"]
 mod support;

@@ -1,4 +1,68 @@
-//! Checks over a restored instance.
+//! Checks over a restored instance: is it what was backed up?
+//!
+//! What is compared is the truth that was captured in the dump's own snapshot
+//! and signed ([`crate::source::Facts`]), never the live server. A check never
+//! fails a drill by an error of its own: it says that it failed, which is no pass.
+//!
+//! | file | check |
+//! |---|---|
+//! | [`rows`] | INT-ROWS: every table's rows and content |
+//! | [`tables`] | INT-TABLES: the set of tables |
+//! | [`sequences`] | INT-SEQ: sequences are not behind |
+//! | [`indexes`] | INT-INDEX: no index is invalid that was not |
+//! | [`extensions`] | INT-EXT: extensions with their versions |
+//! | [`matviews`] | INT-MATVIEW: materialized views are populated |
+//! | [`large_objects`] | INT-LO: number of large objects |
+//! | [`roles`] | INT-ROLES: roles with their attributes |
+//! | [`manifest`] | PHY-MANIFEST: files against the backup's own manifest |
+//! | [`checksums`] | PHY-CHECKSUMS: page checksums |
+//! | [`amcheck`] | PHY-AMCHECK: heaps and indexes agree |
+//! | [`read`] | PHY-READ: every row of every table can be read |
+//! | [`user_sql`] | USR-SQL: the operator's own queries |
+//! | [`subject`], [`result`] | what is checked, what a check says |
+
+pub mod amcheck;
+pub mod checksums;
+pub mod extensions;
+pub mod indexes;
+pub mod large_objects;
+pub mod manifest;
+pub mod matviews;
+pub mod read;
 pub mod result;
+pub mod roles;
+pub mod rows;
+pub mod sequences;
+pub mod subject;
+pub mod tables;
+pub mod user_sql;
 
 pub use result::{CheckResult, DATA_PROVING, Finding, Outcome, Rule, Severity};
+pub use subject::Subject;
+
+use crate::config::schema::SqlCheck;
+use crate::types::Kind;
+
+/// Runs the checks that fit a running instance of this kind of backup.
+/// PHY-MANIFEST and PHY-CHECKSUMS run before the start, see [`manifest::run`]
+/// and [`checksums::run`].
+pub async fn run(subject: &Subject<'_>, kind: Kind, sql: &[SqlCheck]) -> Vec<CheckResult> {
+    let mut all = vec![
+        tables::run(subject).await,
+        sequences::run(subject).await,
+        indexes::run(subject).await,
+        extensions::run(subject).await,
+        matviews::run(subject).await,
+        large_objects::run(subject).await,
+        roles::run(subject).await,
+    ];
+    match kind {
+        Kind::Logical => all.push(rows::run(subject).await),
+        Kind::Physical => {
+            all.push(read::run(subject).await);
+            all.push(amcheck::run(subject).await);
+        }
+    }
+    all.push(user_sql::run(subject, sql).await);
+    all
+}

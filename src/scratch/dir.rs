@@ -196,7 +196,7 @@ impl Drop for Scratch {
 pub(super) fn remove(path: &Path) -> Teardown {
     let mut detail = None;
     end_processes(path);
-    let instance_gone = procfs::working_below(path).is_empty();
+    let instance_gone = procfs::started_below(path).is_empty();
     if instance_gone {
         // A restored directory may lack write permission for its owner; one
         // retry after opening the directories up covers an ordinary user.
@@ -221,7 +221,7 @@ fn end_processes(path: &Path) {
     let start = Instant::now();
     let mut asked = false;
     loop {
-        let alive = procfs::working_below(path);
+        let alive = procfs::started_below(path);
         if alive.is_empty() || start.elapsed() > GONE_WITHIN {
             return;
         }

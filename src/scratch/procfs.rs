@@ -39,6 +39,16 @@ pub fn working_below(dir: &Path) -> Vec<i32> {
     found
 }
 
+/// Of those that work below `dir`, the ones that a drill started: servers, and
+/// whatever runs in another network namespace than ours. The shell of someone
+/// who looks around in there is none of them.
+pub fn started_below(dir: &Path) -> Vec<i32> {
+    let ours = network_namespace(rustix::process::getpid().as_raw_nonzero().get());
+    let server = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim_end() == "postgres");
+    let apart = |pid| matches!((network_namespace(pid), ours), (Some(theirs), Some(ours)) if theirs != ours);
+    working_below(dir).into_iter().filter(|pid| server(*pid) || apart(*pid)).collect()
+}
+
 /// The inode that names a process's network namespace.
 pub fn network_namespace(pid: i32) -> Option<u64> {
     std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|m| m.ino())
@@ -64,7 +74,7 @@ pub struct Listener {
     pub inode: u64,
 }
 
-/// Listening TCP and all UDP sockets in the network namespace of `pid`;
+/// Listening TCP and unconnected UDP sockets in the network namespace of `pid`;
 /// `None` where `/proc` cannot be read.
 pub fn listeners(pid: i32) -> Option<Vec<Listener>> {
     let mut all = Vec::new();
@@ -75,8 +85,11 @@ pub fn listeners(pid: i32) -> Option<Vec<Listener>> {
         for line in text.lines().skip(1) {
             let f: Vec<&str> = line.split_whitespace().collect();
             let (Some(local), Some(state), Some(inode)) = (f.get(1), f.get(3), f.get(9)) else { continue };
-            // 0A is TCP_LISTEN in the kernel's include/net/tcp_states.h.
-            if protocol.starts_with("udp") || *state == "0A" {
+            // 0A is TCP_LISTEN in the kernel's include/net/tcp_states.h. A UDP
+            // socket with a peer hears that peer alone (the statistics collector
+            // of PostgreSQL 13 and 14 talks to itself like that).
+            let connected = f.get(2).is_some_and(|remote| !remote.ends_with(":0000"));
+            if *state == "0A" || (protocol.starts_with("udp") && !connected) {
                 all.push(Listener { protocol, local: (*local).to_owned(), inode: inode.parse().unwrap_or(0) });
             }
         }
@@ -130,6 +143,28 @@ mod tests {
         let found = listeners(me).unwrap();
         let ours = found.iter().find(|l| l.local.ends_with(&port)).unwrap();
         assert!(open_sockets(me).unwrap().contains(&ours.inode));
+    }
+
+    #[test]
+    fn a_connected_udp_socket_is_no_listener() {
+        let port = |s: &std::net::UdpSocket| format!(":{:04X}", s.local_addr().unwrap().port());
+        let (open, own) = (std::net::UdpSocket::bind("127.0.0.1:0"), std::net::UdpSocket::bind("127.0.0.1:0"));
+        let (open, own) = (open.unwrap(), own.unwrap());
+        own.connect(own.local_addr().unwrap()).unwrap();
+        let found = listeners(i32::try_from(std::process::id()).unwrap()).unwrap();
+        assert!(found.iter().any(|l| l.protocol == "udp" && l.local.ends_with(&port(&open))));
+        assert!(!found.iter().any(|l| l.protocol == "udp" && l.local.ends_with(&port(&own))));
+    }
+
+    #[test]
+    fn a_bystander_is_not_taken_for_a_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("1000").current_dir(dir.path()).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let seen = (working_below(dir.path()).contains(&pid), started_below(dir.path()).contains(&pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(seen, (true, false));
     }
 
     #[test]

@@ -178,3 +178,16 @@ async fn broken_data_is_the_backups_fault_only_if_it_comes_from_a_backup() {
     }
     assert!(bindir().is_dir());
 }
+
+#[tokio::test]
+async fn a_deadline_ends_the_start_and_what_was_started() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let mut o = options("postgres", Origin::Backup);
+    o.deadline = std::time::Duration::ZERO;
+    let e = scratch.start(&o).await.unwrap_err();
+    assert_eq!(e.code(), Code::CouldNotRun);
+    assert!(e.text().contains("not ready within"), "{e}");
+    let done = scratch.teardown(None).await;
+    assert!(done.is_clean(), "{done:?}");
+}

@@ -28,7 +28,7 @@ pub async fn fresh(top: &Path, superuser: &str) -> Scratch {
 }
 
 pub fn options(superuser: &str, origin: Origin) -> StartOptions {
-    StartOptions { bindir: bindir(), superuser: superuser.into(), origin, deadline: Duration::from_secs(60) }
+    StartOptions { bindir: bindir(), superuser: superuser.into(), origin, deadline: Duration::from_mins(1) }
 }
 
 pub async fn start(scratch: &Scratch, superuser: &str) -> Instance {

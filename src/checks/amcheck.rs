@@ -1,0 +1,108 @@
+//! PHY-AMCHECK: heaps and indexes agree.
+
+use super::subject::{RESTORE_AGAIN, failed};
+use super::{CheckResult, Rule, Severity, Subject};
+use crate::error::{Code, Error, Result, Stage};
+use crate::process::Stdout;
+
+/// The check.
+pub const RULE: Rule =
+    Rule { id: "PHY-AMCHECK", title: "tables and B-tree indexes agree with each other", severity: Severity::Critical };
+
+/// Runs `pg_amcheck --heapallindexed --install-missing` on every database.
+///
+/// Its messages may name rows' places but not their content; only the object
+/// and the class are reported.
+pub async fn run(subject: &Subject<'_>) -> CheckResult {
+    if subject.instance.major() < 14 {
+        return RULE.not_applicable("pg_amcheck comes with PostgreSQL 14");
+    }
+    let program = subject.bindir.join("pg_amcheck");
+    let relations = match count(subject).await {
+        Ok(n) => n,
+        Err(e) => return RULE.error(1, 0, &e),
+    };
+    if !program.is_file() {
+        return RULE.not_evaluated(relations, "pg_amcheck is not installed");
+    }
+    let i = subject.instance;
+    // Run as pgseal's own user would be refused nothing; run in the jail it can
+    // reach nothing else than the socket.
+    let tool = subject
+        .jail
+        .tool(program)
+        .args(["--all", "--heapallindexed", "--install-missing=pg_catalog", "--no-password"])
+        .arg(format!("--jobs={}", subject.jobs.clamp(1, 16)))
+        .env("PGHOST", i.socket_dir().as_os_str())
+        .env("PGPORT", i.port().to_string())
+        .env("PGUSER", i.superuser())
+        .env("PGAPPNAME", "pgseal")
+        .env("PGCLIENTENCODING", "UTF8")
+        .env("PGOPTIONS", "-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0")
+        .stdout(Stdout::Piped);
+    let ended = match tool.spawn().await {
+        Ok(running) => running.output(16 * 1024 * 1024).await,
+        Err(e) => Err(e),
+    };
+    let (exit, out) = match ended {
+        Ok(ended) => ended,
+        Err(e) => return RULE.error(relations, 0, &e),
+    };
+    let out = String::from_utf8_lossy(&out);
+    let mut objects: Vec<&str> = out.lines().filter_map(complaint).collect();
+    objects.sort_unstable();
+    objects.dedup();
+    match exit.code() {
+        Some(0) if objects.is_empty() => RULE.judged(relations, relations, Vec::new()),
+        // 2: pg_amcheck ran, and found something.
+        Some(0 | 2) if !objects.is_empty() => {
+            let found = objects.iter().map(|o| RULE.finding(*o, "corruption was found", RESTORE_AGAIN));
+            RULE.judged(relations, relations, found.collect())
+        }
+        _ => {
+            let missing = exit.stderr().text().contains("is not available");
+            if missing {
+                return RULE.not_evaluated(relations, "the extension amcheck is not installed on this host");
+            }
+            RULE.error(relations, 0, &Error::new(Code::CouldNotRun, Stage::Checks, "pg_amcheck did not finish"))
+        }
+    }
+}
+
+/// The object of a complaint: `heap table "db.schema.name", block …:` or
+/// `btree index "db.schema.name":`.
+fn complaint(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("heap table \"").or_else(|| line.strip_prefix("btree index \""))?;
+    let end = rest.find("\", block ").or_else(|| rest.rfind("\":"))?;
+    Some(&rest[..end])
+}
+
+/// Tables and indexes that there are, in all databases.
+async fn count(subject: &Subject<'_>) -> Result<u64> {
+    let list = {
+        let session = subject.instance.connect_any().await?;
+        let sql = "select datname::text from pg_database where datallowconn";
+        session.client().query(sql, &[]).await.map_err(|e| failed(&e))?
+    };
+    let mut all = 0;
+    for row in &list {
+        let session = subject.instance.connect(row.get(0)).await?;
+        let sql = "select count(*) from pg_class where relkind in ('r', 'm', 't') \
+                   or (relkind = 'i' and relam = (select oid from pg_am where amname = 'btree'))";
+        let row = session.client().query_one(sql, &[]).await.map_err(|e| failed(&e))?;
+        all += row.get::<_, i64>(0).unsigned_abs();
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_read_from_complaints() {
+        assert_eq!(complaint("heap table \"db.public.t\", block 3, offset 4, attribute 1:"), Some("db.public.t"));
+        assert_eq!(complaint("btree index \"db.public.a\"b\":"), Some("db.public.a\"b"));
+        assert_eq!(complaint("    xmin 17 is odd"), None);
+    }
+}

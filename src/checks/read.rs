@@ -1,0 +1,51 @@
+//! PHY-READ: every row of every table can be read.
+
+use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, failed, name_of, object, query};
+use super::{CheckResult, Rule, Severity, Subject};
+
+/// The check.
+pub const RULE: Rule =
+    Rule { id: "PHY-READ", title: "every row of every table can be read", severity: Severity::Critical };
+
+/// Reads every table from its first page to its last, with all its values
+/// taken apart and out-of-line ones fetched: that is what `COPY` does and a
+/// count would not. Compared with a number of rows where the facts have one.
+pub async fn run(subject: &Subject<'_>) -> CheckResult {
+    let sql = format!(
+        "select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+         where c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence = 'p' and {USER_SCHEMA} order by 1, 2"
+    );
+    subject
+        .each_database(RULE, async |session, facts| {
+            let rows = query(session.client(), &sql, &[]).await?;
+            let mut tally = Tally { present: rows.len() as u64, ..Tally::default() };
+            for name in rows.iter().map(name_of) {
+                let counted = count(session.client(), &name.quoted()).await;
+                tally.examined += 1;
+                let wanted = facts.tables.iter().find(|t| t.name == name).and_then(|t| t.rows);
+                let message = match (counted, wanted) {
+                    (Ok(n), Some(want)) if n != want => format!("{want} rows expected, {n} restored"),
+                    (Ok(_), _) => continue,
+                    (Err(e), _) => match e.code().map(|c| c.code().to_owned()) {
+                        Some(s) if ["XX", "22", "58"].iter().any(|c| s.starts_with(c)) => {
+                            format!("the table cannot be read (SQLSTATE {s})")
+                        }
+                        _ => return Err(failed(&e)),
+                    },
+                };
+                tally.findings.push(RULE.finding(object(&facts.name, &name), message, RESTORE_AGAIN));
+            }
+            Ok(tally)
+        })
+        .await
+}
+
+async fn count(client: &tokio_postgres::Client, table: &str) -> Result<u64, tokio_postgres::Error> {
+    use futures_util::StreamExt as _;
+    let mut stream = std::pin::pin!(client.copy_out(&format!("copy (select * from only {table}) to stdout")).await?);
+    let mut rows = 0;
+    while let Some(chunk) = stream.next().await {
+        rows += memchr::memchr_iter(b'\n', &chunk?).count() as u64;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,166 @@
+//! INT-ROWS: every table has the rows it had, by number and content.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt as _;
+use tokio::task::JoinSet;
+
+use super::subject::{RESTORE_AGAIN, Tally, failed, object, query};
+use super::{CheckResult, Rule, Severity, Subject};
+use crate::error::{Error, Result};
+use crate::scratch::Session;
+use crate::source::facts::{DatabaseFacts, TableFacts};
+use crate::types::text::{quote_ident, quote_literal};
+use crate::types::{Digest, Hasher, RowsHasher};
+
+/// The check.
+pub const RULE: Rule =
+    Rule { id: "INT-ROWS", title: "every table has its rows, with the same content", severity: Severity::Critical };
+
+/// Where sessions are opened.
+#[derive(Clone)]
+struct At {
+    socket_dir: PathBuf,
+    port: u16,
+    user: String,
+    database: String,
+    /// The source's `lc_monetary`, which values of type money are written in.
+    monetary: Option<String>,
+}
+
+type Queue = Arc<Mutex<VecDeque<TableFacts>>>;
+
+/// Compares every table's COPY text with the digest taken in the dump stream.
+/// Tables are spread over the subject's number of jobs.
+pub async fn run(subject: &Subject<'_>) -> CheckResult {
+    let mut all = Tally::default();
+    if subject.facts.databases.iter().all(|d| !d.contents_known) {
+        return RULE.not_applicable("the backup holds no row counts and digests (physical)");
+    }
+    for facts in &subject.facts.databases {
+        match database(subject, facts).await {
+            Ok(t) => all.add(t),
+            Err(e) => return RULE.error(all.present, all.examined, &e),
+        }
+    }
+    RULE.judged(all.present, all.examined, all.findings)
+}
+
+async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally> {
+    let i = subject.instance;
+    let at = At {
+        socket_dir: i.socket_dir().to_owned(),
+        port: i.port(),
+        user: i.superuser().to_owned(),
+        database: facts.name.clone(),
+        monetary: subject.facts.server.settings.get("lc_monetary").cloned(),
+    };
+    // Tables whose digest is not known are present and stay unexamined.
+    let known = facts.tables.iter().filter(|t| t.rows.is_some() && t.sha256.is_some()).cloned();
+    let queue: Queue = Arc::new(Mutex::new(known.collect()));
+    let workers = subject.jobs.clamp(1, 16).min(facts.tables.len().max(1));
+    let mut set = JoinSet::new();
+    for _ in 0..workers {
+        set.spawn(worker(at.clone(), queue.clone()));
+    }
+    let mut all = Tally { present: facts.tables.len() as u64, ..Tally::default() };
+    while let Some(done) = set.join_next().await {
+        let tally = done.map_err(|e| Error::internal("a worker of INT-ROWS is gone").because(e))??;
+        all.add(tally);
+    }
+    // Workers end in any order; findings are listed in the order of names.
+    all.findings.sort_by(|a, b| a.object.cmp(&b.object));
+    Ok(all)
+}
+
+async fn worker(at: At, queue: Queue) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let Some(mut table) = next() else { return Ok(tally) };
+    let session = Session::open(&at.socket_dir, at.port, &at.user, &at.database, true).await?;
+    let encoding: String = query(session.client(), "select pg_catalog.getdatabaseencoding()::text", &[])
+        .await?
+        .first()
+        .map(|r| r.get(0))
+        .unwrap_or_default();
+    if let Some(locale) = &at.monetary {
+        // A locale that this host lacks shows as a difference of money columns only.
+        let _ = session.client().batch_execute(&format!("set lc_monetary = {}", quote_literal(locale))).await;
+    }
+    loop {
+        tally.examined += 1;
+        if let Some(message) = compare(&session, &encoding, &table).await? {
+            tally.findings.push(RULE.finding(object(&at.database, &table.name), message, RESTORE_AGAIN));
+        }
+        match next() {
+            Some(t) => table = t,
+            None => return Ok(tally),
+        }
+    }
+}
+
+/// What is wrong with a table; nothing where it is as it was.
+async fn compare(session: &Session, encoding: &str, table: &TableFacts) -> Result<Option<String>> {
+    let (Some(rows), Some(digest)) = (table.rows, table.sha256) else {
+        return Err(Error::internal("a table without digest was to be compared"));
+    };
+    let seen = match content(session, encoding, table).await {
+        Ok(seen) => seen,
+        Err(e) => return unreadable(&e).map(Some),
+    };
+    Ok(if seen.rows != rows {
+        Some(format!("{rows} rows expected, {} restored", seen.rows))
+    } else if !seen.is(&digest) {
+        Some(format!("{rows} rows expected and restored, but their content differs"))
+    } else {
+        None
+    })
+}
+
+/// A table that is not there or damaged is a finding; a server that went away
+/// is an error of the check.
+fn unreadable(e: &tokio_postgres::Error) -> Result<String> {
+    let state = e.code().map_or("", |c| c.code());
+    match state {
+        "42P01" | "3F000" => Ok("the table is missing".to_owned()),
+        "42703" => Ok("a column is missing".to_owned()),
+        _ if ["XX", "22", "58"].iter().any(|c| state.starts_with(c)) => {
+            Ok(format!("the table cannot be read (SQLSTATE {state})"))
+        }
+        _ => Err(failed(e)),
+    }
+}
+
+struct Content {
+    rows: u64,
+    in_order: Digest,
+    sum: Digest,
+}
+
+impl Content {
+    /// Whether it is the content of the facts' digest: the same text, or the
+    /// same rows in another order (heap order is not stable, see [`RowsHasher`]).
+    fn is(&self, digest: &Digest) -> bool {
+        *digest == self.in_order || *digest == self.sum
+    }
+}
+
+async fn content(session: &Session, encoding: &str, table: &TableFacts) -> Result<Content, tokio_postgres::Error> {
+    let columns: Vec<String> = table.columns.iter().map(|c| quote_ident(c)).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    // The dump has the database's encoding; the session stays in UTF-8 for the names.
+    let sql = format!("copy {}{columns} to stdout with (encoding {})", table.name.quoted(), quote_literal(encoding));
+    let mut stream = pin!(session.client().copy_out(&sql).await?);
+    let mut in_order = Hasher::new();
+    let mut sum = RowsHasher::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk?;
+        in_order.update(&chunk);
+        sum.update(&chunk);
+    }
+    let (rows, sum) = sum.finish();
+    Ok(Content { rows, in_order: in_order.finish(), sum })
+}

@@ -1,0 +1,110 @@
+//! INT-SEQ: no sequence hands out a value that was already used.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, name_of, object, query};
+use super::{CheckResult, Rule, Severity, Subject};
+use crate::error::Result;
+use crate::scratch::Session;
+use crate::source::facts::{ObjectName, SequenceFacts};
+
+/// The check.
+pub const RULE: Rule = Rule { id: "INT-SEQ", title: "no sequence is behind", severity: Severity::High };
+
+/// Sequences read by one query.
+const BATCH: usize = 500;
+
+/// A sequence as it is now, with its direction.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    last_value: i64,
+    is_called: bool,
+    increment: i64,
+}
+
+/// Compares the next value that each sequence would give, in its direction.
+pub async fn run(subject: &Subject<'_>) -> CheckResult {
+    subject
+        .each_database(RULE, async |session, facts| {
+            let wanted: Vec<&SequenceFacts> = facts.sequences.iter().collect();
+            let mut tally = Tally { present: wanted.len() as u64, ..Tally::default() };
+            let here = read(session, &wanted).await?;
+            for want in wanted {
+                tally.examined += 1;
+                let message = match here.get(&want.name) {
+                    None => "the sequence is missing".to_owned(),
+                    Some(now) if is_behind(want, *now) => {
+                        let state =
+                            |value, called: bool| if called { format!("after {value}") } else { format!("at {value}") };
+                        format!(
+                            "it goes on {}, in the backup it was {}",
+                            state(now.last_value, now.is_called),
+                            state(want.last_value, want.is_called)
+                        )
+                    }
+                    Some(_) => continue,
+                };
+                tally.findings.push(RULE.finding(object(&facts.name, &want.name), message, RESTORE_AGAIN));
+            }
+            Ok(tally)
+        })
+        .await
+}
+
+/// Whether the next value would come before the backup's next value.
+fn is_behind(want: &SequenceFacts, now: Now) -> bool {
+    let step = i128::from(now.increment);
+    let next = |value: i64, called: bool| i128::from(value) + if called { step } else { 0 };
+    let (want, now) = (next(want.last_value, want.is_called), next(now.last_value, now.is_called));
+    if step < 0 { now > want } else { now < want }
+}
+
+async fn read(session: &Session, wanted: &[&SequenceFacts]) -> Result<BTreeMap<ObjectName, Now>> {
+    let sql = format!(
+        "select n.nspname::text, c.relname::text, s.seqincrement from pg_sequence s join pg_class c on c.oid = s.seqrelid \
+         join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA}"
+    );
+    let rows = query(session.client(), &sql, &[]).await?;
+    let steps: BTreeMap<ObjectName, i64> = rows.iter().map(|r| (name_of(r), r.get(2))).collect();
+    let there: Vec<(&ObjectName, i64)> = wanted.iter().filter_map(|w| Some((&w.name, *steps.get(&w.name)?))).collect();
+    let mut out = BTreeMap::new();
+    for batch in there.chunks(BATCH) {
+        let mut sql = String::new();
+        for (n, (name, _)) in batch.iter().enumerate() {
+            let union = if n == 0 { "" } else { " union all " };
+            let _ = write!(sql, "{union}select {n}, last_value, is_called from {}", name.quoted());
+        }
+        for row in query(session.client(), &sql, &[]).await? {
+            let n = usize::try_from(row.get::<_, i32>(0)).unwrap_or_default();
+            if let Some((name, increment)) = batch.get(n) {
+                let now = Now { last_value: row.get(1), is_called: row.get(2), increment: *increment };
+                out.insert((*name).clone(), now);
+            }
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_value_decides_in_the_sequences_direction() {
+        let want = |v, c| SequenceFacts {
+            name: ObjectName { schema: "s".into(), name: "n".into() },
+            last_value: v,
+            is_called: c,
+        };
+        let now = |last_value, is_called, increment| Now { last_value, is_called, increment };
+        assert!(!is_behind(&want(5, true), now(5, true, 1)));
+        assert!(!is_behind(&want(5, true), now(6, false, 1)), "the same next value");
+        assert!(!is_behind(&want(5, true), now(9, true, 1)), "ahead");
+        assert!(is_behind(&want(5, true), now(5, false, 1)), "5 would come again");
+        assert!(is_behind(&want(5, true), now(4, true, 1)));
+        assert!(!is_behind(&want(-5, true), now(-6, true, -1)), "descending, ahead");
+        assert!(is_behind(&want(-5, true), now(-4, true, -1)), "descending, behind");
+        assert!(!is_behind(&want(i64::MAX, true), now(i64::MAX, true, 1)), "exhausted");
+    }
+}

@@ -1,0 +1,111 @@
+//! What is checked: a running scratch instance and what it should be.
+
+use std::path::Path;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
+
+use super::{CheckResult, Finding, Rule};
+use crate::error::{Code, Error, Result, Stage};
+use crate::scratch::{Instance, Jail, Session, conn};
+use crate::source::Facts;
+use crate::source::facts::{DatabaseFacts, ObjectName};
+use crate::types::shown;
+
+/// SQLSTATE of a database that is not there.
+const INVALID_CATALOG_NAME: &str = "3D000";
+
+/// Schemas of the system and of sessions, which no dump holds.
+pub(super) const USER_SCHEMA: &str = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
+
+/// The instance with the facts of the backup it came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The running instance.
+    pub instance: &'a Instance,
+    /// What the source said of itself.
+    pub facts: &'a Facts,
+    /// Where PostgreSQL's programs of the instance's major are.
+    pub bindir: &'a Path,
+    /// What programs are run in.
+    pub jail: &'a Jail,
+    /// How many tables are read at the same time; at least 1.
+    pub jobs: usize,
+}
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub present: u64,
+    pub examined: u64,
+    pub findings: Vec<Finding>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, other: Self) {
+        self.present += other.present;
+        self.examined += other.examined;
+        self.findings.extend(other.findings);
+    }
+}
+
+impl Subject<'_> {
+    /// Runs `look` in every database of the facts. A database that is not there
+    /// is a finding; any other failure is an error of the check.
+    pub(super) async fn each_database(
+        &self,
+        rule: Rule,
+        look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
+    ) -> CheckResult {
+        let mut all = Tally::default();
+        for facts in &self.facts.databases {
+            let tally = match self.instance.connect(&facts.name).await {
+                Ok(session) => look(&session, facts).await,
+                Err(e) if e.text().contains(INVALID_CATALOG_NAME) => Ok(Tally {
+                    present: 1,
+                    examined: 1,
+                    findings: vec![rule.finding(&facts.name, "the database is missing", RESTORE_AGAIN)],
+                }),
+                Err(e) => Err(e),
+            };
+            match tally {
+                Ok(t) => all.add(t),
+                // Class XX: the catalogs themselves are damaged.
+                Err(e) if e.text().contains("SQLSTATE XX") => {
+                    all.present += 1;
+                    all.examined += 1;
+                    all.findings.push(rule.finding(
+                        &facts.name,
+                        format!("the database is damaged: {}", e.text()),
+                        RESTORE_AGAIN,
+                    ));
+                }
+                Err(e) => return rule.error(all.present, all.examined, &e.on(shown(&facts.name).into_owned())),
+            }
+        }
+        rule.judged(all.present, all.examined, all.findings)
+    }
+}
+
+/// The remedy where the copy is not what was backed up.
+pub(super) const RESTORE_AGAIN: &str = "Do not rely on this backup: drill an older one, and take a new one.";
+
+/// Queries, with errors reduced to their SQLSTATE.
+pub(super) async fn query(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+    client.query(sql, params).await.map_err(|e| failed(&e))
+}
+
+/// An error of the restored server; its text may quote rows.
+pub(super) fn failed(e: &tokio_postgres::Error) -> Error {
+    Error::new(Code::CouldNotRun, Stage::Checks, conn::reduced(e))
+}
+
+/// `database: schema.name`, unquoted and escaped only when shown.
+pub(super) fn object(database: &str, name: &ObjectName) -> String {
+    format!("{database}: {}.{}", name.schema, name.name)
+}
+
+/// First two columns of a row.
+pub(super) fn name_of(row: &Row) -> ObjectName {
+    ObjectName { schema: row.get(0), name: row.get(1) }
+}

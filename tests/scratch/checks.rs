@@ -1,0 +1,369 @@
+//! Each check of a running instance: silent on what was backed up, firing on
+//! what is not it.
+
+use std::collections::BTreeMap;
+
+use pgseal::checks::{self, CheckResult, Outcome, Subject};
+use pgseal::config::schema::SqlCheck;
+use pgseal::report::{Evidence, ProofLevel, Verdict, judge};
+use pgseal::scratch::{Instance, Scratch, Session};
+use pgseal::source::Facts;
+use pgseal::source::facts::{
+    DatabaseFacts, ExtensionFacts, MatviewFacts, ObjectName, RoleFacts, SequenceFacts, ServerFacts, TableFacts,
+};
+use pgseal::types::{Digest, Kind, PgVersion};
+
+use crate::support::{bindir, fresh, start, top};
+
+fn name(schema: &str, name: &str) -> ObjectName {
+    ObjectName { schema: schema.into(), name: name.into() }
+}
+
+fn table(of: ObjectName, columns: &[&str], rows: u64, text: &[u8]) -> TableFacts {
+    TableFacts {
+        name: of,
+        columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+        rows: Some(rows),
+        bytes: Some(text.len() as u64),
+        sha256: Some(Digest::of(text)),
+    }
+}
+
+/// What [`SETUP`] makes, written down by hand.
+pub fn facts() -> Facts {
+    let role = |name: &str, superuser| RoleFacts {
+        name: name.into(),
+        superuser,
+        inherit: true,
+        create_role: superuser,
+        create_db: superuser,
+        login: superuser,
+        replication: superuser,
+        bypass_rls: superuser,
+        connection_limit: -1,
+        valid_until: None,
+        member_of: vec![],
+        settings: vec![],
+    };
+    let mut seller = role("sel\"ler", false);
+    seller.member_of = vec!["staff".into()];
+    seller.settings = vec!["work_mem=8MB".into()];
+    Facts {
+        format: Facts::FORMAT.into(),
+        version: 1,
+        server: ServerFacts {
+            version_num: PgVersion(150_018),
+            version: String::new(),
+            system_identifier: "1".into(),
+            timeline: 1,
+            in_recovery: false,
+            data_checksums: true,
+            bootstrap_superuser: "postgres".into(),
+            settings: BTreeMap::new(),
+            preload_libraries: vec![],
+            host: "h".into(),
+            role: "postgres".into(),
+        },
+        databases: vec![DatabaseFacts {
+            name: "shop=1".into(),
+            owner: "postgres".into(),
+            encoding: "LATIN1".into(),
+            collate: "C".into(),
+            ctype: "C".into(),
+            locale_provider: "c".into(),
+            locale: None,
+            icu_rules: None,
+            comment: None,
+            acl: None,
+            connection_limit: -1,
+            settings: vec![],
+            size_bytes: 1,
+            extensions: vec![
+                ExtensionFacts { name: "citext".into(), version: "1.6".into(), schema: "public".into() },
+                ExtensionFacts { name: "plpgsql".into(), version: "1.0".into(), schema: "pg_catalog".into() },
+            ],
+            tables: vec![
+                table(name("public", "empty"), &[], 0, b""),
+                // LATIN1 bytes, as the dump of a LATIN1 database has them.
+                table(name("s\"1", "tä b"), &["id", "a \"b"], 3, b"1\tx\\ny\n2\t\\N\n3\t\xe4\n"),
+            ],
+            sequences: vec![SequenceFacts { name: name("public", "q"), last_value: 5, is_called: true }],
+            large_objects: 1,
+            invalid_indexes: vec![],
+            matviews: vec![MatviewFacts { name: name("public", "mv"), populated: true }],
+            object_counts: BTreeMap::new(),
+            contents_known: true,
+        }],
+        roles: vec![role("postgres", true), role("staff", false), seller],
+        streams: BTreeMap::new(),
+        physical: None,
+        warnings: vec![],
+    }
+}
+
+/// In the maintenance database.
+pub const CLUSTER: &[&str] = &[
+    "create database \"shop=1\" template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'",
+    "create role staff",
+    "create role \"sel\"\"ler\" in role staff",
+    "alter role \"sel\"\"ler\" set work_mem = '8MB'",
+];
+
+/// In `shop=1`.
+pub const SETUP: &str = "
+    create extension citext schema public;
+    create table public.empty ();
+    create schema \"s\"\"1\";
+    create table \"s\"\"1\".\"tä b\" (id int primary key, \"a \"\"b\" text, g int generated always as (id * 2) stored);
+    insert into \"s\"\"1\".\"tä b\" values (1, E'x\\ny'), (2, null), (3, 'ä');
+    create sequence public.q; select setval('public.q', 5);
+    create materialized view public.mv as select 1 as one;
+    select lo_create(4711);";
+
+async fn set_up() -> (tempfile::TempDir, Scratch, Instance) {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let instance = start(&scratch, "postgres").await;
+    populate(&instance.connect_writable("postgres").await.unwrap()).await;
+    instance.connect_writable("shop=1").await.unwrap().client().batch_execute(SETUP).await.unwrap();
+    (top, scratch, instance)
+}
+
+pub async fn populate(admin: &Session) {
+    for sql in CLUSTER {
+        admin.client().batch_execute(sql).await.unwrap();
+    }
+}
+
+fn sql(name: &str, query: &str, expect: &str) -> SqlCheck {
+    SqlCheck { name: name.into(), database: None, query: query.into(), expect: expect.into() }
+}
+
+fn by_id<'a>(all: &'a [CheckResult], id: &str) -> &'a CheckResult {
+    all.iter().find(|c| c.id == id).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
+    let (_top, scratch, instance) = set_up().await;
+    let facts = facts();
+    let bindir = bindir();
+    let jail = scratch.jail().clone();
+    let subject = Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 2 };
+    let good_sql = [
+        sql("t", "select 1 = 1", "true"),
+        sql("n", "select count(*) from \"s\"\"1\".\"tä b\"", "3"),
+        sql("e", "select count(*) from empty", "0"),
+    ];
+
+    let all = checks::run(&subject, Kind::Logical, &good_sql).await;
+    assert_eq!(all.len(), 9);
+    for c in &all {
+        assert_eq!(c.outcome, Outcome::Pass, "{c:?}");
+        assert!(c.present > 0 && c.examined == c.present, "{c:?}");
+    }
+    let judged = judge(Evidence {
+        reached: ProofLevel::Booted,
+        required: ProofLevel::Data,
+        errors: &[],
+        isolation: Some(jail.level),
+        min_isolation: jail.level,
+        probes: &pgseal::scratch::probe::run(&instance, instance.connect_any().await.unwrap().client(), jail.level)
+            .await,
+        checks: &all,
+        teardown: Some(&pgseal::scratch::Teardown { instance_gone: true, directory_gone: true, detail: None }),
+    });
+    assert_eq!((judged.verdict, judged.level), (Verdict::Passed, ProofLevel::Data), "{judged:?}");
+
+    let shop = instance.connect_writable("shop=1").await.unwrap();
+    let t = "\"s\"\"1\".\"tä b\"";
+    // Check, what breaks it, what is said, what mends it.
+    let cases: Vec<(&str, String, &str, String)> = vec![
+        (
+            "INT-ROWS",
+            format!("delete from {t} where id = 3"),
+            "3 rows expected, 2 restored",
+            format!("insert into {t} values (3, 'ä')"),
+        ),
+        (
+            "INT-ROWS",
+            format!("update {t} set \"a \"\"b\" = 'secret' where id = 2"),
+            "content differs",
+            format!("update {t} set \"a \"\"b\" = null where id = 2"),
+        ),
+        (
+            "INT-ROWS",
+            format!("alter table {t} rename column \"a \"\"b\" to c"),
+            "a column is missing",
+            format!("alter table {t} rename column c to \"a \"\"b\""),
+        ),
+        (
+            "INT-ROWS",
+            format!("alter table {t} rename to u"),
+            "the table is missing",
+            "alter table \"s\"\"1\".u rename to \"tä b\"".into(),
+        ),
+        (
+            "INT-TABLES",
+            format!("alter table {t} rename to u"),
+            "the table is missing",
+            "alter table \"s\"\"1\".u rename to \"tä b\"".into(),
+        ),
+        (
+            "INT-TABLES",
+            "create table public.more ()".into(),
+            "not in the backup's facts",
+            "drop table public.more".into(),
+        ),
+        (
+            "INT-SEQ",
+            "select setval('public.q', 4)".into(),
+            "goes on after 4, in the backup it was after 5",
+            "select setval('public.q', 5)".into(),
+        ),
+        (
+            "INT-SEQ",
+            "alter sequence public.q rename to r".into(),
+            "the sequence is missing",
+            "alter sequence public.r rename to q".into(),
+        ),
+        (
+            "INT-INDEX",
+            "update pg_index set indisvalid = false where indexrelid = '\"s\"\"1\".\"tä b_pkey\"'::regclass".into(),
+            "the index is invalid",
+            "update pg_index set indisvalid = true where indexrelid = '\"s\"\"1\".\"tä b_pkey\"'::regclass".into(),
+        ),
+        (
+            "INT-EXT",
+            "drop extension citext".into(),
+            "the extension is missing",
+            "create extension citext schema public".into(),
+        ),
+        (
+            "INT-EXT",
+            "update pg_extension set extversion = '1.5' where extname = 'citext'".into(),
+            "version 1.5 is installed, the source had 1.6",
+            "update pg_extension set extversion = '1.6' where extname = 'citext'".into(),
+        ),
+        (
+            "INT-MATVIEW",
+            "refresh materialized view public.mv with no data".into(),
+            "not populated",
+            "refresh materialized view public.mv".into(),
+        ),
+        (
+            "INT-MATVIEW",
+            "drop materialized view public.mv".into(),
+            "is missing",
+            "create materialized view public.mv as select 1 as one".into(),
+        ),
+        (
+            "INT-LO",
+            "select lo_unlink(4711)".into(),
+            "1 large objects expected, 0 restored",
+            "select lo_create(4711)".into(),
+        ),
+        (
+            "INT-ROLES",
+            "alter role staff superuser".into(),
+            "it differs in superuser",
+            "alter role staff nosuperuser".into(),
+        ),
+        (
+            "INT-ROLES",
+            "revoke staff from \"sel\"\"ler\"".into(),
+            "it differs in memberships",
+            "grant staff to \"sel\"\"ler\"".into(),
+        ),
+        (
+            "INT-ROLES",
+            "alter role staff rename to stuff".into(),
+            "the role is missing",
+            "alter role stuff rename to staff".into(),
+        ),
+    ];
+    for (id, break_it, says, mend) in &cases {
+        shop.client().batch_execute(break_it).await.unwrap_or_else(|e| panic!("{break_it}: {e:?}"));
+        let all = checks::run(&subject, Kind::Logical, &[]).await;
+        let c = by_id(&all, id);
+        assert_eq!(c.outcome, Outcome::Finding, "{break_it}: {c:?}");
+        assert!(c.findings.iter().any(|f| f.message.contains(says)), "{break_it}: {c:?}");
+        assert!(!format!("{c:?}").contains("secret"), "no row data");
+        shop.client().batch_execute(mend).await.unwrap_or_else(|e| panic!("{mend}: {e:?}"));
+    }
+    // Mended, it is as before; rows in another order are the same rows.
+    shop.client().batch_execute(&format!("update {t} set id = id where id = 1")).await.unwrap();
+    let sum = {
+        let mut h = pgseal::types::RowsHasher::new();
+        h.update(b"1\tx\\ny\n2\t\\N\n3\t\xe4\n");
+        h.finish().1
+    };
+    let mut unordered = facts.clone();
+    unordered.databases[0].tables[1].sha256 = Some(sum);
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    assert_eq!(by_id(&all, "INT-ROWS").outcome, Outcome::Pass, "{all:?}");
+    assert_eq!(by_id(&all, "USR-SQL").outcome, Outcome::NotApplicable);
+
+    // What was invalid at the source may be invalid; what is ahead is no finding.
+    shop.client().batch_execute("select setval('public.q', 50); update pg_index set indisvalid = false where indexrelid = '\"s\"\"1\".\"tä b_pkey\"'::regclass").await.unwrap();
+    unordered.databases[0].invalid_indexes = vec![name("s\"1", "tä b_pkey")];
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    assert_eq!(by_id(&all, "INT-INDEX").outcome, Outcome::Pass);
+    assert_eq!(by_id(&all, "INT-SEQ").outcome, Outcome::Pass);
+
+    // A table without digest was not examined: no pass.
+    unordered.databases[0].tables[0].sha256 = None;
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    let c = by_id(&all, "INT-ROWS");
+    assert_eq!((c.outcome, c.present, c.examined), (Outcome::NotEvaluated, 2, 1));
+
+    // A database that is not there.
+    unordered.databases[0].name = "gone".into();
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    assert_eq!(by_id(&all, "INT-TABLES").findings[0].message, "the database is missing");
+    assert_eq!(by_id(&all, "INT-ROWS").outcome, Outcome::Error);
+    drop(shop);
+    assert!(scratch.teardown(Some(instance)).await.is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn your_queries_are_compared_and_never_quoted() {
+    let (_top, scratch, instance) = set_up().await;
+    let facts = facts();
+    let bindir = bindir();
+    let jail = scratch.jail().clone();
+    let subject = Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 1 };
+    for (query, says) in [
+        ("select 'secret value'", "it gives another value"),
+        ("select null", "it gives NULL"),
+        ("select 1 where false", "it gives 0 rows instead of one"),
+        ("select generate_series(1, 3)", "it gives 3 rows instead of one"),
+        ("select 1, 2", "it gives 2 columns instead of one"),
+        ("select 'secret'::int", "the query fails: the server refused with SQLSTATE 22P02"),
+        ("create table x ()", "the query fails: the server refused with SQLSTATE 25006"),
+    ] {
+        let c = checks::user_sql::run(&subject, &[sql("q", query, "true")]).await;
+        assert_eq!(c.outcome, Outcome::Finding, "{query}");
+        assert_eq!(c.findings[0].message, says, "{query}");
+        assert!(!format!("{c:?}").contains("secret"));
+    }
+    let elsewhere = SqlCheck { database: Some("nowhere".into()), ..sql("q", "select true", "true") };
+    let c = checks::user_sql::run(&subject, &[elsewhere, sql("r", "select true", "true")]).await;
+    assert_eq!((c.outcome, c.present, c.examined), (Outcome::NotEvaluated, 2, 1), "{c:?}");
+    // The server dies under the checks: an error of theirs, not a finding.
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(instance.pid()).unwrap(),
+        rustix::process::Signal::QUIT,
+    )
+    .unwrap();
+    assert!(
+        crate::support::within(std::time::Duration::from_secs(10), || pgseal::scratch::procfs::working_below(
+            scratch.path()
+        )
+        .is_empty())
+        .await
+    );
+    for c in checks::run(&subject, Kind::Logical, &[sql("q", "select true", "true")]).await {
+        assert!(matches!(c.outcome, Outcome::Error | Outcome::NotEvaluated), "{c:?}");
+    }
+}

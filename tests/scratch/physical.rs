@@ -1,0 +1,142 @@
+//! The checks of base backups, on a real one.
+
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use pgseal::checks::{self, Outcome, Subject};
+use pgseal::scratch::{Origin, Scratch, sanitise};
+use pgseal::types::Kind;
+
+use crate::checks::{SETUP, facts, populate};
+use crate::support::{Unsealed, bindir, fresh, options, top};
+
+fn flip(path: &Path, at: u64) {
+    let mut f = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0u8];
+    f.seek(SeekFrom::Start(at)).unwrap();
+    f.read_exact(&mut byte).unwrap();
+    f.seek(SeekFrom::Start(at)).unwrap();
+    f.write_all(&[byte[0] ^ 0xff]).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_backup_is_checked_before_while_and_after_it_runs() {
+    let top = top();
+    let bindir = bindir();
+    let source = fresh(top.path(), "postgres").await;
+    let jail = source.jail().clone();
+    let server =
+        Unsealed::start(&source.data_dir(), &source.socket_dir(), 23458, &["listen_addresses=", "wal_level=replica"])
+            .await;
+    std::fs::write(source.data_dir().join("pg_hba.conf"), "local all all trust\nlocal replication all trust\n")
+        .unwrap();
+    let admin = server.connect().await;
+    admin.client().batch_execute("select pg_reload_conf()").await.unwrap();
+    populate(&admin).await;
+    let shop = pgseal::scratch::Session::open(&source.socket_dir(), 23458, "postgres", "shop=1", false).await.unwrap();
+    shop.client().batch_execute(SETUP).await.unwrap();
+    shop.client()
+        .batch_execute(
+            "create table public.big as select g as id, repeat('x', 200) as x from generate_series(1, 2000) g; \
+             create function public.f(int) returns int immutable language sql as 'select $1'; \
+             create index fi on public.big (public.f(id))",
+        )
+        .await
+        .unwrap();
+    let path: String = shop.client().query_one("select pg_relation_filepath('public.big')", &[]).await.unwrap().get(0);
+    let copy = Scratch::create(top.path(), &jail, &"shop".parse().unwrap()).await.unwrap();
+    let data = copy.data_dir();
+    jail.tool(bindir.join("pg_basebackup"))
+        .args([
+            "-X",
+            "fetch",
+            "--checkpoint=fast",
+            "--manifest-checksums=SHA256",
+            "-U",
+            "postgres",
+            "-p",
+            "23458",
+            "-h",
+        ])
+        .arg(source.socket_dir().into_os_string())
+        .arg("-D")
+        .arg(data.clone().into_os_string())
+        .spawn()
+        .await
+        .unwrap()
+        .wait()
+        .await
+        .unwrap()
+        .success(pgseal::Code::Internal, pgseal::Stage::Internal)
+        .unwrap();
+    drop((admin, shop));
+    server.stop().await;
+
+    // Before the start.
+    let c = checks::manifest::run(&jail, &bindir, &data).await;
+    assert_eq!(c.outcome, Outcome::Pass, "{c:?}");
+    assert!(c.present > 500 && c.examined == c.present);
+    let heap = data.join(&path);
+    flip(&heap, 8192 + 4000);
+    let c = checks::manifest::run(&jail, &bindir, &data).await;
+    assert_eq!(c.outcome, Outcome::Finding);
+    assert_eq!(c.findings[0].object, path);
+    flip(&heap, 8192 + 4000);
+    let hidden = data.with_file_name("hidden");
+    std::fs::rename(&heap, &hidden).unwrap();
+    let c = checks::manifest::run(&jail, &bindir, &data).await;
+    assert_eq!((c.outcome, c.findings[0].object.as_str()), (Outcome::Finding, path.as_str()), "{c:?}");
+    std::fs::rename(&hidden, &heap).unwrap();
+    let c = checks::manifest::run(&jail, Path::new("/nonexistent"), &data).await;
+    assert_eq!(c.outcome, Outcome::NotEvaluated);
+
+    // While it runs.
+    sanitise(&data, &copy.evidence_dir(), &jail).unwrap();
+    let mut facts = facts();
+    facts.databases[0].contents_known = false;
+    facts.databases[0].tables.iter_mut().for_each(|t| (t.rows, t.sha256) = (None, None));
+    let mut big = facts.databases[0].tables[0].clone();
+    big.name.name = "big".into();
+    big.columns = vec!["id".into(), "x".into()];
+    facts.databases[0].tables.push(big);
+    let instance = copy.start(&options("postgres", Origin::Backup)).await.unwrap();
+    let subject = Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 2 };
+    let all = checks::run(&subject, Kind::Physical, &[]).await;
+    for c in &all {
+        let expected = if c.id == "USR-SQL" { Outcome::NotApplicable } else { Outcome::Pass };
+        assert_eq!(c.outcome, expected, "{c:?}");
+    }
+    let amcheck = all.iter().find(|c| c.id == "PHY-AMCHECK").unwrap();
+    assert!(amcheck.present > 100, "{amcheck:?}");
+    // The index no longer agrees with its table.
+    let shop = instance.connect_writable("shop=1").await.unwrap();
+    shop.client()
+        .batch_execute("create or replace function public.f(int) returns int immutable language sql as 'select -$1'")
+        .await
+        .unwrap();
+    drop(shop);
+    let c = checks::amcheck::run(&subject).await;
+    assert_eq!(c.outcome, Outcome::Finding, "{c:?}");
+    assert_eq!(c.findings[0].object, "shop=1.public.fi");
+    // Checksums cannot be read off a running server.
+    assert_eq!(checks::checksums::run(&jail, &bindir, &data).await.outcome, Outcome::Error);
+    instance.stop().await.unwrap();
+
+    // After it.
+    let c = checks::checksums::run(&jail, &bindir, &data).await;
+    assert_eq!(c.outcome, Outcome::Pass, "{c:?}");
+    assert!(c.present > 1000);
+    flip(&heap, 8192 + 4000);
+    let c = checks::checksums::run(&jail, &bindir, &data).await;
+    assert_eq!((c.outcome, c.findings.len()), (Outcome::Finding, 1), "{c:?}");
+
+    // A damaged page is found by reading too.
+    let instance = copy.start(&options("postgres", Origin::Backup)).await.unwrap();
+    let subject = Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 2 };
+    let c = checks::read::run(&subject).await;
+    assert_eq!(c.outcome, Outcome::Finding, "{c:?}");
+    assert!(c.findings[0].object.ends_with("public.big") && c.findings[0].message.contains("XX001"), "{c:?}");
+    let c = checks::amcheck::run(&subject).await;
+    assert_eq!(c.outcome, Outcome::Finding, "{c:?}");
+    assert!(copy.teardown(Some(instance)).await.is_clean());
+}

@@ -40,7 +40,10 @@ impl<'a> Context<'a> {
 
     /// Loads the configuration under flags of the command.
     pub fn with(ui: &'a Ui, overrides: Vec<Override>) -> Result<Self> {
-        let inputs = Inputs::of_process(ui.global.config.clone(), overrides)?;
+        Self::of(ui, Inputs::of_process(ui.global.config.clone(), overrides)?)
+    }
+
+    fn of(ui: &'a Ui, inputs: Inputs) -> Result<Self> {
         let loaded = config::load(&inputs)?;
         Ok(Self { ui, inputs, loaded, store: OnceCell::new() })
     }
@@ -217,4 +220,87 @@ pub fn vanished(url: &str, id: &str) -> Error {
     Error::new(Code::History, Stage::Store, format!("repo.json is gone; this host has seen repository {id} here"))
         .on(url.to_owned())
         .hint("Somebody emptied the store, or the URL leads elsewhere. Restore repo.json from a copy of the store.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cli::args::Global;
+    use crate::keys::write_new;
+
+    fn inputs(dir: &Path, config: &str) -> Inputs {
+        let file = dir.join("pgseal.toml");
+        std::fs::remove_file(&file).ok();
+        write_new(&file, config.as_bytes(), 0o600).unwrap();
+        Inputs {
+            config: Some(file),
+            overrides: Vec::new(),
+            env: [("HOME".to_owned(), dir.display().to_string())].into(),
+            cwd: dir.to_owned(),
+            root: false,
+            system_file: dir.join("none"),
+        }
+    }
+
+    fn ui() -> Ui {
+        Ui::new(&Global { quiet: true, ..Default::default() })
+    }
+
+    #[test]
+    fn keys_that_are_not_configured_say_what_to_do() {
+        let (dir, ui) = (tempfile::tempdir().unwrap(), ui());
+        let ctx = Context::of(&ui, inputs(dir.path(), "")).unwrap();
+        let errors = [
+            (ctx.identities().unwrap_err(), Code::NoIdentity, "keys.identity"),
+            (ctx.signer().unwrap_err(), Code::Usage, "keys.signing_key"),
+            (ctx.report_signer().unwrap_err(), Code::Usage, "keys.signing_key"),
+            (ctx.trust().unwrap_err(), Code::Usage, "keys.allowed_signers"),
+            (ctx.recipients().unwrap_err(), Code::Usage, "keys.recipients"),
+        ];
+        for (e, code, names) in errors {
+            assert_eq!(e.code(), code);
+            assert!(format!("{e:?}").contains(names) && e.next_step().is_some(), "{e:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_configured_are_loaded() {
+        let (dir, ui) = (tempfile::tempdir().unwrap(), ui());
+        let (identity, recipient) = Identities::generate();
+        let (private, public) = Signer::generate("x").unwrap();
+        let put = |name: &str, text: &str| write_new(&dir.path().join(name), text.as_bytes(), 0o600).unwrap();
+        put("id", &identity);
+        put("key", &private);
+        put("allowed", &format!("shop {public}\n"));
+        let text = format!(
+            "[keys]\nrecipients = [\"{recipient}\"]\nidentity = \"id\"\nsigning_key = \"key\"\nallowed_signers = \"allowed\"\n"
+        );
+        let ctx = Context::of(&ui, inputs(dir.path(), &text)).unwrap();
+        assert_eq!(ctx.identities().unwrap().short_ids(), ctx.recipients().unwrap().short_ids());
+        assert_eq!(ctx.signer().unwrap().public_line(), public);
+        assert_eq!(ctx.report_signer().unwrap().public_line(), public);
+        assert!(ctx.trust().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_repository_is_pinned_at_first_sight() {
+        let (dir, ui) = (tempfile::tempdir().unwrap(), ui());
+        let place = dir.path().join("repo");
+        std::fs::create_dir(&place).unwrap();
+        let text = format!("[repository]\nurl = \"file://{}\"\n", place.display());
+        let ctx = || Context::of(&ui, inputs(dir.path(), &text)).unwrap();
+        assert_eq!(ctx().repo().await.unwrap_err().code(), Code::RepositoryMissing);
+        let put = |random| {
+            std::fs::write(place.join("repo.json"), Repo::new(random, jiff::Timestamp::UNIX_EPOCH).to_bytes().unwrap())
+        };
+        put([1; 16]).unwrap();
+        assert_eq!(ctx().repo().await.unwrap().repo_id.as_str(), "01".repeat(16));
+        assert!(ctx().repo().await.is_ok());
+        put([2; 16]).unwrap();
+        assert_eq!(ctx().repo().await.unwrap_err().code(), Code::History);
+        std::fs::remove_file(place.join("repo.json")).unwrap();
+        assert_eq!(ctx().repo().await.unwrap_err().code(), Code::History);
+    }
 }

@@ -33,9 +33,7 @@ fn say(errors: &[Error], out: &Out) {
     if out.json() {
         let list: Vec<_> = errors.iter().map(Error::to_json).collect();
         let value = serde_json::json!({ "errors": list });
-        if out.wrote() {
-            stderr_line(&value.to_string());
-        } else if out.value(&value).is_err() {
+        if out.wrote() || out.value(&value).is_err() {
             stderr_line(&value.to_string());
         }
         return;

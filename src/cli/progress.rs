@@ -1,5 +1,6 @@
 //! Events of the core as a bar (terminal), as lines (cron, CI) or as JSON.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -75,7 +76,7 @@ impl Reporter {
             || {
                 let mut line = format!("{YELLOW}warning:{YELLOW:#} {}", shown(text));
                 if let Some(hint) = hint {
-                    line.push_str(&format!("\n{CYAN}hint:{CYAN:#} {}", shown(hint)));
+                    let _ = write!(line, "\n{CYAN}hint:{CYAN:#} {}", shown(hint));
                 }
                 line
             },
@@ -230,12 +231,12 @@ impl Meter {
         let mut text = format!("{}: {}", shown(&self.title), ByteSize(self.bytes));
         if let Some(total) = self.known_total() {
             let percent = self.bytes as f64 * 100.0 / total as f64;
-            text.push_str(&format!(" of {}, {percent:.0} %", ByteSize(total)));
+            let _ = write!(text, " of {}, {percent:.0} %", ByteSize(total));
         }
-        text.push_str(&format!(", {}/s, {}", ByteSize(rate as u64), clock(now.duration_since(self.started))));
+        let _ = write!(text, ", {}/s, {}", ByteSize(rate as u64), clock(now.duration_since(self.started)));
         if let Some(total) = self.known_total().filter(|_| rate > 0.0) {
             let left = Duration::from_secs_f64(((total - self.bytes) as f64 / rate).min(1e9));
-            text.push_str(&format!(", {} left", clock(left)));
+            let _ = write!(text, ", {} left", clock(left));
         }
         text
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::inputs::Inputs;
-use super::reader::{Explained, Layers, Origin, Section, refused};
+use super::origin::{Explained, Origin, refused};
+use super::reader::{Layers, Section};
 use super::schema::{
     Checksums, Config, Databases, Drill, Isolation, Keys, Repository, Retention, S3, Scratch, Source, SqlCheck,
 };

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`schema`] | the configuration as the rest sees it |
 //! | [`inputs`] | what it is made from: flags, environment, file |
+//! | [`origin`] | where a value came from |
 //! | [`reader`] | typed access to the layers, with origins and known keys |
 //! | [`values`] | durations, sizes, expected values |
 //! | [`connection`] | connection strings, and passwords in them |
@@ -21,6 +22,7 @@
 pub mod connection;
 pub mod inputs;
 pub mod load;
+pub mod origin;
 pub mod reader;
 pub mod schema;
 pub mod template;
@@ -31,5 +33,5 @@ mod tests;
 
 pub use inputs::{Inputs, Override};
 pub use load::{Loaded, load, load_without_file};
-pub use reader::Origin;
+pub use origin::Origin;
 pub use schema::Config;

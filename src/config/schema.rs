@@ -34,7 +34,7 @@ impl Config {
             let e = Error::new(Code::Usage, Stage::Config, "there is no such source in the configuration")
                 .on(name.to_owned());
             let names: Vec<&str> = self.sources.keys().map(SourceName::as_str).collect();
-            match super::reader::nearest(name, names.iter().copied()) {
+            match super::origin::nearest(name, names.iter().copied()) {
                 Some(near) => e.hint(format!("Did you mean {near:?}?")),
                 None if names.is_empty() => e.hint("The configuration has no source; add a [source.NAME] section."),
                 None => e.hint(format!("Configured are: {}.", names.join(", "))),

@@ -2,13 +2,14 @@
 //!
 //! The verdicts are those of `ssh-keygen -Y verify` (tests hold both side by
 //! side), except where this is stricter: only Ed25519, no certificates, nothing
-//! before or after the armor, no reserved bytes, bounded sizes.
+//! before or after the armor, no reserved bytes, one way to write a signature,
+//! bounded sizes.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use ssh_key::public::KeyData;
-use ssh_key::{HashAlg, PublicKey, SshSig};
+use ssh_key::{HashAlg, LineEnding, PublicKey, SshSig};
 
 use super::allowed::{self, Line};
 use super::files::read_public;
@@ -194,7 +195,18 @@ fn read_armor(armor: &[u8]) -> Result<SshSig, String> {
     }
     let mut whole = body.to_vec();
     whole.push(b'\n');
-    SshSig::from_pem(whole).map_err(|e| format!("it cannot be read as an SSH signature ({e})"))
+    let signature = SshSig::from_pem(&whole).map_err(|e| format!("it cannot be read as an SSH signature ({e})"))?;
+    // One signature has one text, but for where its lines break: the parser is
+    // lenient about the version and the lengths inside.
+    let again = signature.to_pem(LineEnding::LF).map_err(|e| format!("it cannot be written again ({e})"))?;
+    if signature.version() != SshSig::VERSION || content(again.as_bytes()) != content(&whole) {
+        return Err("it is not written as PROTOCOL.sshsig tells".into());
+    }
+    Ok(signature)
+}
+
+fn content(armor: &[u8]) -> Vec<u8> {
+    armor.iter().copied().filter(|b| *b != b'\n').collect()
 }
 
 fn text_of(path: &Path) -> Result<String> {
@@ -294,5 +306,44 @@ mod tests {
         assert!(said(&good, Some(&put("krl", b"SSHKRL\n\x00\x00"))).contains("revocation list"));
         assert!(said(&good, Some(&put("krl2", b"SSHKRL\n\x00\xff"))).contains("revocation list"));
         assert!(said(&good, Some(&put("garbled", b"ssh-ed25519 AAAA\n"))).contains("line 1"));
+    }
+
+    #[test]
+    fn no_other_armor_is_the_same_signature() {
+        let (s, public) = signer();
+        let trust = Trust::parse(&format!("* {public}"), "").unwrap();
+        let verify = |armor: &[u8]| trust.verify(Namespace::Report, "x", Timestamp::UNIX_EPOCH, b"m", armor);
+        let armor = s.sign(Namespace::Report, b"m").unwrap().into_bytes();
+        assert!(matches!(verify(&armor), Signature::Good { .. }));
+        for at in 0..armor.len() - 1 {
+            for byte in [0, b'\n', b' ', b'=', b'-', b'+', b'/', b'0', b'A', b'B', b'C', b'D', b'Q', b'g', b'w', 0xff] {
+                let mut replaced = armor.clone();
+                replaced[at] = byte;
+                let mut inserted = armor.clone();
+                inserted.insert(at, byte);
+                for other in [replaced, inserted] {
+                    // Where lines break says nothing.
+                    if content(&other) != content(&armor) {
+                        assert!(matches!(verify(&other), Signature::Bad { .. }), "byte {byte} at {at}");
+                    }
+                }
+            }
+        }
+        for cut in 0..armor.len() - 1 {
+            assert!(matches!(verify(&armor[..cut]), Signature::Bad { .. }), "cut at {cut}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_files_and_armor_never_panic(line in "\\PC{0,200}", bytes: Vec<u8>) {
+            let options = ["", "shop ", "shop namespaces=", "shop valid-after=\"", "shop namespaces=\"a\","];
+            for start in options {
+                let _ = Trust::parse(&format!("{start}{line}"), &line);
+            }
+            let armor = [BEGIN, &bytes, END].concat();
+            let verdict = Trust::parse("", "").unwrap().verify(Namespace::Report, "x", Timestamp::UNIX_EPOCH, b"m", &armor);
+            proptest::prop_assert!(matches!(verdict, Signature::Bad { .. }), "{verdict:?}");
+        }
     }
 }

@@ -91,7 +91,7 @@ fn writable_config(ui: &Ui) -> Result<Option<PathBuf>> {
 
 fn write_config(path: &std::path::Path, url: &str, ui: &Ui) -> Result<PathBuf> {
     if let Some(parent) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(|e| {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|e| {
             Error::new(Code::Usage, Stage::Config, "cannot create the directory")
                 .on(parent.display().to_string())
                 .because(e)

@@ -21,20 +21,19 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, ui: &Ui) -> Result<Code> {
-    match &args.dir {
-        Some(dir) => clap_mangen::generate_to(Cli::command(), dir).map_err(|e| {
+    if let Some(dir) = &args.dir {
+        clap_mangen::generate_to(Cli::command(), dir).map_err(|e| {
             Error::new(Code::Usage, Stage::Usage, "cannot write the manual pages")
                 .on(dir.display().to_string())
                 .hint("The directory must exist.")
                 .because(e)
-        })?,
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut page)
-                .map_err(|e| Error::internal("cannot make the manual page").because(e))?;
-            ui.out.text(&String::from_utf8_lossy(&page))?;
-        }
+        })?;
+    } else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command())
+            .render(&mut page)
+            .map_err(|e| Error::internal("cannot make the manual page").because(e))?;
+        ui.out.text(&String::from_utf8_lossy(&page))?;
     }
     Ok(Code::Done)
 }

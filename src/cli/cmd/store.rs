@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::output::Ui;
 use crate::error::{Code, Error, Result};
-use crate::store::contract::{self, Verdict};
+use crate::store::contract::{self, ContractReport, Verdict};
 use crate::store::list_all;
 use crate::types::ids::random_bytes;
 use crate::types::shown;
@@ -94,13 +94,18 @@ async fn check(ctx: &Context<'_>, deep: bool) -> Result<Code> {
             Some("The credential may not delete, which is right for a host that writes backups; a lifecycle rule on canary/ removes them."),
         );
     }
-    Ok(if report.failed().next().is_some() {
+    Ok(verdict(&report))
+}
+
+/// A broken promise outweighs one that could not be looked at, and neither passes.
+fn verdict(report: &ContractReport) -> Code {
+    if report.failed().next().is_some() {
         Code::StoreUnavailable
     } else if report.passed() {
         Code::Done
     } else {
         Code::Warnings
-    })
+    }
 }
 
 async fn ls(ctx: &Context<'_>, prefix: &str) -> Result<Code> {
@@ -133,4 +138,25 @@ async fn ls(ctx: &Context<'_>, prefix: &str) -> Result<Code> {
     }
     ctx.ui().say(&format!("{} objects, {} in {}", objects.len(), ByteSize(bytes), store.describe()));
     Ok(Code::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::{Capabilities, Case};
+
+    #[test]
+    fn only_a_whole_pass_is_done() {
+        let code = |verdicts: &[Verdict]| {
+            let cases = verdicts.iter().map(|v| Case { name: "x", verdict: v.clone() }).collect();
+            let capabilities = Capabilities::default();
+            verdict(&ContractReport { store: "s".into(), cases, capabilities, leftovers: Vec::new() })
+        };
+        let fail = Verdict::Fail { reason: "r".into() };
+        let unknown = Verdict::NotEvaluated { reason: "r".into() };
+        assert_eq!(code(&[Verdict::Pass, Verdict::Pass]), Code::Done);
+        assert_eq!(code(&[Verdict::Pass, unknown.clone()]), Code::Warnings);
+        assert_eq!(code(&[unknown, fail]), Code::StoreUnavailable);
+        assert_eq!(code(&[]), Code::Warnings);
+    }
 }

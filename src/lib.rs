@@ -26,7 +26,6 @@ pub mod catalog;
 pub mod checks;
 pub mod cli;
 pub mod config;
-#[cfg(any())]
 pub mod drill;
 pub mod error;
 pub mod keys;

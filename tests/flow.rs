@@ -2,9 +2,9 @@
 
 #[path = "flow/logical.rs"]
 mod logical;
-#[path = "flow/physical.rs"]
-mod physical;
 #[path = "support/pg.rs"]
 mod pg;
+#[path = "flow/physical.rs"]
+mod physical;
 #[path = "flow/world.rs"]
 mod world;

@@ -28,18 +28,26 @@ pub(super) fn check_signer(job: &Job<'_>) -> Result<()> {
 }
 
 fn trusted(job: &Job<'_>, message: &[u8], armor: &[u8]) -> Result<()> {
-    let verdict =
-        job.reading.trust.verify(Namespace::Manifest, job.name.as_str(), Timestamp::now(), message, armor);
+    let verdict = job.reading.trust.verify(Namespace::Manifest, job.name.as_str(), Timestamp::now(), message, armor);
     let why = match verdict {
         Signature::Good { .. } => return Ok(()),
         Signature::Unknown { reason, .. } | Signature::Bad { reason } => reason,
     };
-    Err(Error::new(Code::Untrusted, Stage::Commit, format!("the pinned signers do not accept this host's signature: {why}"))
-        .on(job.name.as_str()))
+    Err(Error::new(
+        Code::Untrusted,
+        Stage::Commit,
+        format!("the pinned signers do not accept this host's signature: {why}"),
+    )
+    .on(job.name.as_str()))
 }
 
 /// Stores signature and manifest; gives the manifest as committed.
-pub(super) async fn commit(job: &Job<'_>, catalog: &Catalog, next_seq: u64, mut manifest: Manifest) -> Result<Manifest> {
+pub(super) async fn commit(
+    job: &Job<'_>,
+    catalog: &Catalog,
+    next_seq: u64,
+    mut manifest: Manifest,
+) -> Result<Manifest> {
     let store = job.reading.store.as_ref();
     let inline = manifest.clone();
     if let Some(bytes) = parts::split_off(&mut manifest)? {

@@ -27,6 +27,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::keys::{Recipients, Signer};
 use crate::manifest::model::{Compression, Counts, Encryption, FactsRef, Manifest, Pg, StoredPart, Stream, Tool};
 use crate::pipeline::{Writer, seal, writer};
+use crate::process::private_dir;
 use crate::source::facts::Facts;
 use crate::source::{ConnParams, PgBin, probe};
 use crate::store::layout;
@@ -140,9 +141,13 @@ impl Job<'_> {
         match self.source.deadline {
             None => self.run_locked().await,
             Some(limit) => tokio::time::timeout(limit, self.run_locked()).await.unwrap_or_else(|_| {
-                Err(Error::new(Code::Deadline, Stage::Dump, format!("the backup took longer than {} s", limit.as_secs()))
-                    .on(self.name.as_str())
-                    .hint("Nothing was committed. Raise source.*.deadline or look for what slowed it down."))
+                Err(Error::new(
+                    Code::Deadline,
+                    Stage::Dump,
+                    format!("the backup took longer than {} s", limit.as_secs()),
+                )
+                .on(self.name.as_str())
+                .hint("Nothing was committed. Raise source.*.deadline or look for what slowed it down."))
             }),
         }
     }
@@ -158,12 +163,7 @@ impl Job<'_> {
         let total = ready.databases.iter().map(|d| d.1).sum();
         self.progress.event(Event::Started { title: format!("backup {}", self.name), total: Some(total) });
         let private = private_dir()?;
-        let work = streams::Work {
-            writer: &writer,
-            source: &self.name,
-            id: &id,
-            progress: &self.progress,
-        };
+        let work = streams::Work { writer: &writer, source: &self.name, id: &id, progress: &self.progress };
         let taken = match self.kind {
             Kind::Logical => logical::take(self, &ready, &work, private.path()).await?,
             Kind::Physical => physical::take(&ready, &work, private.path()).await?,
@@ -193,9 +193,13 @@ impl Job<'_> {
             && head.manifest.pg.system_identifier != server.system_identifier
             && !self.accept_new_system
         {
-            return Err(Error::new(Code::History, Stage::Source, "the server is another database system than the one backed up before")
-                .on(self.name.as_str())
-                .hint("If the cluster was re-created or upgraded on purpose, run once with --accept-new-system."));
+            return Err(Error::new(
+                Code::History,
+                Stage::Source,
+                "the server is another database system than the one backed up before",
+            )
+            .on(self.name.as_str())
+            .hint("If the cluster was re-created or upgraded on purpose, run once with --accept-new-system."));
         }
         let bin = PgBin::find(self.pg_bindir.as_deref(), server.version_num.major())?;
         let databases = match self.kind {
@@ -322,14 +326,6 @@ fn part_size(configured: u64, expected: u64) -> u64 {
     const MIB: u64 = 1024 * 1024;
     let needed = expected.div_ceil(MANY_PARTS).div_ceil(MIB) * MIB;
     configured.max(needed).min(crate::manifest::parse::MAX_PART_BYTES)
-}
-
-/// A 0700 directory for password files; removed when dropped.
-fn private_dir() -> Result<tempfile::TempDir> {
-    tempfile::Builder::new()
-        .prefix("pgseal-")
-        .tempdir()
-        .map_err(|e| Error::new(Code::Usage, Stage::Dump, "cannot make a private directory").hint("Check TMPDIR.").because(e))
 }
 
 #[cfg(test)]

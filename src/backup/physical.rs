@@ -21,9 +21,13 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path) -> Resu
     let stream = physical::stream(&ready.bin, &ready.conn, private)?;
     let done = work.run(reference(1), stream).await?;
     if !hold.is_whole().await? {
-        return Err(Error::new(Code::SourceUnusable, Stage::Basebackup, "the server dropped WAL that the slot should have kept")
-            .on(hold.slot())
-            .hint("Raise max_slot_wal_keep_size on the server, or run the backup at a quieter time."));
+        return Err(Error::new(
+            Code::SourceUnusable,
+            Stage::Basebackup,
+            "the server dropped WAL that the slot should have kept",
+        )
+        .on(hold.slot())
+        .hint("Raise max_slot_wal_keep_size on the server, or run the backup at a quieter time."));
     }
     let Tapped::Base(facts) = &done.tapped else {
         return Err(Error::internal("the base backup was not read as a tar"));

@@ -104,7 +104,8 @@ async fn read_one(
         Err(StoreError::NotFound | StoreError::TooLarge { .. }) => return Ok(None),
         Err(e) => return Err(e.about(layout::report(source, seq, &run))),
     }
-    let Signature::Good { signer } = reading.trust.verify(Namespace::Report, source.as_str(), at, &bytes, &armor) else {
+    let Signature::Good { signer } = reading.trust.verify(Namespace::Report, source.as_str(), at, &bytes, &armor)
+    else {
         return Ok(None);
     };
     let Ok(f) = serde_json::from_slice::<Fields>(&bytes) else { return Ok(None) };

@@ -43,7 +43,10 @@ impl FromStr for Selector {
                     .map_err(|_| bad("what follows @ is neither latest, latest-proven nor a day".into())),
             };
         }
-        let plain = s.len() >= 4 && s.len() <= 33 && s.starts_with("20") && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let plain = s.len() >= 4
+            && s.len() <= 33
+            && s.starts_with("20")
+            && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if plain { Ok(Self::Id(s.to_owned())) } else { Err(bad("not a backup's name".into())) }
     }
 }
@@ -62,9 +65,8 @@ impl Selector {
     /// For `latest`, the newest slot must itself be good: falling back to an
     /// older backup in silence is how bad backups go unnoticed.
     pub fn find<'a>(&self, catalogs: &'a [Catalog], proofs: &[Proof]) -> Result<&'a Entry> {
-        let missing = |what: String| {
-            Error::new(Code::Usage, Stage::Verify, what).hint("`pgseal list` shows what there is.")
-        };
+        let missing =
+            |what: String| Error::new(Code::Usage, Stage::Verify, what).hint("`pgseal list` shows what there is.");
         let of = |source: &SourceName| catalogs.iter().find(|c| c.source == *source);
         match self {
             Self::Latest(source) => {
@@ -87,7 +89,8 @@ impl Selector {
             }
             Self::Day(source, day) => {
                 let catalog = of(source).ok_or_else(|| missing(format!("there is no source {source}")))?;
-                let on_or_before = |e: &&Entry| jiff::tz::TimeZone::UTC.to_datetime(e.manifest.started_at).date() <= *day;
+                let on_or_before =
+                    |e: &&Entry| jiff::tz::TimeZone::UTC.to_datetime(e.manifest.started_at).date() <= *day;
                 catalog
                     .entries
                     .iter()
@@ -123,10 +126,21 @@ mod tests {
                 let mut manifest = sample(seq, None);
                 manifest.backup_id = format!("202611{:02}T030000Z-0123456789abcde{seq}", 20 + seq).parse().unwrap();
                 manifest.started_at = format!("2026-11-{:02}T03:00:00Z", 20 + seq).parse().unwrap();
-                Entry { manifest, digest: Digest::of(&[seq as u8]), signer: "k".into(), stored_at: jiff::Timestamp::UNIX_EPOCH }
+                Entry {
+                    manifest,
+                    digest: Digest::of(&[seq as u8]),
+                    signer: "k".into(),
+                    stored_at: jiff::Timestamp::UNIX_EPOCH,
+                }
             })
             .collect();
-        Catalog { source: "shop".parse().unwrap(), entries, problems: vec![], slots: (1..=n).collect(), foreign_objects: 0 }
+        Catalog {
+            source: "shop".parse().unwrap(),
+            entries,
+            problems: vec![],
+            slots: (1..=n).collect(),
+            foreign_objects: 0,
+        }
     }
 
     fn find(name: &str, c: &Catalog) -> Result<u64> {

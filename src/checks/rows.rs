@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::scratch::Session;
 use crate::source::facts::{DatabaseFacts, TableFacts};
 use crate::types::text::{quote_ident, quote_literal};
-use crate::types::{Digest, Hasher, RowsHasher};
+use crate::types::{Digest, RowsHasher};
 
 /// The check.
 pub const RULE: Rule =
@@ -59,7 +59,7 @@ async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally>
         monetary: subject.facts.server.settings.get("lc_monetary").cloned(),
     };
     // Tables whose digest is not known are present and stay unexamined.
-    let known = facts.tables.iter().filter(|t| t.rows.is_some() && t.sha256.is_some()).cloned();
+    let known = facts.tables.iter().filter(|t| t.rows.is_some() && t.digest.is_some()).cloned();
     let queue: Queue = Arc::new(Mutex::new(known.collect()));
     let workers = subject.jobs.clamp(1, 16).min(facts.tables.len().max(1));
     let mut set = JoinSet::new();
@@ -104,16 +104,16 @@ async fn worker(at: At, queue: Queue) -> Result<Tally> {
 
 /// What is wrong with a table; nothing where it is as it was.
 async fn compare(session: &Session, encoding: &str, table: &TableFacts) -> Result<Option<String>> {
-    let (Some(rows), Some(digest)) = (table.rows, table.sha256) else {
+    let (Some(rows), Some(digest)) = (table.rows, table.digest) else {
         return Err(Error::internal("a table without digest was to be compared"));
     };
     let seen = match content(session, encoding, table).await {
         Ok(seen) => seen,
         Err(e) => return unreadable(&e).map(Some),
     };
-    Ok(if seen.rows != rows {
-        Some(format!("{rows} rows expected, {} restored", seen.rows))
-    } else if !seen.is(&digest) {
+    Ok(if seen.0 != rows {
+        Some(format!("{rows} rows expected, {} restored", seen.0))
+    } else if seen.1 != digest {
         Some(format!("{rows} rows expected and restored, but their content differs"))
     } else {
         None
@@ -134,33 +134,21 @@ fn unreadable(e: &tokio_postgres::Error) -> Result<String> {
     }
 }
 
-struct Content {
-    rows: u64,
-    in_order: Digest,
-    sum: Digest,
-}
-
-impl Content {
-    /// Whether it is the content of the facts' digest: the same text, or the
-    /// same rows in another order (heap order is not stable, see [`RowsHasher`]).
-    fn is(&self, digest: &Digest) -> bool {
-        *digest == self.in_order || *digest == self.sum
-    }
-}
-
-async fn content(session: &Session, encoding: &str, table: &TableFacts) -> Result<Content, tokio_postgres::Error> {
+/// Number of rows and their digest.
+async fn content(
+    session: &Session,
+    encoding: &str,
+    table: &TableFacts,
+) -> Result<(u64, Digest), tokio_postgres::Error> {
     let columns: Vec<String> = table.columns.iter().map(|c| quote_ident(c)).collect();
     let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
     // The dump has the database's encoding; the session stays in UTF-8 for the names.
     let sql = format!("copy {}{columns} to stdout with (encoding {})", table.name.quoted(), quote_literal(encoding));
     let mut stream = pin!(session.client().copy_out(&sql).await?);
-    let mut in_order = Hasher::new();
-    let mut sum = RowsHasher::new();
+    let mut hasher = RowsHasher::default();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk?;
-        in_order.update(&chunk);
-        sum.update(&chunk);
+        hasher.update(&chunk?);
     }
-    let (rows, sum) = sum.finish();
-    Ok(Content { rows, in_order: in_order.finish(), sum })
+    let (rows, _, digest) = hasher.finish();
+    Ok((rows, digest))
 }

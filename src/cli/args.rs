@@ -111,7 +111,6 @@ pub enum Command {
     ///
     /// Drills the newest backup of a source, or the one that is named; never an older one instead. The verdict and how
     /// far the proof goes are separate; what could not be looked at is never passed.
-    #[cfg(any())]
     Drill(cmd::drill::Args),
     /// Look at the store itself
     Store(cmd::store::Args),

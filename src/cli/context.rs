@@ -161,9 +161,12 @@ impl<'a> Context<'a> {
         let entry = selector.find(&catalogs, &proofs)?.clone();
         for p in catalogs.iter().filter(|c| c.source == entry.manifest.source).flat_map(|c| &c.problems) {
             let text = format!("history of {}: slot {}: {}", entry.manifest.source, p.seq, p.text);
-            self.ui.progress.warn(&text, Some("`pgseal verify` shows everything; this backup's own signature is good."));
+            self.ui
+                .progress
+                .warn(&text, Some("`pgseal verify` shows everything; this backup's own signature is good."));
         }
-        let proof = proofs.into_iter().find(|p| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest);
+        let proof =
+            proofs.into_iter().find(|p| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest);
         Ok(Found { entry, proof })
     }
 

@@ -5,52 +5,48 @@ use std::time::Instant;
 
 use super::record::{Record, seconds};
 use super::run::Work;
-use crate::checks::integrity;
+use crate::checks::{checksums, manifest};
 use crate::error::Result;
 use crate::report::model::ProofLevel;
 use crate::restore::PhysicalTarget;
-use crate::scratch::{Instance, Origin, StartOptions, sanitise};
-use crate::source::ConnParams;
+use crate::scratch::{Instance, Origin, sanitise};
 
-/// Unpacks, verifies, starts, probes, checks, probes again.
+/// Unpacks, verifies, starts, probes, checks, probes again, and looks at the
+/// pages once the server is down.
 pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: &mut Record) -> Result<()> {
-    let facts = &work.opened.facts;
     let data = work.scratch.data_dir();
     let restore = Instant::now();
-    let target =
-        PhysicalTarget { dir: data.clone(), durable: false, owner: None, progress: work.job.progress.clone() };
+    let target = PhysicalTarget {
+        dir: data.clone(),
+        durable: false,
+        owner: Some((work.jail.uid(), work.jail.gid())),
+        progress: work.job.progress.clone(),
+    };
     target.restore(&work.opened).await?;
     record.timings.restore = seconds(restore);
     record.reached = ProofLevel::Restored;
 
-    // Files are looked at before anything is changed in them or started on them.
+    // Files are compared before anything is changed in them.
     let checks = Instant::now();
-    let files = integrity::files(&work.jail, &work.bin, &data, facts).await;
-    record.checks.extend(files);
+    record.checks.push(manifest::run(&work.jail, work.bin.dir(), &data).await);
     let mut checked = seconds(checks);
 
     let start = Instant::now();
     sanitise(&data, &work.scratch.evidence_dir(), &work.jail)?;
-    let started = work
-        .scratch
-        .start(&StartOptions {
-            bindir: work.bin.dir().to_path_buf(),
-            superuser: facts.server.bootstrap_superuser.clone(),
-            origin: Origin::Backup,
-            deadline: work.start_deadline(),
-        })
-        .await?;
-    let instance = slot.insert(started);
+    let instance = slot.insert(work.start(Origin::Backup).await?);
     record.timings.start = seconds(start);
     record.reached = ProofLevel::Booted;
     work.probe(instance, record).await?;
+    work.check(instance, record).await;
+    work.probe(instance, record).await?;
 
+    // pg_checksums wants a server that was shut down.
     let checks = Instant::now();
-    let conn = ConnParams::for_socket(instance.socket_dir(), instance.port(), instance.superuser(), "template1");
-    let looked = integrity::physical(&work.jail, &work.bin, &conn, facts, work.job.jobs).await;
-    record.checks.extend(looked);
-    work.finish_checks(&conn, record).await;
+    if let Some(instance) = slot.take() {
+        instance.stop().await?;
+    }
+    record.checks.push(checksums::run(&work.jail, work.bin.dir(), &data).await);
     checked += seconds(checks);
-    record.timings.checks = checked;
-    work.probe(instance, record).await
+    record.timings.checks += checked;
+    Ok(())
 }

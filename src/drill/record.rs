@@ -80,9 +80,7 @@ impl Record {
         self.timings.total = self.began.elapsed().as_secs_f64();
         let t = self.timings;
         let m = &entry.manifest;
-        let age = |since: Timestamp| {
-            u64::try_from(self.started_at.duration_since(since).as_secs()).unwrap_or(0)
-        };
+        let age = |since: Timestamp| u64::try_from(self.started_at.duration_since(since).as_secs()).unwrap_or(0);
         let report = Report {
             format: Report::FORMAT.to_owned(),
             version: Report::VERSION,

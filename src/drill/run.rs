@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use super::record::{Record, seconds};
 use super::{logical, physical};
 use crate::catalog::{Entry, Reading};
+use crate::checks::{self, CheckResult, Rule, Severity, Subject};
 use crate::config::schema;
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
-use crate::report::model::{ProofLevel, Report};
+use crate::report::model::{ProofLevel, Report, Timings};
 use crate::restore::{Opened, plan};
-use crate::scratch::{Instance, Jail, Scratch, probe};
+use crate::scratch::{Instance, Jail, Origin, Scratch, StartOptions, probe};
 use crate::source::PgBin;
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
@@ -102,7 +103,11 @@ impl Job<'_> {
             return Err(Error::new(
                 Code::CouldNotRun,
                 Stage::Scratch,
-                format!("only isolation {} can be had here, {} is required", jail.level.name(), self.drill.min_isolation.name()),
+                format!(
+                    "only isolation {} can be had here, {} is required",
+                    jail.level.name(),
+                    self.drill.min_isolation.name()
+                ),
             )
             .hint(format!("{} Nothing was restored.", jail.reasons.join(" "))));
         }
@@ -131,9 +136,31 @@ impl Job<'_> {
 }
 
 impl Work<'_> {
-    /// How long start and recovery may take.
-    pub(super) fn start_deadline(&self) -> Duration {
-        self.job.drill.deadline.unwrap_or(START)
+    /// Starts the scratch server, sealed.
+    pub(super) async fn start(&self, origin: Origin) -> Result<Instance> {
+        let options = StartOptions {
+            bindir: self.bin.dir().to_path_buf(),
+            superuser: self.opened.facts.server.bootstrap_superuser.clone(),
+            origin,
+            deadline: self.job.drill.deadline.unwrap_or(START),
+        };
+        self.scratch.start(&options).await
+    }
+
+    /// Runs every check that fits, and the budget.
+    pub(super) async fn check(&self, instance: &Instance, record: &mut Record) {
+        let began = Instant::now();
+        let subject = Subject {
+            instance,
+            facts: &self.opened.facts,
+            bindir: self.bin.dir(),
+            jail: &self.jail,
+            jobs: self.job.jobs,
+        };
+        let kind = self.job.entry.manifest.kind;
+        record.checks.extend(checks::run(&subject, kind, &self.job.drill.sql).await);
+        record.checks.push(budget(self.job.drill.max_restore, record.timings));
+        record.timings.checks = seconds(began);
     }
 
     /// Proves the sealing of the running instance.
@@ -146,11 +173,32 @@ impl Work<'_> {
         let failed = probe::any_failed(&probes);
         record.add_probes(probes);
         if failed {
-            return Err(Error::new(Code::Exposure, Stage::Scratch, "an isolation probe failed: the instance was stopped at once")
-                .hint("Do not drill on this host until the failed probe is understood."));
+            return Err(Error::new(
+                Code::Exposure,
+                Stage::Scratch,
+                "an isolation probe failed: the instance was stopped at once",
+            )
+            .hint("Do not drill on this host until the failed probe is understood."));
         }
         Ok(())
     }
+}
+
+/// RTO-BUDGET: fetch, restore and start took no longer than configured.
+fn budget(limit: Option<Duration>, t: Timings) -> CheckResult {
+    const RULE: Rule =
+        Rule { id: "RTO-BUDGET", title: "the restore took no longer than its budget", severity: Severity::Medium };
+    let Some(limit) = limit else { return RULE.not_applicable("source.NAME.drill.max_restore is not set") };
+    let took = t.fetch + t.restore + t.start;
+    if took <= limit.as_secs_f64() {
+        return RULE.judged(1, 1, Vec::new());
+    }
+    let message = format!("fetch, restore and start took {took:.1} s, {} s are allowed", limit.as_secs());
+    RULE.judged(
+        1,
+        1,
+        vec![RULE.finding("restore", message, "Restore on a faster host, with more jobs, or allow more time.")],
+    )
 }
 
 /// A fault of this host says nothing about the backup.

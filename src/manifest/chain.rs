@@ -94,12 +94,20 @@ pub fn judge(repo: &RepoId, source: &SourceName, links: &[Link], seen: Option<Se
             continue;
         };
         if m.repo_id != *repo || m.source != *source || m.seq != link.seq {
-            say(link.seq, Code::History, format!("belongs to slot {} of source {} in repository {}", m.seq, m.source, m.repo_id));
+            say(
+                link.seq,
+                Code::History,
+                format!("belongs to slot {} of source {} in repository {}", m.seq, m.source, m.repo_id),
+            );
             continue;
         }
         match before {
             Some(b) if m.prev_seq != Some(b.seq) || m.prev_sha256 != Some(b.digest) => {
-                say(link.seq, Code::History, format!("does not follow slot {}: the history was forked or rewritten", b.seq));
+                say(
+                    link.seq,
+                    Code::History,
+                    format!("does not follow slot {}: the history was forked or rewritten", b.seq),
+                );
             }
             None if m.prev_seq.is_some() => {
                 say(link.seq, Code::History, "its predecessor is gone".into());
@@ -153,7 +161,14 @@ mod tests {
 
     fn link(m: Manifest) -> Link {
         let digest = Digest::of(&crate::manifest::parse::to_bytes(&m).unwrap());
-        Link { seq: m.seq, digest, signature: good(), manifest: Some(m), unreadable: None, stored_at: Timestamp::UNIX_EPOCH }
+        Link {
+            seq: m.seq,
+            digest,
+            signature: good(),
+            manifest: Some(m),
+            unreadable: None,
+            stored_at: Timestamp::UNIX_EPOCH,
+        }
     }
 
     fn chain(n: u64) -> Vec<Link> {

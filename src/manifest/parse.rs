@@ -22,8 +22,8 @@ const SEAL_OVERHEAD: u64 = 1024 * 1024;
 
 /// Writes the stored form: pretty JSON with one trailing newline.
 pub fn to_bytes(manifest: &Manifest) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(manifest)
-        .map_err(|e| Error::internal("cannot write the manifest").because(e))?;
+    let mut bytes =
+        serde_json::to_vec_pretty(manifest).map_err(|e| Error::internal("cannot write the manifest").because(e))?;
     bytes.push(b'\n');
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Error::new(Code::Limit, Stage::Manifest, format!("the manifest would have {} bytes", bytes.len())));
@@ -102,16 +102,20 @@ fn check(m: &Manifest) -> std::result::Result<(), String> {
     let mut seen = HashSet::new();
     let mut parts = 0u64;
     for s in &m.streams {
-        let plain_ref = s.reference.strip_prefix('s').is_some_and(|n| {
-            (2..=5).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit())
-        });
+        let plain_ref = s
+            .reference
+            .strip_prefix('s')
+            .is_some_and(|n| (2..=5).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()));
         ensure(plain_ref, "a stream's ref is not s01, s02, …")?;
         ensure(seen.insert(&s.reference), "two streams have one ref")?;
         ensure(s.parts >= 1 && s.parts == s.plain_bytes.div_ceil(m.part_bytes), "parts and plain_bytes disagree")?;
         parts = parts.checked_add(s.parts).ok_or("too many parts")?;
         ensure(parts <= MAX_PARTS, "too many parts")?;
         ensure(s.stored.is_empty() || s.stored.len() as u64 == s.parts, "parts and receipts disagree")?;
-        ensure(s.stored.iter().all(|p| (1..=m.part_bytes + SEAL_OVERHEAD).contains(&p.1)), "a part's size is out of range")?;
+        ensure(
+            s.stored.iter().all(|p| (1..=m.part_bytes + SEAL_OVERHEAD).contains(&p.1)),
+            "a part's size is out of range",
+        )?;
         let fits = match m.kind {
             Kind::Logical => matches!(s.role, Role::Globals | Role::Schema | Role::Data),
             Kind::Physical => matches!(s.role, Role::Base),
@@ -121,7 +125,10 @@ fn check(m: &Manifest) -> std::result::Result<(), String> {
     ensure(m.counts.parts == parts && m.counts.streams == m.streams.len() as u64, "counts are wrong")?;
     ensure(m.facts.key == layout::facts(&m.source, &m.backup_id).as_str(), "facts.key is not this backup's")?;
     ensure((1..=MAX_FACTS_BYTES).contains(&m.facts.plain_bytes), "facts.plain_bytes is out of range")?;
-    ensure((1..=MAX_FACTS_BYTES + SEAL_OVERHEAD).contains(&m.facts.stored_bytes), "facts.stored_bytes is out of range")?;
+    ensure(
+        (1..=MAX_FACTS_BYTES + SEAL_OVERHEAD).contains(&m.facts.stored_bytes),
+        "facts.stored_bytes is out of range",
+    )?;
     Ok(())
 }
 

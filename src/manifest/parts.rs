@@ -45,8 +45,7 @@ pub fn split_off(manifest: &mut Manifest) -> Result<Option<Vec<u8>>> {
     if manifest.counts.parts <= INLINE {
         return Ok(None);
     }
-    let streams =
-        manifest.streams.iter_mut().map(|s| (s.reference.clone(), std::mem::take(&mut s.stored))).collect();
+    let streams = manifest.streams.iter_mut().map(|s| (s.reference.clone(), std::mem::take(&mut s.stored))).collect();
     let file = PartsFile { format: "pgseal-parts".into(), version: 1, streams };
     let fail = |e: serde_json::Error| Error::internal("cannot write parts.json").because(e);
     let mut bytes = serde_json::to_vec(&file).map_err(fail)?;

@@ -10,8 +10,8 @@ use super::workers::Workers;
 use crate::error::Result;
 use crate::keys::Identities;
 use crate::store::{Key, SharedStore};
-use crate::types::event::Progress;
 use crate::types::Event;
+use crate::types::event::Progress;
 
 /// Fetches, checks and opens parts.
 #[derive(Debug, Clone)]

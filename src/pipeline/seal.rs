@@ -56,9 +56,7 @@ impl Sealer {
         let plain_sha256 = Digest::of(plain);
         self.compressed.clear();
         self.compressed.reserve(compress_bound(plain.len()));
-        self.compressor
-            .compress_to_buffer(plain, &mut self.compressed)
-            .map_err(|e| failed("compress").because(e))?;
+        self.compressor.compress_to_buffer(plain, &mut self.compressed).map_err(|e| failed("compress").because(e))?;
 
         into.clear();
         let encryptor = age::Encryptor::with_recipients(self.recipients.iter())
@@ -69,12 +67,7 @@ impl Sealer {
         // Without finish() the last chunk is missing and no reader accepts the file.
         let hashing = writer.finish().map_err(|e| failed("encrypt").because(e))?;
         let stored_sha256 = hashing.hasher.finish();
-        Ok(Sealed {
-            plain_sha256,
-            plain_bytes: plain.len() as u64,
-            stored_sha256,
-            stored_bytes: into.len() as u64,
-        })
+        Ok(Sealed { plain_sha256, plain_bytes: plain.len() as u64, stored_sha256, stored_bytes: into.len() as u64 })
     }
 }
 

@@ -30,11 +30,7 @@ impl<S> std::fmt::Debug for Workers<S> {
 
 impl<S: 'static> Workers<S> {
     /// Starts `count` threads, each with a state made by `state`.
-    pub fn start(
-        name: &str,
-        count: usize,
-        state: impl Fn() -> Result<S> + Send + Sync + 'static,
-    ) -> Result<Self> {
+    pub fn start(name: &str, count: usize, state: impl Fn() -> Result<S> + Send + Sync + 'static) -> Result<Self> {
         let count = count.max(1);
         // Unbounded in form, bounded in fact: a job holds a buffer of a fixed pool.
         let (queue, jobs) = bounded::<Job<S>>(4096);

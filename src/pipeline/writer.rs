@@ -15,8 +15,8 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Recipients;
 use crate::process::Finished;
 use crate::store::{Key, SharedStore, StoreError};
-use crate::types::event::Progress;
 use crate::types::Event;
+use crate::types::event::Progress;
 
 /// Bytes read at once; the tap sees slices of at most this size.
 const SLICE: usize = 256 * 1024;
@@ -195,7 +195,9 @@ impl Writer {
         let body = Bytes::from_owner(out);
         let failed = |e: StoreError| match e {
             // Nobody else writes below a fresh random backup id.
-            StoreError::Exists => Error::new(Code::CommitConflict, Stage::Store, "the part exists already").on(key.as_str()),
+            StoreError::Exists => {
+                Error::new(Code::CommitConflict, Stage::Store, "the part exists already").on(key.as_str())
+            }
             e => e.about(&key),
         };
         self.store.put_new(&key, body, &sealed.stored_sha256).await.map_err(failed)?;

@@ -20,10 +20,12 @@
 //!   command is dropping its future; nothing else has to remember children.
 
 mod child;
+mod private;
 mod spawner;
 mod stderr;
 mod tool;
 
 pub use child::{Exit, Finished, Running};
+pub use private::private_dir;
 pub use stderr::Tail;
 pub use tool::{Stdin, Stdout, Tool};

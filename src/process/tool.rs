@@ -164,7 +164,8 @@ impl Tool {
         args.extend(self.args.iter().map(OsString::as_os_str));
         let stdin = match (&self.input, self.stdin) {
             (Some(file), _) => {
-                let file = file.try_clone().map_err(|e| Error::internal("cannot share a file with a child").because(e))?;
+                let file =
+                    file.try_clone().map_err(|e| Error::internal("cannot share a file with a child").because(e))?;
                 Stdio::from(file)
             }
             (None, Stdin::Piped) => Stdio::piped(),

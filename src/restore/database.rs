@@ -25,10 +25,9 @@ impl Target {
 /// Errors of statements we send: SQLSTATE and object, never values.
 pub(super) fn failed(what: &str, object: &str) -> impl Fn(tokio_postgres::Error) -> Error {
     move |e| {
-        let said = e.as_db_error().map_or_else(
-            || e.to_string(),
-            |d| format!("{} (SQLSTATE {})", d.message(), d.code().code()),
-        );
+        let said = e
+            .as_db_error()
+            .map_or_else(|| e.to_string(), |d| format!("{} (SQLSTATE {})", d.message(), d.code().code()));
         Error::new(Code::RestoreFailed, Stage::Restore, format!("{what}: {said}")).on(object)
     }
 }
@@ -63,9 +62,13 @@ pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
     if objects == 0 {
         return Ok(());
     }
-    Err(Error::new(Code::Refused, Stage::Restore, format!("the target database has {objects} tables, views or sequences"))
-        .on(name)
-        .hint("Restore into a new name with --target-db, then rename; pgseal never writes over data."))
+    Err(Error::new(
+        Code::Refused,
+        Stage::Restore,
+        format!("the target database has {objects} tables, views or sequences"),
+    )
+    .on(name)
+    .hint("Restore into a new name with --target-db, then rename; pgseal never writes over data."))
 }
 
 /// Creates the database that will become `name`, or takes the empty one that exists.

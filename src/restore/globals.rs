@@ -34,10 +34,12 @@ pub fn select(sql: &str, existing: &HashSet<String>, keep: Existing) -> String {
             .any(|m| l.strip_prefix(m).is_some_and(|k| !k.is_empty() && k.bytes().all(|b| b.is_ascii_alphanumeric())))
     };
     let exists = |l: &str| {
-        let created = l.strip_prefix("CREATE ROLE ").and_then(|r| r.strip_suffix(';')).is_some_and(|n| existing.contains(n));
+        let created =
+            l.strip_prefix("CREATE ROLE ").and_then(|r| r.strip_suffix(';')).is_some_and(|n| existing.contains(n));
         let altered = keep == Existing::Keep
-            && l.strip_prefix("ALTER ROLE ")
-                .is_some_and(|r| existing.iter().any(|n| r.strip_prefix(n.as_str()).is_some_and(|rest| rest.starts_with(' '))));
+            && l.strip_prefix("ALTER ROLE ").is_some_and(|r| {
+                existing.iter().any(|n| r.strip_prefix(n.as_str()).is_some_and(|rest| rest.starts_with(' ')))
+            });
         created || altered
     };
     let tablespace = |l: &str| {

@@ -77,7 +77,11 @@ impl LogicalTarget<'_> {
                 if self.tables.is_empty() && !self.scratch {
                     let properties = database::properties_sql(facts, &target.working, self.owners);
                     for sql in properties {
-                        session.client().batch_execute(&sql).await.map_err(database::failed("cannot set a property", name))?;
+                        session
+                            .client()
+                            .batch_execute(&sql)
+                            .await
+                            .map_err(database::failed("cannot set a property", name))?;
                     }
                 }
                 database::rename(&session, &target).await?;
@@ -101,15 +105,17 @@ impl LogicalTarget<'_> {
     async fn database(&self, opened: &Opened, facts: &DatabaseFacts, working: &str) -> Result<u64> {
         let conn = self.conn.with_database(working);
         let one = |streams: Vec<&Stream>| streams.first().map(|s| (*s).clone());
-        let schema = one(opened.streams(Role::Schema, Some(&facts.name)))
-            .ok_or_else(|| Error::new(Code::Corrupt, Stage::Restore, "the backup has no schema stream").on(facts.name.clone()))?;
+        let schema = one(opened.streams(Role::Schema, Some(&facts.name))).ok_or_else(|| {
+            Error::new(Code::Corrupt, Stage::Restore, "the backup has no schema stream").on(facts.name.clone())
+        })?;
         let schema = Arc::new(feed::into_memory(opened, &schema, &self.progress).await?);
         let list = self.selection(&schema)?;
 
         self.run(self.section(&conn, "pre-data", &schema, list.as_ref())?).await?;
         let data = opened.streams(Role::Data, Some(&facts.name));
         try_join_all(data.iter().map(|s| self.data(opened, s, &conn))).await?;
-        let post = self.section(&conn, "post-data", &schema, list.as_ref())?.arg(format!("--jobs={}", self.jobs.max(1)));
+        let post =
+            self.section(&conn, "post-data", &schema, list.as_ref())?.arg(format!("--jobs={}", self.jobs.max(1)));
         self.run(post).await?;
         Ok(data.iter().map(|s| s.plain_bytes).sum())
     }

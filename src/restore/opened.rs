@@ -66,7 +66,8 @@ impl Opened {
         let bad = |m: &str| Error::new(Code::Corrupt, Stage::Fetch, m.to_owned()).on(key.as_str());
         let facts: Facts = serde_json::from_slice(&plain).map_err(|e| bad("the facts are not readable").because(e))?;
         if facts.format != Facts::FORMAT || facts.version != 1 {
-            return Err(bad("the facts have an unknown format").hint("Use the version of pgseal that made this backup, or a later one."));
+            return Err(bad("the facts have an unknown format")
+                .hint("Use the version of pgseal that made this backup, or a later one."));
         }
         drop(plain);
         for s in &manifest.streams {

@@ -72,7 +72,13 @@ impl PhysicalTarget {
                 match reader.read(&mut rest) {
                     Ok(0) => return Ok((unpacked, staging)),
                     Ok(n) if rest[..n].iter().all(|b| *b == 0) => {}
-                    _ => return Err(Error::new(Code::Corrupt, Stage::Restore, "there are bytes behind the end of the tar")),
+                    _ => {
+                        return Err(Error::new(
+                            Code::Corrupt,
+                            Stage::Restore,
+                            "there are bytes behind the end of the tar",
+                        ));
+                    }
                 }
             }
         });
@@ -90,11 +96,15 @@ impl PhysicalTarget {
             return Err(Error::new(
                 Code::Corrupt,
                 Stage::Restore,
-                format!("{} files of {} bytes were unpacked, {} of {} were backed up", unpacked.files, unpacked.bytes, facts.files, facts.bytes),
+                format!(
+                    "{} files of {} bytes were unpacked, {} of {} were backed up",
+                    unpacked.files, unpacked.bytes, facts.files, facts.bytes
+                ),
             ));
         }
         if let Some((uid, gid)) = self.owner {
-            give_to(&staging.path, uid, gid).map_err(|e| failed("cannot give the files to their owner", &self.dir, e))?;
+            give_to(&staging.path, uid, gid)
+                .map_err(|e| failed("cannot give the files to their owner", &self.dir, e))?;
         }
         staging.publish(&self.dir)?;
         Ok(unpacked)
@@ -131,11 +141,13 @@ impl Staging {
             Some(p) if !p.as_os_str().is_empty() => p,
             _ => Path::new("."),
         };
-        let name = dir.file_name().ok_or_else(|| Error::usage("the target has no name").on(dir.display().to_string()))?;
+        let name =
+            dir.file_name().ok_or_else(|| Error::usage("the target has no name").on(dir.display().to_string()))?;
         let random = hex::encode(random_bytes::<6>()?);
         let path = parent.join(format!(".{}.pgseal-restoring-{random}", name.to_string_lossy()));
         DirBuilder::new().mode(0o700).create(&path).map_err(|e| {
-            failed("cannot make a directory beside the target", dir, e).hint("Check that the parent directory exists and is writable.")
+            failed("cannot make a directory beside the target", dir, e)
+                .hint("Check that the parent directory exists and is writable.")
         })?;
         Ok(Self { path, published: false })
     }

@@ -38,7 +38,11 @@ pub fn untar(from: impl Read, into: &Path, durable: bool) -> Result<Unpacked> {
     let mut buffer = vec![0u8; 1024 * 1024];
     for (n, entry) in archive.entries().map_err(broken)?.enumerate() {
         if n as u64 >= MAX_ENTRIES {
-            return Err(Error::new(Code::Limit, Stage::Restore, format!("the tar has more than {MAX_ENTRIES} entries")));
+            return Err(Error::new(
+                Code::Limit,
+                Stage::Restore,
+                format!("the tar has more than {MAX_ENTRIES} entries"),
+            ));
         }
         let mut entry = entry.map_err(broken)?;
         let name = entry.path().map_err(broken)?.into_owned();
@@ -61,7 +65,9 @@ pub fn untar(from: impl Read, into: &Path, durable: bool) -> Result<Unpacked> {
                 out.files += 1;
                 out.bytes += written;
             }
-            other => return Err(refused(&name, &format!("has the type {other:?}, only files and directories are taken"))),
+            other => {
+                return Err(refused(&name, &format!("has the type {other:?}, only files and directories are taken")));
+            }
         }
     }
     if durable {

@@ -22,7 +22,7 @@ pub mod rows;
 pub mod secret;
 pub mod text;
 
-pub use digest::{Digest, Hasher, RowsHasher};
+pub use digest::{Digest, Hasher};
 pub use event::{Event, Observer, Silent};
 pub use ids::{BackupId, RepoId, SourceName};
 pub use kind::Kind;

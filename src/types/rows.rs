@@ -108,6 +108,14 @@ mod tests {
         }
     }
 
+    /// By hand with arbitrary-precision arithmetic: 3 × SHA-256("a") mod 2^256.
+    #[test]
+    fn the_sum_is_arithmetic() {
+        let (n, _, sum) = whole("a\na\na\n");
+        assert_eq!(n, 3);
+        assert_eq!(sum.to_string(), "5fc683385e533960f046951ace6b94e8f694cfe83d74eb582c8166910fcada31");
+    }
+
     /// The sum of 2^16 equal rows is the row's hash shifted left by 16 bits.
     #[test]
     fn the_sum_carries_through_all_words() {

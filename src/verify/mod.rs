@@ -273,7 +273,8 @@ async fn open(
                 if Some(found) == expected {
                     Ok(part.stored_bytes)
                 } else {
-                    Err(Error::new(Code::Corrupt, Stage::Verify, "opens to other bytes than were dumped").on(key.as_str()))
+                    Err(Error::new(Code::Corrupt, Stage::Verify, "opens to other bytes than were dumped")
+                        .on(key.as_str()))
                 }
             }
         })
@@ -298,9 +299,10 @@ fn plain_digests(manifest: &Manifest, facts: &Facts) -> HashMap<Key, Digest> {
         .streams
         .iter()
         .flat_map(|(reference, s)| {
-            s.plain_sha256.iter().enumerate().map(move |(i, d)| {
-                (layout::part(&manifest.source, &manifest.backup_id, reference, i + 1), *d)
-            })
+            s.plain_sha256
+                .iter()
+                .enumerate()
+                .map(move |(i, d)| (layout::part(&manifest.source, &manifest.backup_id, reference, i + 1), *d))
         })
         .collect()
 }

@@ -50,7 +50,8 @@ async fn a_database_comes_back_identical() {
 
     w.restore_logical(&server, &[("shop", "shop_restored")]).await.unwrap();
     assert!(before == server.pg_dump_text("shop_restored"), "the restored database differs");
-    let settings = "select setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase where datname = ";
+    let settings =
+        "select setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase where datname = ";
     assert_eq!(
         server.psql("postgres", &format!("{settings} 'shop'")),
         server.psql("postgres", &format!("{settings} 'shop_restored'"))
@@ -77,7 +78,8 @@ async fn hostile_database_names_are_backed_up_and_come_back() {
         ["with space", "quo\"te'", "new\nline", "a=b", "postgresql://evil/x", "-d", "emoji 🐘", "back\\slash", "$(id)"];
     for name in names {
         server.psql("postgres", &format!("create database \"{}\"", name.replace('"', "\"\"")));
-        server.psql(name, "create table \"t.\"\"x\n*\" (a int); insert into \"t.\"\"x\n*\" select generate_series(1,10)");
+        server
+            .psql(name, "create table \"t.\"\"x\n*\" (a int); insert into \"t.\"\"x\n*\" select generate_series(1,10)");
     }
     let w = World::new(&server, Kind::Logical);
     w.backup().await.unwrap();

@@ -31,7 +31,13 @@ async fn a_cluster_comes_back_and_starts() {
     let options = format!("-c listen_addresses='' -c unix_socket_directories={}", home.path().display());
     ctl(&["-w", "-s", "-l", &home.path().join("log").display().to_string(), "-o", &options, "start"]);
     let out = done(
-        Command::new(bindir().join("pg_dump")).args(["-h", &home.path().display().to_string(), "-U", "postgres", "shop"]),
+        Command::new(bindir().join("pg_dump")).args([
+            "-h",
+            &home.path().display().to_string(),
+            "-U",
+            "postgres",
+            "shop",
+        ]),
         "pg_dump",
     );
     ctl(&["-w", "-s", "-m", "fast", "stop"]);

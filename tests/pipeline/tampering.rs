@@ -74,11 +74,7 @@ async fn bombs_and_odd_frames_stop_at_the_signed_size() {
     ];
     for (name, compressed, expected) in cases {
         let stored = seal(&w.recipients, &compressed);
-        let part = PartRef {
-            stored_sha256: Digest::of(&stored),
-            stored_bytes: stored.len() as u64,
-            plain_bytes: 10,
-        };
+        let part = PartRef { stored_sha256: Digest::of(&stored), stored_bytes: stored.len() as u64, plain_bytes: 10 };
         let key = World::key(1);
         w.memory.tamper(key.as_str(), stored);
         let e = w.read(vec![(key, part)]).await.unwrap_err();

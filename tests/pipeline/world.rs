@@ -54,14 +54,8 @@ impl World {
     }
 
     pub fn writer(&self, part_bytes: usize) -> Writer {
-        let options = Options {
-            part_bytes,
-            level: 3,
-            workers: 2,
-            streams: 1,
-            uploads: 2,
-            idle_timeout: Duration::from_secs(30),
-        };
+        let options =
+            Options { part_bytes, level: 3, workers: 2, streams: 1, uploads: 2, idle_timeout: Duration::from_secs(30) };
         Writer::start(self.store(), Arc::clone(&self.recipients), options).unwrap()
     }
 

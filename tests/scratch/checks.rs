@@ -19,13 +19,19 @@ fn name(schema: &str, name: &str) -> ObjectName {
     ObjectName { schema: schema.into(), name: name.into() }
 }
 
+fn rows_digest(text: &[u8]) -> Digest {
+    let mut hasher = pgseal::types::RowsHasher::default();
+    hasher.update(text);
+    hasher.finish().2
+}
+
 fn table(of: ObjectName, columns: &[&str], rows: u64, text: &[u8]) -> TableFacts {
     TableFacts {
         name: of,
         columns: columns.iter().map(|c| (*c).to_owned()).collect(),
         rows: Some(rows),
         bytes: Some(text.len() as u64),
-        sha256: Some(Digest::of(text)),
+        digest: Some(rows_digest(text)),
     }
 }
 
@@ -293,13 +299,8 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
     }
     // Mended, it is as before; rows in another order are the same rows.
     shop.client().batch_execute(&format!("update {t} set id = id where id = 1")).await.unwrap();
-    let sum = {
-        let mut h = pgseal::types::RowsHasher::new();
-        h.update(b"1\tx\\ny\n2\t\\N\n3\t\xe4\n");
-        h.finish().1
-    };
     let mut unordered = facts.clone();
-    unordered.databases[0].tables[1].sha256 = Some(sum);
+    unordered.databases[0].tables[1].digest = Some(rows_digest(b"1\tx\\ny\n2\t\\N\n3\t\xe4\n"));
     let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
     assert_eq!(by_id(&all, "INT-ROWS").outcome, Outcome::Pass, "{all:?}");
     assert_eq!(by_id(&all, "USR-SQL").outcome, Outcome::NotApplicable);
@@ -312,7 +313,7 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
     assert_eq!(by_id(&all, "INT-SEQ").outcome, Outcome::Pass);
 
     // A table without digest was not examined: no pass.
-    unordered.databases[0].tables[0].sha256 = None;
+    unordered.databases[0].tables[0].digest = None;
     let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
     let c = by_id(&all, "INT-ROWS");
     assert_eq!((c.outcome, c.present, c.examined), (Outcome::NotEvaluated, 2, 1));

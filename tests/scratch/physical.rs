@@ -94,7 +94,7 @@ async fn a_base_backup_is_checked_before_while_and_after_it_runs() {
     sanitise(&data, &copy.evidence_dir(), &jail).unwrap();
     let mut facts = facts();
     facts.databases[0].contents_known = false;
-    facts.databases[0].tables.iter_mut().for_each(|t| (t.rows, t.sha256) = (None, None));
+    facts.databases[0].tables.iter_mut().for_each(|t| (t.rows, t.digest) = (None, None));
     let mut big = facts.databases[0].tables[0].clone();
     big.name.name = "big".into();
     big.columns = vec!["id".into(), "x".into()];

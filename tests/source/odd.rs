@@ -44,12 +44,12 @@ async fn other_encodings_keep_names_and_digests() {
     let counter = facts.sequences.iter().find(|s| s.name.name == "zähler").unwrap();
     assert_eq!((counter.last_value, counter.is_called), (1, true));
     let session = conn.connect("test").await.unwrap();
-    assert_ne!(Some(copy_digest(&session, &daily.name, &[]).await.1), daily.sha256, "UTF-8 has other bytes");
+    assert_ne!(Some(copy_digest(&session, &daily.name, &[]).await.1), daily.digest, "UTF-8 has other bytes");
     session.use_database_encoding().await.unwrap();
     let name = ObjectName { schema: "public".into(), name: "copied".into() };
     let (bytes, digest) = copy_digest(&session, &name, &[]).await;
-    assert_eq!((Some(bytes), Some(digest)), (daily.bytes, daily.sha256));
-    assert_eq!(copied.sha256, daily.sha256);
+    assert_eq!((Some(bytes), Some(digest)), (daily.bytes, daily.digest));
+    assert_eq!(copied.digest, daily.digest);
 }
 
 #[tokio::test]

@@ -43,8 +43,7 @@ pub fn credential(key: &str, secret: &str) -> SharedCredentialsProvider {
 }
 
 /// Keeps what it is told.
-#[derive(Default, Clone)]
-#[derive(Debug)]
+#[derive(Default, Clone, Debug)]
 pub struct Kept(Arc<Mutex<Vec<Event>>>);
 
 impl Kept {

@@ -12,11 +12,13 @@ use crate::error::{Code, Result};
 
 /// Options of `list`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "The last columns say when a signed drill report last looked at the backup, what came of it, \
+#[command(
+    after_long_help = "The last columns say when a signed drill report last looked at the backup, what came of it, \
     how far the proof goes and how long the restore took.\n\n\
     EXAMPLES:\n  \
     pgseal list\n  \
-    pgseal list shop --json | jq -r '.[-1].id'")]
+    pgseal list shop --json | jq -r '.[-1].id'"
+)]
 pub struct Args {
     /// Only backups of this source
     source: Option<String>,
@@ -76,7 +78,9 @@ pub fn row_json(e: &Entry, proof: Option<&Proof>) -> Value {
 }
 
 fn text(rows: &[(Entry, Option<Proof>)], now: Timestamp) -> String {
-    let mut table = Table::new(&["BACKUP", "SOURCE", "KIND", "SLOT", "AGE", "SIZE", "STORED", "RATIO", "DRILLED", "VERDICT", "PROOF", "RTO"]);
+    let mut table = Table::new(&[
+        "BACKUP", "SOURCE", "KIND", "SLOT", "AGE", "SIZE", "STORED", "RATIO", "DRILLED", "VERDICT", "PROOF", "RTO",
+    ]);
     for (e, proof) in rows {
         let m = &e.manifest;
         let ratio = m.plain_bytes() as f64 / m.stored_bytes().max(1) as f64;

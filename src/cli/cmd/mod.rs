@@ -29,7 +29,6 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::Show(args) => show::run(args, ui).await,
         Command::Verify(args) => verify::run(args, ui).await,
         Command::Restore(args) => restore::run(args, ui).await,
-        #[cfg(any())]
         Command::Drill(args) => drill::run(args, ui).await,
         Command::Store(args) => store::run(args, ui).await,
         Command::Completions(args) => completions::run(&args, ui),

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::output::Ui;
 use crate::error::{Code, Error, Result, Stage};
+use crate::process::private_dir;
 use crate::restore::plan::Plan;
 use crate::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
 use crate::source::facts::ObjectName;
@@ -76,7 +77,9 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
             Kind::Logical => ("a logical backup", "--target-db"),
             Kind::Physical => ("a physical backup", "--target-dir"),
         };
-        return Err(Error::usage(format!("this is {what}")).on(entry.manifest.backup_id.as_str()).hint(format!("Use {with}.")));
+        return Err(Error::usage(format!("this is {what}"))
+            .on(entry.manifest.backup_id.as_str())
+            .hint(format!("Use {with}.")));
     }
     let plan = Plan::new(entry, &identities, target, args.target_dir.as_deref())?;
     if args.dry_run {
@@ -85,7 +88,10 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     }
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let progress = ctx.progress();
-    progress.event(Event::Started { title: format!("restore {}", entry.manifest.backup_id), total: Some(plan.stored_bytes) });
+    progress.event(Event::Started {
+        title: format!("restore {}", entry.manifest.backup_id),
+        total: Some(plan.stored_bytes),
+    });
     let store = ctx.store().await?;
     let opened = Opened::open(&store, entry, &identities, entry.manifest.streams.len().min(jobs + 1)).await?;
     let what = match &args.target_dir {
@@ -132,7 +138,8 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
     };
     let env = |name: &str| std::env::var(name).ok();
     let conn = ConnParams::resolve(args.connection.as_deref().unwrap_or(""), &env)?;
-    let conn = if args.connection.is_none() && env("PGDATABASE").is_none() { conn.with_database("postgres") } else { conn };
+    let conn =
+        if args.connection.is_none() && env("PGDATABASE").is_none() { conn.with_database("postgres") } else { conn };
     let session = conn.connect("pgseal restore").await?;
     let major = crate::source::probe::version(&session).await?.major();
     drop(session);
@@ -140,11 +147,15 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
     // reads archives of its own and of older majors.
     let from = opened.manifest.pg.version_num.major();
     if major < from {
-        return Err(Error::new(Code::Refused, Stage::Restore, format!("the backup is of PostgreSQL {from}, the target server is {major}"))
-            .hint("Restore into a server of the same or a newer major version."));
+        return Err(Error::new(
+            Code::Refused,
+            Stage::Restore,
+            format!("the backup is of PostgreSQL {from}, the target server is {major}"),
+        )
+        .hint("Restore into a server of the same or a newer major version."));
     }
     let bin = PgBin::find(ctx.config().pg_bindir.as_deref(), major)?;
-    let private = tempfile::tempdir().map_err(|e| Error::internal("no temporary directory").because(e))?;
+    let private = private_dir()?;
     let tables = args.table.iter().map(|t| table_name(t)).collect::<Result<Vec<ObjectName>>>()?;
     let restore = LogicalTarget {
         conn: &conn,
@@ -168,14 +179,19 @@ fn only_database(opened: &Opened) -> Result<String> {
         [one] => Ok(one.name.clone()),
         several => {
             let names: Vec<String> = several.iter().map(|d| shown(&d.name).into_owned()).collect();
-            Err(Error::usage("the backup holds several databases").hint(format!("Name one with --database: {}.", names.join(", "))))
+            Err(Error::usage("the backup holds several databases")
+                .hint(format!("Name one with --database: {}.", names.join(", "))))
         }
     }
 }
 
 /// `schema.table`, each half plain or in double quotes; the schema is `public` where left out.
 fn table_name(text: &str) -> Result<ObjectName> {
-    let bad = || Error::usage("not the name of a table").on(text).hint("Write SCHEMA.TABLE; put names with dots or capitals in double quotes.");
+    let bad = || {
+        Error::usage("not the name of a table")
+            .on(text)
+            .hint("Write SCHEMA.TABLE; put names with dots or capitals in double quotes.")
+    };
     let mut halves: Vec<String> = vec![String::new()];
     let (mut quoted, mut chars) = (false, text.chars().peekable());
     while let Some(c) = chars.next() {

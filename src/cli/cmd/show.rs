@@ -44,7 +44,10 @@ fn text(e: &Entry, proof: Option<&Proof>) -> String {
         ("source", format!("{} ({}), slot {}", m.source, m.kind.name(), m.seq)),
         ("started", format!("{} ({} ago)", m.started_at.strftime("%F %TZ"), age(m.started_at, now))),
         ("took", format!("{:.1} s", m.finished_at.duration_since(m.started_at).as_secs_f64())),
-        ("server", format!("PostgreSQL {}, system {}, timeline {}", m.pg.version_num, m.pg.system_identifier, m.pg.timeline)),
+        (
+            "server",
+            format!("PostgreSQL {}, system {}, timeline {}", m.pg.version_num, m.pg.system_identifier, m.pg.timeline),
+        ),
     ];
     if let Some(label) = &m.label {
         lines.push(("label", shown(label).into_owned()));
@@ -68,7 +71,10 @@ fn text(e: &Entry, proof: Option<&Proof>) -> String {
         }),
     ));
     for s in &m.streams {
-        lines.push(("stream", format!("{} {}: {} in {} parts", s.reference, s.role.name(), ByteSize(s.plain_bytes), s.parts)));
+        lines.push((
+            "stream",
+            format!("{} {}: {} in {} parts", s.reference, s.role.name(), ByteSize(s.plain_bytes), s.parts),
+        ));
     }
     lines.iter().map(|(k, v)| format!("{k:<11}{v}\n")).collect()
 }

@@ -13,13 +13,15 @@ use crate::verify::{self, Depth, SourceOutcome};
 
 /// Options of `verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "Without further options no key but the pinned signers is needed: signatures, the chain, and \
+#[command(
+    after_long_help = "Without further options no key but the pinned signers is needed: signatures, the chain, and \
     the presence and size of every part. With an identity in the configuration, --open also decrypts and decompresses.\n\n\
     EXAMPLES:\n  \
     pgseal verify\n  \
     pgseal verify shop --deep\n  \
     pgseal verify shop@latest --open\n  \
-    pgseal verify shop --deep --sample 5%")]
+    pgseal verify shop --deep --sample 5%"
+)]
 pub struct Args {
     /// A source, or a backup; everything where left out
     what: Option<String>,
@@ -51,7 +53,12 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let depth = Depth { deep: args.deep, identities, sample_percent: args.sample };
     let reading = ctx.reading().await?;
     let one = match args.what.as_deref() {
-        Some(what) if what.parse::<SourceName>().is_ok() && ctx.config().sources.contains_key(&what.parse().map_err(Error::usage)?) => None,
+        Some(what)
+            if what.parse::<SourceName>().is_ok()
+                && ctx.config().sources.contains_key(&what.parse().map_err(Error::usage)?) =>
+        {
+            None
+        }
         Some(what) => Some(ctx.find(what).await?.entry),
         None => None,
     };
@@ -61,9 +68,8 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     };
     let mut outcomes = Vec::new();
     for name in names {
-        let wanted = |e: &crate::catalog::Entry| {
-            one.as_ref().is_none_or(|o| o.manifest.backup_id == e.manifest.backup_id)
-        };
+        let wanted =
+            |e: &crate::catalog::Entry| one.as_ref().is_none_or(|o| o.manifest.backup_id == e.manifest.backup_id);
         outcomes.push(verify::source(&reading, &name, wanted, &depth, &ctx.progress()).await?);
     }
     ctx.out().either(|| json!(outcomes), || outcomes.iter().map(text).collect())?;
@@ -79,10 +85,12 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
 fn text(o: &SourceOutcome) -> String {
     let mut out = String::new();
     for p in &o.problems {
-        let _ = writeln!(out, "FAIL  {} slot {}: {} [{}]", o.source, p.seq, crate::types::shown(&p.text), p.code.number());
+        let _ =
+            writeln!(out, "FAIL  {} slot {}: {} [{}]", o.source, p.seq, crate::types::shown(&p.text), p.code.number());
     }
     if o.foreign_objects > 0 {
-        let _ = writeln!(out, "note  {}: {} objects beside the manifests are not pgseal's", o.source, o.foreign_objects);
+        let _ =
+            writeln!(out, "note  {}: {} objects beside the manifests are not pgseal's", o.source, o.foreign_objects);
     }
     for b in &o.backups {
         let state = if b.errors.is_empty() { "ok  " } else { "FAIL" };

@@ -13,7 +13,7 @@
 //! | [`lease`] | the mark of a run in its directory |
 //! | [`dir`] | the directory of one instance, from birth to checked removal |
 //! | [`seal`] | the sealed settings, asked of the program before the start |
-//! | [`sanitise`] | what is taken out of an extracted data directory |
+//! | [`mod@sanitise`] | what is taken out of an extracted data directory |
 //! | [`cluster`] | `initdb`, own configuration files, `pg_controldata` |
 //! | [`instance`] | the running server |
 //! | [`failure`] | why it did not start: broken backup, or a fault of this host |

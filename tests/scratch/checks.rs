@@ -393,11 +393,11 @@ async fn a_restore_that_moved_rows_is_no_finding() {
     let rows = sink.finish().await.unwrap();
     assert_ne!(Digest::of(&copied(&shop, "public.moved").await), Digest::of(&text), "the fixture moves rows");
 
-    let mut sum = pgseal::types::RowsHasher::new();
+    let mut sum = pgseal::types::RowsHasher::default();
     sum.update(&text);
     let mut facts = facts();
     let mut moved = table(name("public", "moved"), &["id", "x"], rows, &text);
-    moved.sha256 = Some(sum.finish().1);
+    moved.digest = Some(sum.finish().2);
     facts.databases[0].tables = vec![moved];
     let bindir = bindir();
     let jail = scratch.jail().clone();

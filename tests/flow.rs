@@ -1,5 +1,13 @@
 //! Whole ways through the library: a real server, backup, verify, restore.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::many_single_char_names,
+    clippy::too_many_lines,
+    missing_docs
+)]
+
 #[path = "flow/logical.rs"]
 mod logical;
 #[path = "support/pg.rs"]

@@ -42,6 +42,7 @@ pub struct Problem {
     pub text: String,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
 fn as_number<S: serde::Serializer>(code: &Code, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_u8(code.number())
 }

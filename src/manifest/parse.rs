@@ -41,12 +41,6 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
         return Err(limit(format!("nested deeper than {MAX_DEPTH}")));
     }
     let bad = |m: String| Error::new(Code::Corrupt, Stage::Manifest, m).on(object);
-    // Look at the version before anything else, so that a newer format is told as such.
-    #[derive(serde::Deserialize)]
-    struct Head {
-        format: String,
-        version: u32,
-    }
     let head: Head = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
     if head.format != Manifest::FORMAT {
         return Err(bad("not a pgseal manifest".into()));
@@ -57,8 +51,15 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
             .hint("This backup was written by a newer pgseal; use that version or a later one."));
     }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
-    check(&manifest).map_err(|m| bad(m))?;
+    check(&manifest).map_err(bad)?;
     Ok(manifest)
+}
+
+/// Looked at before anything else, so that a newer format is told as such.
+#[derive(serde::Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
 }
 
 /// Nesting of JSON text, counted without parsing it.

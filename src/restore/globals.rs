@@ -27,6 +27,7 @@ pub enum Existing {
 /// `existing` holds the names of existing roles as `quote_ident` writes them.
 /// Dropped are psql's `\restrict` lines, tablespaces (their directories belong
 /// to the old host), and what would create or change existing roles.
+#[allow(clippy::implicit_hasher)] // ours alone
 pub fn select(sql: &str, existing: &HashSet<String>, keep: Existing) -> String {
     let is_meta = |l: &str| {
         ["\\restrict ", "\\unrestrict "]

@@ -1,6 +1,7 @@
 //! A repository in memory, keys, and one source.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,6 @@ impl World {
             let path = dir.path().join(name);
             let mut file = std::fs::File::create(&path).unwrap();
             file.write_all(text.as_bytes()).unwrap();
-            use std::os::unix::fs::PermissionsExt as _;
             file.set_permissions(std::fs::Permissions::from_mode(0o600)).unwrap();
             path
         };
@@ -69,7 +69,7 @@ impl World {
                 part_bytes: 256 * 1024,
                 role_passwords: true,
                 next_due: None,
-                idle_timeout: Duration::from_secs(60),
+                idle_timeout: Duration::from_mins(1),
                 deadline: None,
                 lock_wait: Duration::from_secs(10),
                 retention: None,

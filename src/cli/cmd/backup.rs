@@ -1,5 +1,6 @@
 //! `pgseal backup`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
@@ -113,7 +114,7 @@ fn plan_text(p: &Plan) -> String {
         p.recipients.join(", ")
     );
     for (name, bytes) in &p.databases {
-        text += &format!("database    {} ({})\n", shown(name), ByteSize(*bytes));
+        let _ = writeln!(text, "database    {} ({})", shown(name), ByteSize(*bytes));
     }
     text
 }

@@ -76,5 +76,5 @@ fn text(e: &Entry, proof: Option<&Proof>) -> String {
             format!("{} {}: {} in {} parts", s.reference, s.role.name(), ByteSize(s.plain_bytes), s.parts),
         ));
     }
-    lines.iter().map(|(k, v)| format!("{k:<11}{v}\n")).collect()
+    lines.iter().fold(String::new(), |text, (k, v)| text + &format!("{k:<11}{v}\n"))
 }

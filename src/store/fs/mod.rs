@@ -8,7 +8,9 @@
 //! `O_NOFOLLOW`: whoever can write into the repository cannot make us read or
 //! write elsewhere through a symbolic link. The descriptor also pins the file
 //! system: when the disk is unmounted meanwhile, nothing lands in the empty
-//! mount point.
+//! mount point. Listings are the business of [`walk`].
+
+mod walk;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -28,8 +30,6 @@ use super::{Key, ObjectMeta, Page, Store, StoreError};
 use crate::types::Digest;
 use crate::types::ids::random_bytes;
 
-/// Objects on one page of a listing.
-const PAGE: usize = 1000;
 /// Temporary names; [`Key::parse`] refuses segments with a leading dot.
 const TEMP_PREFIX: &str = ".tmp-";
 const DIR_MODE: Mode = Mode::RWXU;
@@ -144,16 +144,7 @@ impl Store for FileStore {
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreError> {
         let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
-        self.blocking(move |root| {
-            let mut walk = Walk { prefix: &prefix, after: after.as_deref(), objects: Vec::new() };
-            walk.directory(root, "")?;
-            let mut objects = walk.objects;
-            let more = objects.len() > PAGE;
-            objects.truncate(PAGE);
-            let next = if more { objects.last().map(|o| o.key.clone()) } else { None };
-            Ok(Page { objects, next })
-        })
-        .await
+        self.blocking(move |root| walk::page(root, &prefix, after.as_deref())).await
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
@@ -266,78 +257,6 @@ fn delete(root: BorrowedFd<'_>, key: &Key) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// Collects one page in key order, skipping whole directories that cannot hold any of it.
-struct Walk<'a> {
-    prefix: &'a str,
-    after: Option<&'a str>,
-    objects: Vec<ObjectMeta>,
-}
-
-impl Walk<'_> {
-    /// `path` is empty or ends with `/`.
-    fn directory(&mut self, dir: BorrowedFd<'_>, path: &str) -> Result<(), StoreError> {
-        for name in self.names(dir, path)? {
-            if self.objects.len() > PAGE {
-                return Ok(());
-            }
-            let full = format!("{path}{name}");
-            if let Some(bare) = name.strip_suffix('/') {
-                match open_dir(dir, OsStr::new(bare)) {
-                    Ok(below) => self.directory(below.as_fd(), &full)?,
-                    // Removed meanwhile, or made a link.
-                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                    Err(e) => return Err(failed("list", e)),
-                }
-            } else {
-                match rustix::fs::statat(dir, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) if regular(&stat).is_ok() => self.objects.push(meta(full, &stat)?),
-                    Ok(_) | Err(Errno::NOENT) => {}
-                    Err(e) => return Err(failed("list", e)),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The wanted names of one directory in key order; directories end with
-    /// `/`, which is what makes the order right: `a.b` < `a/b` < `a0`.
-    fn names(&self, dir: BorrowedFd<'_>, path: &str) -> Result<Vec<String>, StoreError> {
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(dir).map_err(|e| failed("list", e))? {
-            let entry = entry.map_err(|e| failed("list", e))?;
-            let Ok(name) = std::str::from_utf8(entry.file_name().to_bytes()) else { continue };
-            // Temporary files, `.`, `..` and whatever pgseal cannot have written.
-            if Key::parse(&format!("{path}{name}")).is_err() {
-                continue;
-            }
-            let kind = match entry.file_type() {
-                FileType::Unknown => match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
-                    Err(_) => continue,
-                },
-                known => known,
-            };
-            let name = match kind {
-                FileType::Directory => format!("{name}/"),
-                FileType::RegularFile => name.to_owned(),
-                _ => continue,
-            };
-            if self.wanted(&format!("{path}{name}")) {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
-    }
-
-    fn wanted(&self, full: &str) -> bool {
-        let directory = full.ends_with('/');
-        let in_prefix = full.starts_with(self.prefix) || (directory && self.prefix.starts_with(full));
-        let to_come = self.after.is_none_or(|after| full > after || (directory && after.starts_with(full)));
-        in_prefix && to_come
-    }
 }
 
 /// Directories of a key, and its last segment.

@@ -30,9 +30,12 @@ const STYLES: Styles = Styles::styled()
         10-13 refused before work, 20-22 source, 30-33 store, 40-44 integrity, 50-53 restore and drill, \
         124 deadline, 128+n signal n.\n\n\
         EXAMPLES:\n  \
-        pgseal init --repo file:///var/lib/pgseal/repo\n  \
         pgseal keygen identity -o recovery.key\n  \
-        pgseal config show --origin"
+        pgseal init --repo file:///var/lib/pgseal/repo\n  \
+        pgseal backup shop\n  \
+        pgseal list\n  \
+        pgseal restore shop@latest --target-db shop_restored\n  \
+        pgseal drill shop --report-dir reports"
 )]
 pub struct Cli {
     /// For every command.

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::catalog::{Catalog, Entry, Reading, load, witness::Witness};
@@ -51,6 +52,8 @@ pub struct SourceOutcome {
     pub source: SourceName,
     /// Of the chain.
     pub problems: Vec<Problem>,
+    /// The newest backup's signed `next_due`, where that time has passed.
+    pub overdue_since: Option<Timestamp>,
     /// Objects below the manifests' prefix that are not ours.
     pub foreign_objects: usize,
     /// Backups that were looked at.
@@ -83,7 +86,8 @@ impl SourceOutcome {
     pub fn code(&self) -> Code {
         let codes = self.problems.iter().map(|p| p.code);
         let found = self.backups.iter().flat_map(|b| b.errors.iter().map(Error::code));
-        codes.chain(found).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
+        let stale = self.overdue_since.map(|_| Code::Stale);
+        codes.chain(found).chain(stale).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
     }
 }
 
@@ -111,14 +115,22 @@ pub async fn source(
         && let Some(head) = catalog.head()
     {
         let witness = Witness::new(&reading.state_dir, &reading.repo, source);
-        witness.remember(head.manifest.seq, head.digest, jiff::Timestamp::now())?;
+        witness.remember(head.manifest.seq, head.digest, Timestamp::now())?;
     }
+    let overdue_since = catalog.head().and_then(|head| overdue(&head.manifest, Timestamp::now()));
     Ok(SourceOutcome {
         source: source.clone(),
         problems: catalog.problems,
+        overdue_since,
         foreign_objects: catalog.foreign_objects,
         backups,
     })
+}
+
+/// A store that hides its newest backups shows an old head for ever; the head's
+/// own signed promise of a successor gives that away.
+fn overdue(head: &Manifest, now: Timestamp) -> Option<Timestamp> {
+    head.next_due.filter(|due| *due < now)
 }
 
 /// Verifies the data of one backup whose manifest has a good signature.
@@ -305,4 +317,20 @@ fn plain_digests(manifest: &Manifest, facts: &Facts) -> HashMap<Key, Digest> {
                 .map(move |(i, d)| (layout::part(&manifest.source, &manifest.backup_id, reference, i + 1), *d))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::parse::tests::sample;
+
+    #[test]
+    fn a_head_is_overdue_only_after_the_time_it_promised() {
+        let at = |t: &str| t.parse::<Timestamp>().unwrap();
+        let mut head = sample(1, None);
+        assert_eq!(overdue(&head, at("2030-01-01T00:00:00Z")), None);
+        head.next_due = Some(at("2026-11-24T05:00:00Z"));
+        assert_eq!(overdue(&head, at("2026-11-24T04:59:59Z")), None);
+        assert_eq!(overdue(&head, at("2026-11-24T05:00:01Z")), head.next_due);
+    }
 }

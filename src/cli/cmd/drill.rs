@@ -93,8 +93,11 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         ui.say(&format!("report: {}", place.display()));
     }
     // Last, so that a store that refuses the report does not hide it.
-    let key = signed::store(ctx.store().await?.as_ref(), &report, &evidence).await?;
-    ui.say(&format!("report stored as {key}"));
+    match signed::store(ctx.store().await?.as_ref(), &report, &evidence).await {
+        Ok(key) => ui.say(&format!("report stored as {key}")),
+        Err(e) if code == Code::Done || e.code().precedence() < code.precedence() => return Err(e),
+        Err(e) => ui.progress.warn(&format!("the report is not in the store: {e}"), e.next_step()),
+    }
     Ok(code)
 }
 

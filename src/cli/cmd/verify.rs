@@ -70,7 +70,12 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     for name in names {
         let wanted =
             |e: &crate::catalog::Entry| one.as_ref().is_none_or(|o| o.manifest.backup_id == e.manifest.backup_id);
-        outcomes.push(verify::source(&reading, &name, wanted, &depth, &ctx.progress()).await?);
+        let mut outcome = verify::source(&reading, &name, wanted, &depth, &ctx.progress()).await?;
+        if one.is_some() {
+            // Asked about one backup, not about whether there should be another.
+            outcome.overdue_since = None;
+        }
+        outcomes.push(outcome);
     }
     ctx.out().either(|| json!(outcomes), || outcomes.iter().map(text).collect())?;
     let code = outcomes.iter().map(SourceOutcome::code).min_by_key(|c| c.precedence()).unwrap_or(Code::Done);
@@ -105,6 +110,10 @@ fn text(o: &SourceOutcome) -> String {
         if b.errors.len() > 20 {
             let _ = writeln!(out, "      … and {} more", b.errors.len() - 20);
         }
+    }
+    if let Some(due) = o.overdue_since {
+        let due = due.strftime("%F %TZ");
+        let _ = writeln!(out, "FAIL  {}: the next backup was due {due} and is not there [43]", o.source);
     }
     if o.problems.is_empty() {
         let _ = writeln!(out, "ok    {}: history of {} backups is whole", o.source, o.backups.len());

@@ -82,7 +82,8 @@ pub enum LogFormat {
 pub enum Command {
     /// Create a repository, and a configuration where there is none
     ///
-    /// Creates repo.json at the repository's place and reads it back. Where no configuration is found, a commented one
+    /// Creates repo.json at the repository's place, reads it back, and proves with canaries that the store keeps its
+    /// promises. Where no configuration is found, a commented one
     /// is written (--config FILE, else the user's or, for root, /etc/pgseal/pgseal.toml); one that exists is never
     /// touched. Running it again changes nothing. Prints the repository's id.
     Init(cmd::init::Args),

@@ -12,9 +12,10 @@ use crate::config::{Override, load, template};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::write_new;
 use crate::manifest::{Repo, repo};
+use crate::store::contract::{self, Verdict};
 use crate::store::{self, SharedStore, StoreError, layout};
-use crate::types::Digest;
 use crate::types::ids::random_bytes;
+use crate::types::{Digest, shown};
 
 /// Options of `init`.
 #[derive(Debug, clap::Args)]
@@ -55,7 +56,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         store.describe()
     ));
     if created {
-        ui.say("next: `pgseal store check` proves that the store keeps its promises");
+        probe(&store, ui).await?;
     }
     let config = match file {
         Some(path) => Some((write_config(&path, &url, ui)?, true)),
@@ -74,6 +75,33 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         || repo.repo_id.to_string(),
     )?;
     Ok(Code::Done)
+}
+
+/// Proves once that the store keeps its promises: above all that it creates
+/// without replacing, which the commit of a backup rests on. A broken promise is
+/// a warning (exit 3), because backups are better than none; it is told again by
+/// `store check`.
+async fn probe(store: &SharedStore, ui: &Ui) -> Result<()> {
+    let run = hex::encode(random_bytes::<8>()?);
+    let report = contract::run(&**store, &run, false, &*ui.progress).await?;
+    for case in report.failed() {
+        if let Verdict::Fail { reason } = &case.verdict {
+            ui.progress.warn(
+                &format!("the store breaks a promise: {}: {}", case.name, shown(reason)),
+                Some("Two writers could overwrite each other, or bytes could get lost; use a store that passes `pgseal store check`."),
+            );
+        }
+    }
+    if report.failed().next().is_none() {
+        ui.say(&format!("the store keeps its promises ({} looked at)", report.cases.len()));
+    }
+    if !report.leftovers.is_empty() {
+        ui.say(&format!(
+            "{} canaries stay behind: the credential may not delete, which is right for a writer",
+            report.leftovers.len()
+        ));
+    }
+    Ok(())
 }
 
 /// The path of a configuration that does not exist yet and is to be written.

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::manifest::{Repo, repo};
 use crate::store::contract::{self, Verdict};
 use crate::store::{self, SharedStore, StoreError, layout};
 use crate::types::ids::random_bytes;
-use crate::types::{Digest, shown};
+use crate::types::{Digest, Silent, shown};
 
 /// Options of `init`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +41,8 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
             .on("repository.url")
             .hint("Give --repo URL: file:///path or s3://bucket/prefix."));
     }
-    let store = store::create(&ctx.config().repository, ctx.progress()).await?;
+    // Repeated calls are part of the probe below, not worth a line each.
+    let store = store::create(&ctx.config().repository, Arc::new(Silent)).await?;
     let (repo, created) = match read(&store).await? {
         Some(repo) => (repo, false),
         None => match ctx.pins().get(&url)? {

@@ -53,6 +53,8 @@ pub struct SourceOutcome {
     pub problems: Vec<Problem>,
     /// Objects below the manifests' prefix that are not ours.
     pub foreign_objects: usize,
+    /// Backups in the chain; those looked at may be fewer.
+    pub chain: usize,
     /// Backups that were looked at.
     pub backups: Vec<BackupOutcome>,
 }
@@ -113,12 +115,22 @@ pub async fn source(
         let witness = Witness::new(&reading.state_dir, &reading.repo, source);
         witness.remember(head.manifest.seq, head.digest, jiff::Timestamp::now())?;
     }
+    let mut problems = catalog.problems;
+    problems.extend(stale(catalog.entries.last(), jiff::Timestamp::now()));
     Ok(SourceOutcome {
         source: source.clone(),
-        problems: catalog.problems,
+        problems,
         foreign_objects: catalog.foreign_objects,
+        chain: catalog.entries.len(),
         backups,
     })
+}
+
+/// A store that hides its newest backups cannot hide that they were due.
+fn stale(newest: Option<&Entry>, now: jiff::Timestamp) -> Option<Problem> {
+    let newest = &newest?.manifest;
+    let due = newest.next_due.filter(|due| *due < now)?;
+    Some(Problem { seq: newest.seq, code: Code::Stale, text: format!("the next backup was due at {due}") })
 }
 
 /// Verifies the data of one backup whose manifest has a good signature.
@@ -179,10 +191,12 @@ async fn look(
         };
         out.errors.push(Error::new(Code::Corrupt, Stage::Verify, wrong).on(key.as_str()));
     }
-    if !out.errors.is_empty() || !(depth.deep || depth.identities.is_some()) {
+    if !(depth.deep || depth.identities.is_some()) {
         return Ok(());
     }
-    let chosen = sample(objects, depth.sample_percent);
+    // What is there is looked at even where something else is missing.
+    let there = |(key, part): &(Key, PartRef)| listed.get(key.as_str()) == Some(&part.stored_bytes);
+    let chosen = sample(objects.into_iter().filter(there).collect(), depth.sample_percent);
     match &depth.identities {
         None => hash(store, chosen, progress, out).await,
         Some(identities) => open(store, manifest, identities, chosen, progress, out).await,
@@ -192,7 +206,7 @@ async fn look(
 /// At least one object, spread evenly from a random start.
 fn sample(objects: Vec<(Key, PartRef)>, percent: Option<f64>) -> Vec<(Key, PartRef)> {
     let Some(percent) = percent.filter(|p| *p < 100.0) else { return objects };
-    let wanted = ((objects.len() as f64 * percent.max(0.0) / 100.0).ceil() as usize).clamp(1, objects.len());
+    let wanted = ((objects.len() as f64 * percent.max(0.0) / 100.0).ceil() as usize).clamp(1, objects.len().max(1));
     let mut chosen = fastrand::choose_multiple(objects, wanted);
     chosen.sort_by(|a, b| a.0.cmp(&b.0));
     chosen
@@ -239,6 +253,9 @@ async fn open(
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let reader = Reader::start(Arc::clone(store), Arc::clone(identities), workers, 1)?;
     let (facts_key, facts_part) = parts::of_facts(manifest);
+    if out.errors.iter().any(|e| e.object() == Some(facts_key.as_str())) {
+        return hash(store, objects, progress, out).await;
+    }
     let facts: Facts = {
         let plain = match reader.part(facts_key.clone(), facts_part).await {
             Ok(plain) => plain,

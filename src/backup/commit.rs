@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::keys::signing::Namespace;
 use crate::keys::trust::Signature;
 use crate::manifest::{Manifest, chain, parse, parts};
-use crate::store::{Key, StoreError, layout};
+use crate::store::{Key, Store, StoreError, layout};
 use crate::types::{Digest, Event};
 
 /// Slots that are tried before giving up.
@@ -57,11 +57,15 @@ pub(super) async fn commit(
     let mut head = catalog.head().map(|e| (e.manifest.seq, e.digest));
     let mut slot = next_seq;
     let mut present = catalog.slots.clone();
+    let witness = Witness::new(&job.reading.state_dir, &job.reading.repo, &job.name);
+    // A slot this host saw in use is no junk, whatever lies there now: to list it as
+    // skipped would silence the alarm about the backup that was in it.
+    let known = witness.read()?.map_or(0, |s| s.seq);
     for _ in 0..TRIES {
         manifest.seq = slot;
         (manifest.prev_seq, manifest.prev_sha256) = (head.map(|h| h.0), head.map(|h| h.1));
         // Only slots where something lies: one that is empty stays a gap and an alarm.
-        let after = head.map_or(0, |h| h.0);
+        let after = head.map_or(0, |h| h.0).max(known);
         let junk: Vec<u64> = present.iter().copied().filter(|s| *s > after && *s < slot).collect();
         if junk.is_empty() {
             manifest.x.remove(chain::SKIPPED);
@@ -75,12 +79,11 @@ pub(super) async fn commit(
         let armor = job.signer.sign(Namespace::Manifest, &bytes)?;
         trusted(job, &bytes, armor.as_bytes())?;
         let sig_key = layout::manifest_sig(&manifest.source, slot, &digest);
-        put(job, &sig_key, armor.into_bytes()).await?;
+        put(job, &sig_key, armor.clone().into_bytes()).await?;
         let key = layout::manifest(&manifest.source, slot);
-        match store.put_new(&key, Bytes::from(bytes.clone()), &digest).await {
+        match put_manifest(store, &key, &bytes, &digest).await {
             Ok(()) => {
-                read_back(job, &key, &sig_key, &bytes).await?;
-                let witness = Witness::new(&job.reading.state_dir, &job.reading.repo, &job.name);
+                read_back(job, &key, &sig_key, &bytes, armor.as_bytes()).await?;
                 witness.remember(slot, digest, Timestamp::now())?;
                 let streams = inline.streams;
                 return Ok(Manifest { streams, ..manifest });
@@ -89,8 +92,14 @@ pub(super) async fn commit(
                 // Another host committed, or junk lies there: look again, go behind it.
                 job.progress.event(Event::Note(format!("slot {slot} was taken meanwhile; trying the next one")));
                 let now = Catalog::load(&job.reading, &job.name).await?;
+                if !now.slots.contains(&slot) {
+                    // Going behind a manifest that we cannot see would fork the chain.
+                    return Err(Error::new(Code::StoreUnavailable, Stage::Commit, "the slot is taken, but not listed")
+                        .on(key.as_str())
+                        .hint("The store's listings are not up to date; run the backup again."));
+                }
                 head = now.head().map(|e| (e.manifest.seq, e.digest));
-                slot = now.last_slot().max(slot) + 1;
+                slot = now.free_slot(head.map_or(0, |h| h.0).max(known).max(slot));
                 present = now.slots;
             }
             Err(e) => return Err(e.about(&key)),
@@ -99,6 +108,32 @@ pub(super) async fn commit(
     Err(Error::new(Code::CommitConflict, Stage::Commit, format!("{TRIES} slots were taken by others"))
         .on(job.name.as_str())
         .hint("The data is stored but not committed. Find out who writes to this source's manifests, then run the backup again."))
+}
+
+/// Takes the slot. [`StoreError::Exists`] only where something else lies there.
+async fn put_manifest(store: &dyn Store, key: &Key, bytes: &[u8], digest: &Digest) -> Result<(), StoreError> {
+    // The dump may have taken hours. A store that does not know create-only puts
+    // would let us replace what another host committed meanwhile: look first.
+    match store.head(key).await {
+        Ok(_) => {}
+        Err(StoreError::NotFound | StoreError::Denied(_)) => {
+            match store.put_new(key, Bytes::copy_from_slice(bytes), digest).await {
+                Err(StoreError::Exists) => {}
+                other => return other,
+            }
+        }
+        Err(e) => return Err(e),
+    }
+    // Ours after all, where the reply to a put was lost on its way: to commit the
+    // same backup a second time would be wrong.
+    let mut found = Vec::new();
+    match store.get(key, bytes.len() as u64, &mut found).await {
+        Ok(()) if found == bytes => Ok(()),
+        Ok(()) | Err(StoreError::TooLarge { .. } | StoreError::NotFound | StoreError::Denied(_)) => {
+            Err(StoreError::Exists)
+        }
+        Err(e) => Err(e),
+    }
 }
 
 /// Puts an object whose bytes alone decide its key or that only we write:
@@ -123,17 +158,25 @@ async fn put(job: &Job<'_>, key: &Key, bytes: Vec<u8>) -> Result<()> {
 }
 
 /// The commit counts only once the store gives back what we signed.
-async fn read_back(job: &Job<'_>, key: &Key, sig_key: &Key, bytes: &[u8]) -> Result<()> {
-    let (mut found, mut armor) = (Vec::new(), Vec::new());
-    job.reading.store.get(key, parse::MAX_BYTES, &mut found).await.map_err(|e| e.about(key))?;
-    job.reading.store.get(sig_key, 16 * 1024, &mut armor).await.map_err(|e| e.about(sig_key))?;
-    if found != bytes {
-        return Err(Error::new(Code::Corrupt, Stage::Commit, "the store gives back another manifest than was stored")
+async fn read_back(job: &Job<'_>, key: &Key, sig_key: &Key, bytes: &[u8], armor: &[u8]) -> Result<()> {
+    for (key, sent, what) in [(key, bytes, "manifest"), (sig_key, armor, "signature")] {
+        let mut found = Vec::new();
+        let same = match job.reading.store.get(key, sent.len() as u64, &mut found).await {
+            Ok(()) => found == sent,
+            Err(StoreError::TooLarge { .. }) => false,
+            Err(e) => return Err(e.about(key)),
+        };
+        if !same {
+            return Err(Error::new(
+                Code::Corrupt,
+                Stage::Commit,
+                format!("the store gives back another {what} than was stored"),
+            )
             .on(key.as_str())
             .hint("Do not trust this store; run `pgseal store check`."));
+        }
     }
-    trusted(job, &found, &armor)?;
-    let manifest = parse::from_bytes(&found, key.as_str())?;
+    let manifest = parse::from_bytes(bytes, key.as_str())?;
     if job.reading.store.checks_bodies() {
         // A writer's credential need not be able to read data.
         return Ok(());

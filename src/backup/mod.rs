@@ -184,7 +184,15 @@ impl Job<'_> {
         // delete one object could stop them all. It is told, and `verify` fails.
         let warnings: Vec<String> =
             catalog.problems.iter().map(|p| format!("slot {}: {}", p.seq, p.text)).take(10).collect();
-        let next_seq = catalog.last_slot().max(seen.map_or(0, |s| s.seq)) + 1;
+        if let Some(p) = catalog.problems.iter().find(|p| p.code == Code::Usage) {
+            // Signed by a trusted key in a format we cannot read: following what is
+            // before it would fork the chain.
+            return Err(Error::new(Code::Usage, Stage::Manifest, p.text.clone())
+                .on(format!("{} slot {}", self.name, p.seq))
+                .hint("Use the version of pgseal that wrote it, or a later one."));
+        }
+        let head = catalog.head().map_or(0, |e| e.manifest.seq);
+        let next_seq = catalog.free_slot(head.max(seen.map_or(0, |s| s.seq)));
 
         let conn = ConnParams::resolve(&self.source.connection, self.env)?;
         let session = conn.connect("pgseal backup").await?;

@@ -96,8 +96,7 @@ impl Work<'_> {
             Tapped::Archive(contents) => contents.tables.iter().map(|t| t.facts.name.clone()).collect(),
             Tapped::Nothing | Tapped::Base(_) => Vec::new(),
         };
-        let plain_sha256 = receipt.parts.iter().map(|p| p.plain_sha256).collect();
-        Ok(Done { reference, role, receipt, facts: StreamFacts { database, argv, plain_sha256, tables }, tapped })
+        Ok(Done { reference, role, receipt, facts: StreamFacts { database, argv, tables }, tapped })
     }
 }
 

@@ -98,6 +98,19 @@ impl Catalog {
         Ok(Self { source: source.clone(), entries, problems, slots, foreign_objects: foreign })
     }
 
+    /// The first slot above `after` in which nothing lies. Not the one behind the
+    /// highest: junk in a far slot would use up all slots at once.
+    pub fn free_slot(&self, after: u64) -> u64 {
+        let mut free = after + 1;
+        for slot in self.slots.iter().skip_while(|s| **s <= after) {
+            if *slot != free {
+                break;
+            }
+            free += 1;
+        }
+        free
+    }
+
     /// Highest slot with anything in it; 0 when there is none.
     pub fn last_slot(&self) -> u64 {
         self.slots.last().copied().unwrap_or(0)
@@ -158,6 +171,11 @@ async fn read_link(
     match reading.store.get(&key, parse::MAX_BYTES, &mut bytes).await {
         Ok(()) => {}
         Err(StoreError::TooLarge { .. }) => return Ok(link),
+        // One object that cannot be had must not hide all others, nor stop backups.
+        Err(e @ (StoreError::NotFound | StoreError::Mangled(_))) => {
+            link.signature = Signature::Bad { reason: format!("the manifest is listed but cannot be read: {e}") };
+            return Ok(link);
+        }
         Err(e) => return Err(e.about(&key)),
     }
     link.digest = Digest::of(&bytes);
@@ -169,7 +187,10 @@ async fn read_link(
     let mut armor = Vec::new();
     match reading.store.get(&sig_key, MAX_SIGNATURE, &mut armor).await {
         Ok(()) => {}
-        Err(StoreError::TooLarge { .. }) => return Ok(link),
+        Err(e @ (StoreError::TooLarge { .. } | StoreError::NotFound | StoreError::Mangled(_))) => {
+            link.signature = Signature::Bad { reason: format!("the signature cannot be read: {e}") };
+            return Ok(link);
+        }
         Err(e) => return Err(e.about(&sig_key)),
     }
     // The validity of a key is judged at the store's time of the object, never at

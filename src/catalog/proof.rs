@@ -56,22 +56,26 @@ struct Fields {
     rto_s: Option<f64>,
 }
 
-/// The newest trustworthy report of each backup, and how many reports were not
-/// trustworthy (unsigned, unknown key, unreadable).
+/// The newest trustworthy report of each backup, and how many objects beside it
+/// are no trustworthy reports (unsigned, unknown key, unreadable, not ours).
 pub async fn load(reading: &Reading, source: &SourceName) -> Result<(Vec<Proof>, usize)> {
     let prefix = layout::report_prefix(source);
     let objects = list_all(reading.store.as_ref(), &prefix, MAX_REPORTS).await.map_err(|e| e.about(&prefix))?;
-    let reports = objects.into_iter().filter_map(|o| {
-        let (seq, run) = layout::read_report_key(source, &o.key)?;
-        Some((seq, run, o.modified))
-    });
+    let mut untrusted = 0;
+    let mut reports = Vec::new();
+    for o in objects {
+        match layout::read_report_key(source, &o.key) {
+            Some((seq, run)) => reports.push((seq, run, o.modified)),
+            None if o.key.strip_suffix(".sig").is_some_and(|k| layout::read_report_key(source, k).is_some()) => {}
+            None => untrusted += 1,
+        }
+    }
     let read: Vec<Option<Proof>> = stream::iter(reports)
         .map(|(seq, run, at)| read_one(reading, source, seq, run, at))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
     let mut newest: BTreeMap<BackupId, Proof> = BTreeMap::new();
-    let mut untrusted = 0;
     for proof in read {
         match proof {
             None => untrusted += 1,

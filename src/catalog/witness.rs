@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result, Stage};
@@ -57,9 +58,9 @@ impl Witness {
 
     /// Remembers a verified head. Never goes back to a lower slot.
     pub fn remember(&self, seq: u64, digest: Digest, now: Timestamp) -> Result<()> {
-        match self.read()? {
-            Some(seen) if seen.seq > seq || (seen.seq == seq && seen.digest == digest) => return Ok(()),
-            _ => {}
+        let known = |seen: Seen| seen.seq > seq || (seen.seq == seq && seen.digest == digest);
+        if self.read()?.is_some_and(known) {
+            return Ok(());
         }
         let failed = |e: std::io::Error| {
             Error::new(Code::Usage, Stage::Verify, "cannot write the witness state")
@@ -69,6 +70,17 @@ impl Witness {
         };
         let dir = self.path.parent().unwrap_or(Path::new("/"));
         std::fs::create_dir_all(dir).map_err(failed)?;
+        // A `verify` beside a `backup` must not put an older head over a newer one.
+        let lock = std::fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.path.with_extension("lock"))
+            .map_err(failed)?;
+        flock(&lock, FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
+        if self.read()?.is_some_and(known) {
+            return Ok(());
+        }
         let state = State { seq, digest, first_seen: now };
         let bytes = serde_json::to_vec_pretty(&state).map_err(|e| failed(e.into()))?;
         let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;

@@ -2,13 +2,16 @@
 //!
 //! Pure: the catalog fetches, this judges.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::error::Code;
 use crate::keys::trust::Signature;
 use crate::manifest::Manifest;
 use crate::types::{Digest, RepoId, SourceName};
+
+/// How far clocks may be apart before it counts as a lie.
+const SKEW: SignedDuration = SignedDuration::from_hours(1);
 
 /// Where skipped slots are named: a field of `x`, an array of numbers.
 pub const SKIPPED: &str = "skipped";
@@ -42,7 +45,8 @@ pub struct Problem {
     pub text: String,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn as_number<S: serde::Serializer>(code: &Code, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_u8(code.number())
 }
@@ -63,11 +67,13 @@ pub struct Seen {
 /// * links: each valid manifest names the valid one before it, else 42 (fork, gap);
 /// * slots: none missing unless a later valid manifest lists it as skipped, else 42;
 /// * `seen`: the chain reaches at least as far as before, with the same bytes, else 42;
-/// * system identifier: does not change without notice, else 42.
+/// * system identifier: does not change without notice, else 42;
+/// * time: the newest was not finished long before its predecessor was begun, nor
+///   begun long after the store received it, else 42.
 pub fn judge(repo: &RepoId, source: &SourceName, links: &[Link], seen: Option<Seen>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut say = |seq: u64, code: Code, text: String| problems.push(Problem { seq, code, text });
-    let skipped = skipped_slots(links);
+    let skipped = skipped_slots(repo, source, links);
     let mut before: Option<&Link> = None;
     let mut next = 1u64;
     for link in links {
@@ -94,7 +100,7 @@ pub fn judge(repo: &RepoId, source: &SourceName, links: &[Link], seen: Option<Se
             say(link.seq, code, why);
             continue;
         };
-        if m.repo_id != *repo || m.source != *source || m.seq != link.seq {
+        if !belongs(m, repo, source, link.seq) {
             say(
                 link.seq,
                 Code::History,
@@ -117,9 +123,15 @@ pub fn judge(repo: &RepoId, source: &SourceName, links: &[Link], seen: Option<Se
         }
         if let Some(b) = before.and_then(|b| b.manifest.as_ref())
             && b.pg.system_identifier != m.pg.system_identifier
-            && !m.x.contains_key(NEW_SYSTEM)
+            && m.x.get(NEW_SYSTEM) != Some(&serde_json::Value::Bool(true))
         {
             say(link.seq, Code::History, "is of another database system than the backups before it".into());
+        }
+        // Only of the newest: a clock that was wrong once is no alarm for ever.
+        if links.last().is_some_and(|last| last.seq == link.seq)
+            && let Some(text) = clock(m, before.and_then(|b| b.manifest.as_ref()), link.stored_at)
+        {
+            say(link.seq, Code::History, text);
         }
         before = Some(link);
     }
@@ -140,15 +152,32 @@ pub fn judge(repo: &RepoId, source: &SourceName, links: &[Link], seen: Option<Se
 /// Field of `x` by which the operator accepted a new system identifier.
 pub const NEW_SYSTEM: &str = "accepted_new_system";
 
-/// Slots that valid manifests list as skipped because junk lay there.
-fn skipped_slots(links: &[Link]) -> std::collections::HashSet<u64> {
-    links
-        .iter()
-        .filter_map(|l| l.manifest.as_ref())
-        .filter_map(|m| m.x.get(SKIPPED)?.as_array().cloned())
-        .flatten()
-        .filter_map(|v| v.as_u64())
-        .collect()
+/// Whether a manifest lies where it says it belongs.
+fn belongs(m: &Manifest, repo: &RepoId, source: &SourceName, seq: u64) -> bool {
+    m.repo_id == *repo && m.source == *source && m.seq == seq
+}
+
+/// What is wrong with the times of `m`, written after `before` and received at `stored_at`.
+fn clock(m: &Manifest, before: Option<&Manifest>, stored_at: Timestamp) -> Option<String> {
+    let later = |a: Timestamp, b: Timestamp| a.duration_since(b) > SKEW;
+    if later(m.started_at, stored_at) {
+        return Some(format!("was begun at {}, but the store received it at {stored_at}", m.started_at));
+    }
+    let b = before.filter(|b| later(b.started_at, m.finished_at))?;
+    Some(format!("time ran backwards: finished at {}, its predecessor was begun at {}", m.finished_at, b.started_at))
+}
+
+/// Slots that valid manifests list as skipped because junk lay there. A manifest
+/// speaks only for its own chain, and only of slots between its predecessor and itself.
+fn skipped_slots(repo: &RepoId, source: &SourceName, links: &[Link]) -> std::collections::HashSet<u64> {
+    let mut skipped = std::collections::HashSet::new();
+    for link in links {
+        let Some(m) = link.manifest.as_ref().filter(|m| belongs(m, repo, source, link.seq)) else { continue };
+        let listed = m.x.get(SKIPPED).and_then(serde_json::Value::as_array).into_iter().flatten();
+        let between = |s: &u64| *s > m.prev_seq.unwrap_or(0) && *s < m.seq;
+        skipped.extend(listed.filter_map(serde_json::Value::as_u64).filter(between));
+    }
+    skipped
 }
 
 #[cfg(test)]
@@ -162,14 +191,7 @@ mod tests {
 
     fn link(m: Manifest) -> Link {
         let digest = Digest::of(&crate::manifest::parse::to_bytes(&m).unwrap());
-        Link {
-            seq: m.seq,
-            digest,
-            signature: good(),
-            manifest: Some(m),
-            unreadable: None,
-            stored_at: Timestamp::UNIX_EPOCH,
-        }
+        Link { seq: m.seq, digest, signature: good(), stored_at: m.finished_at, manifest: Some(m), unreadable: None }
     }
 
     fn chain(n: u64) -> Vec<Link> {
@@ -241,7 +263,52 @@ mod tests {
         let mut m = sample(3, Some((1, c[0].digest)));
         m.x.insert(SKIPPED.into(), serde_json::json!([2]));
         c.push(junk);
-        c.push(link(m));
+        c.push(link(m.clone()));
         assert_eq!(codes(&c, None), []);
+        // Not by a manifest that belongs elsewhere, nor of slots before its predecessor.
+        m.seq = 4;
+        c[2].manifest = Some(m);
+        assert_eq!(codes(&c, None), [(2, Code::Untrusted), (3, Code::History)]);
+        let mut c = chain(3);
+        let mut m = sample(4, Some((3, c[2].digest)));
+        m.x.insert(SKIPPED.into(), serde_json::json!([2]));
+        c.push(link(m));
+        c.remove(1);
+        assert_eq!(codes(&c, None), [(2, Code::History), (3, Code::History)]);
+    }
+
+    #[test]
+    fn a_new_system_is_accepted_only_by_true() {
+        for (value, expected) in
+            [(serde_json::json!(true), vec![]), (serde_json::json!(false), vec![(2, Code::History)])]
+        {
+            let mut c = chain(1);
+            let mut m = sample(2, Some((1, c[0].digest)));
+            m.pg.system_identifier = "1".into();
+            m.x.insert(NEW_SYSTEM.into(), value);
+            c.push(link(m));
+            assert_eq!(codes(&c, None), expected);
+        }
+    }
+
+    #[test]
+    fn time_that_runs_backwards_is_seen_at_the_newest_only() {
+        let dated = |seq: u64, prev: Option<&Link>, hours: i64| {
+            let mut m = sample(seq, prev.map(|l| (l.seq, l.digest)));
+            m.started_at += SignedDuration::from_hours(hours);
+            m.finished_at = m.started_at;
+            link(m)
+        };
+        let first = dated(1, None, 5);
+        let second = dated(2, Some(&first), 3);
+        assert_eq!(codes(&[first.clone(), second.clone()], None), [(2, Code::History)]);
+        let third = dated(3, Some(&second), 6);
+        assert_eq!(codes(&[first.clone(), second, third], None), []);
+        let close = dated(2, Some(&first), 4);
+        assert_eq!(codes(&[first.clone(), close], None), []);
+        // Begun after the store had it.
+        let mut early = dated(2, Some(&first), 6);
+        early.stored_at -= SignedDuration::from_hours(2);
+        assert_eq!(codes(&[first, early], None), [(2, Code::History)]);
     }
 }

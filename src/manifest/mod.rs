@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`model`] | the document |
 //! | [`parse`] | bounds and rules that a document must meet |
+//! | `strict` | no key twice |
 //! | [`parts`] | part receipts, inside the manifest or beside it |
 //! | [`chain`] | what a sequence of manifests must meet |
 //! | [`repo`] | `repo.json` |
@@ -19,6 +20,7 @@ pub mod parse;
 pub mod parts;
 pub mod pin;
 pub mod repo;
+mod strict;
 
 pub use chain::{Link, Problem};
 pub use model::Manifest;

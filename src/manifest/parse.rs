@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Manifest, Role};
+use crate::manifest::{parts, strict};
 use crate::store::layout;
 use crate::types::Kind;
 
@@ -41,6 +42,9 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
         return Err(limit(format!("nested deeper than {MAX_DEPTH}")));
     }
     let bad = |m: String| Error::new(Code::Corrupt, Stage::Manifest, m).on(object);
+    if !bytes.starts_with(b"{") || !bytes.ends_with(b"}\n") {
+        return Err(bad("not one JSON object with one line end behind it".into()));
+    }
     let head: Head = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
     if head.format != Manifest::FORMAT {
         return Err(bad("not a pgseal manifest".into()));
@@ -50,6 +54,8 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
             .on(object)
             .hint("This backup was written by a newer pgseal; use that version or a later one."));
     }
+    // Readers differ in which of two equal keys they believe; nobody gets to choose.
+    strict::no_duplicate_keys(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
     check(&manifest).map_err(bad)?;
     Ok(manifest)
@@ -79,6 +85,11 @@ fn depth(bytes: &[u8]) -> usize {
         }
     }
     deepest
+}
+
+/// Whether a part of this stored size can be what it says it is.
+pub(super) fn sealed_size_fits(m: &Manifest, stored_bytes: u64) -> bool {
+    (1..=m.part_bytes + SEAL_OVERHEAD).contains(&stored_bytes)
 }
 
 /// The rules of the format that types alone do not hold.
@@ -113,16 +124,16 @@ fn check(m: &Manifest) -> std::result::Result<(), String> {
         parts = parts.checked_add(s.parts).ok_or("too many parts")?;
         ensure(parts <= MAX_PARTS, "too many parts")?;
         ensure(s.stored.is_empty() || s.stored.len() as u64 == s.parts, "parts and receipts disagree")?;
-        ensure(
-            s.stored.iter().all(|p| (1..=m.part_bytes + SEAL_OVERHEAD).contains(&p.1)),
-            "a part's size is out of range",
-        )?;
+        ensure(s.stored.iter().all(|p| sealed_size_fits(m, p.1)), "a part's size is out of range")?;
         let fits = match m.kind {
             Kind::Logical => matches!(s.role, Role::Globals | Role::Schema | Role::Data),
             Kind::Physical => matches!(s.role, Role::Base),
         };
         ensure(fits, "a stream's role does not fit the kind")?;
     }
+    let beside = parts > parts::INLINE;
+    ensure(m.x.contains_key(parts::POINTER) == beside, "parts.json is named without need, or missing")?;
+    ensure(m.streams.iter().all(|s| s.stored.is_empty() == beside), "receipts are at the wrong place")?;
     ensure(m.counts.parts == parts && m.counts.streams == m.streams.len() as u64, "counts are wrong")?;
     ensure(m.facts.key == layout::facts(&m.source, &m.backup_id).as_str(), "facts.key is not this backup's")?;
     ensure((1..=MAX_FACTS_BYTES).contains(&m.facts.plain_bytes), "facts.plain_bytes is out of range")?;
@@ -200,7 +211,7 @@ pub(crate) mod tests {
     #[test]
     fn each_rule_fires() {
         type Break = fn(&mut Manifest);
-        let cases: [(&str, Break); 16] = [
+        let cases: [(&str, Break); 18] = [
             ("seq", |m| m.seq = 0),
             ("slot 1", |m| (m.prev_sha256, m.prev_seq) = (Some(Digest::of(b"")), Some(1))),
             ("go together", |m| (m.seq, m.prev_seq) = (5, Some(4))),
@@ -215,13 +226,15 @@ pub(crate) mod tests {
             ("disagree", |m| m.streams[0].parts = 3),
             ("receipts", |m| m.streams[0].stored.truncate(1)),
             ("a part's size", |m| m.streams[0].stored[0].1 = 0),
+            ("wrong place", |m| m.streams[0].stored.clear()),
+            ("named without need", |m| drop(m.x.insert("parts_json".into(), 1.into()))),
             ("role", |m| m.kind = Kind::Physical),
             ("facts.key", |m| m.facts.key = "s/other/d/x/facts.zst.age".into()),
         ];
         for (expected, breaks) in cases {
             let mut m = sample(1, None);
             breaks(&mut m);
-            let bytes = serde_json::to_vec(&m).unwrap();
+            let bytes = to_bytes(&m).unwrap();
             let e = from_bytes(&bytes, "k").unwrap_err();
             assert!(e.text().contains(expected), "{expected}: {e:?}");
             assert_eq!(e.code(), Code::Corrupt, "{expected}");
@@ -239,6 +252,15 @@ pub(crate) mod tests {
         assert_eq!(code(&good.replacen("\"seq\": 1,", "\"seq\": 1, \"extra\": 2,", 1)), Code::Corrupt);
         assert_eq!(code(&good.replacen("\"version\": 1,", "\"version\": 2,", 1)), Code::Usage);
         assert_eq!(code(&format!("\u{feff}{good}")), Code::Corrupt);
+        assert_eq!(code(&format!("{good}\n")), Code::Corrupt);
+        assert_eq!(code(&good.replace('\n', "\r\n")), Code::Corrupt);
+        assert_eq!(code(good.trim_end()), Code::Corrupt);
+        assert_eq!(code(&good.replacen("\"x\": {}", "\"x\": {\"a\": 1, \"\\u0061\": 2}", 1)), Code::Corrupt);
+        assert_eq!(code(&good.replacen("\"x\": {}", "\"x\": {\"a\": [{\"b\": 1, \"b\": 2}]}", 1)), Code::Corrupt);
+        assert!(
+            from_bytes(good.replacen("\"x\": {}", "\"x\": {\"a\": [{\"b\": 1, \"c\": 2}]}", 1).as_bytes(), "k").is_ok()
+        );
+        assert_eq!(code(&"[".repeat(5 << 20)), Code::Limit);
         assert_eq!(code(&good.replacen("shop", "shop\\ud800", 1)), Code::Corrupt);
         assert!(from_bytes(&good.as_bytes()[..good.len() / 2], "k").is_err());
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Manifest, StoredPart, Stream};
+use crate::manifest::{parse, strict};
 use crate::pipeline::PartRef;
 use crate::store::{Key, layout};
 use crate::types::Digest;
@@ -72,18 +73,27 @@ pub fn join(manifest: &mut Manifest, pointer: &Pointer, bytes: &[u8]) -> Result<
     if bytes.len() as u64 != pointer.bytes || Digest::of(bytes) != pointer.sha256 {
         return Err(bad("does not match the signed manifest"));
     }
+    strict::no_duplicate_keys(bytes).map_err(|e| bad("not readable").because(e))?;
     let file: PartsFile = serde_json::from_slice(bytes).map_err(|e| bad("not readable").because(e))?;
     if file.format != "pgseal-parts" || file.version != 1 {
         return Err(bad("unknown format"));
     }
     let mut streams = file.streams;
-    for s in &mut manifest.streams {
+    let mut whole = manifest.clone();
+    for s in &mut whole.streams {
         let stored = streams.remove(&s.reference).ok_or_else(|| bad("a stream is missing"))?;
         if stored.len() as u64 != s.parts {
             return Err(bad("parts and receipts disagree"));
         }
+        if !stored.iter().all(|p| parse::sealed_size_fits(manifest, p.1)) {
+            return Err(bad("a part's size is out of range"));
+        }
         s.stored = stored;
     }
+    if !streams.is_empty() {
+        return Err(bad("there is a stream that the manifest does not have"));
+    }
+    *manifest = whole;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Split, compress, seal, hash; and back.
 //!
 //! ```text
-//! child's stdout ─► split ─► [ SHA-256 · zstd · age · SHA-256 ] × workers ─► store (create-only) ─► receipts
+//! child's stdout ─► split ─► [ zstd · age · SHA-256 ] × workers ─► store (create-only) ─► receipts
 //!                    tap                                                                              in order
 //! ```
 //!

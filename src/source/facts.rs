@@ -212,8 +212,6 @@ pub struct StreamFacts {
     pub database: Option<String>,
     /// Program and arguments of the child; names are passed by environment.
     pub argv: Vec<String>,
-    /// SHA-256 of each part's plain bytes, in order.
-    pub plain_sha256: Vec<Digest>,
     /// Tables whose rows are in this stream.
     pub tables: Vec<ObjectName>,
 }

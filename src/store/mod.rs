@@ -182,13 +182,21 @@ pub trait Store: Send + Sync + fmt::Debug {
 /// A shared store.
 pub type SharedStore = Arc<dyn Store>;
 
+/// Pages without any object, one after another, that a listing may have.
+const MAX_EMPTY_PAGES: u32 = 1000;
+
 /// Lists everything under `prefix`, refusing with [`StoreError::TooLarge`] at
 /// more than `limit` objects.
 pub async fn list_all(store: &dyn Store, prefix: &str, limit: usize) -> Result<Vec<ObjectMeta>, StoreError> {
     let mut all = Vec::new();
     let mut after: Option<String> = None;
+    let mut empty = 0;
     loop {
         let page = store.list(prefix, after.as_deref()).await?;
+        empty = if page.objects.is_empty() { empty + 1 } else { 0 };
+        if empty > MAX_EMPTY_PAGES {
+            return Err(StoreError::Other("the listing does not advance".into()));
+        }
         all.extend(page.objects);
         if all.len() > limit {
             return Err(StoreError::TooLarge { limit: limit as u64 });

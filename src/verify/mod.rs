@@ -5,7 +5,7 @@
 //! | chain | signatures, links, slots, what this host saw before | pinned signers |
 //! | presence | every part is listed with its signed size | as above |
 //! | deep | every part is fetched and hashed | as above |
-//! | open | every part is decrypted, decompressed and compared with the sealed facts | an identity |
+//! | open | every part is decrypted and decompressed, to its signed size and its checksum | an identity |
 //!
 //! "Not looked at" is never "good": the outcome says how many parts there are
 //! and how many of them were examined at which depth.
@@ -27,7 +27,7 @@ use crate::pipeline::{PartRef, Reader, fetch};
 use crate::source::Facts;
 use crate::store::{Key, SharedStore, layout, list_all};
 use crate::types::event::Progress;
-use crate::types::{BackupId, Digest, Event, SourceName};
+use crate::types::{BackupId, Event, SourceName};
 
 /// Most objects of one backup.
 const MAX_OBJECTS: usize = 2_000_000;
@@ -39,7 +39,7 @@ const PARALLEL: usize = 4;
 pub struct Depth {
     /// Fetch and hash.
     pub deep: bool,
-    /// Fetch, decrypt, decompress, compare with the facts.
+    /// Fetch, decrypt, decompress.
     pub identities: Option<Arc<Identities>>,
     /// Share of the parts that are fetched, in percent; 100 is all.
     pub sample_percent: Option<f64>,
@@ -52,10 +52,10 @@ pub struct SourceOutcome {
     pub source: SourceName,
     /// Of the chain.
     pub problems: Vec<Problem>,
-    /// The newest backup's signed `next_due`, where that time has passed.
-    pub overdue_since: Option<Timestamp>,
     /// Objects below the manifests' prefix that are not ours.
     pub foreign_objects: usize,
+    /// Backups in the chain; those looked at may be fewer.
+    pub chain: usize,
     /// Backups that were looked at.
     pub backups: Vec<BackupOutcome>,
 }
@@ -86,8 +86,7 @@ impl SourceOutcome {
     pub fn code(&self) -> Code {
         let codes = self.problems.iter().map(|p| p.code);
         let found = self.backups.iter().flat_map(|b| b.errors.iter().map(Error::code));
-        let stale = self.overdue_since.map(|_| Code::Stale);
-        codes.chain(found).chain(stale).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
+        codes.chain(found).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
     }
 }
 
@@ -117,20 +116,22 @@ pub async fn source(
         let witness = Witness::new(&reading.state_dir, &reading.repo, source);
         witness.remember(head.manifest.seq, head.digest, Timestamp::now())?;
     }
-    let overdue_since = catalog.head().and_then(|head| overdue(&head.manifest, Timestamp::now()));
+    let mut problems = catalog.problems;
+    problems.extend(stale(catalog.entries.last(), Timestamp::now()));
     Ok(SourceOutcome {
         source: source.clone(),
-        problems: catalog.problems,
-        overdue_since,
+        problems,
         foreign_objects: catalog.foreign_objects,
+        chain: catalog.entries.len(),
         backups,
     })
 }
 
-/// A store that hides its newest backups shows an old head for ever; the head's
-/// own signed promise of a successor gives that away.
-fn overdue(head: &Manifest, now: Timestamp) -> Option<Timestamp> {
-    head.next_due.filter(|due| *due < now)
+/// A store that hides its newest backups cannot hide that they were due.
+fn stale(newest: Option<&Entry>, now: Timestamp) -> Option<Problem> {
+    let newest = &newest?.manifest;
+    let due = newest.next_due.filter(|due| *due < now)?;
+    Some(Problem { seq: newest.seq, code: Code::Stale, text: format!("the next backup was due at {due}") })
 }
 
 /// Verifies the data of one backup whose manifest has a good signature.
@@ -191,10 +192,12 @@ async fn look(
         };
         out.errors.push(Error::new(Code::Corrupt, Stage::Verify, wrong).on(key.as_str()));
     }
-    if !out.errors.is_empty() || !(depth.deep || depth.identities.is_some()) {
+    if !(depth.deep || depth.identities.is_some()) {
         return Ok(());
     }
-    let chosen = sample(objects, depth.sample_percent);
+    // What is there is looked at even where something else is missing.
+    let there = |(key, part): &(Key, PartRef)| listed.get(key.as_str()) == Some(&part.stored_bytes);
+    let chosen = sample(objects.into_iter().filter(there).collect(), depth.sample_percent);
     match &depth.identities {
         None => hash(store, chosen, progress, out).await,
         Some(identities) => open(store, manifest, identities, chosen, progress, out).await,
@@ -204,7 +207,7 @@ async fn look(
 /// At least one object, spread evenly from a random start.
 fn sample(objects: Vec<(Key, PartRef)>, percent: Option<f64>) -> Vec<(Key, PartRef)> {
     let Some(percent) = percent.filter(|p| *p < 100.0) else { return objects };
-    let wanted = ((objects.len() as f64 * percent.max(0.0) / 100.0).ceil() as usize).clamp(1, objects.len());
+    let wanted = ((objects.len() as f64 * percent.max(0.0) / 100.0).ceil() as usize).clamp(1, objects.len().max(1));
     let mut chosen = fastrand::choose_multiple(objects, wanted);
     chosen.sort_by(|a, b| a.0.cmp(&b.0));
     chosen
@@ -250,45 +253,21 @@ async fn open(
 ) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let reader = Reader::start(Arc::clone(store), Arc::clone(identities), workers, 1)?;
-    let (facts_key, facts_part) = parts::of_facts(manifest);
-    let facts: Facts = {
-        let plain = match reader.part(facts_key.clone(), facts_part).await {
-            Ok(plain) => plain,
-            Err(e) if unavailable(&e) => return Err(e),
-            Err(e) => {
-                out.errors.push(e);
-                return Ok(());
-            }
-        };
-        match serde_json::from_slice(&plain) {
-            Ok(facts) => facts,
-            Err(e) => {
-                let bad = Error::new(Code::Corrupt, Stage::Verify, "the facts are not readable").on(facts_key.as_str());
-                out.errors.push(bad.because(e));
-                return Ok(());
-            }
-        }
-    };
-    (out.hashed, out.opened) = (1, 1);
-    progress.event(Event::Advanced { bytes: facts_part.stored_bytes });
-    let expected = plain_digests(manifest, &facts);
-    let jobs = objects.into_iter().filter(|(key, _)| *key != facts_key);
+    let (facts_key, _) = parts::of_facts(manifest);
+    if out.errors.iter().any(|e| e.object() == Some(facts_key.as_str())) {
+        return hash(store, objects, progress, out).await;
+    }
     let reader = &reader;
-    let mut results = stream::iter(jobs)
-        .map(|(key, part)| {
-            let expected = expected.get(&key).copied();
-            async move {
-                let plain = reader.part(key.clone(), part).await?;
-                let found = tokio::task::spawn_blocking(move || Digest::of(&plain))
-                    .await
-                    .map_err(|e| Error::internal("hashing ended early").because(e))?;
-                if Some(found) == expected {
-                    Ok(part.stored_bytes)
-                } else {
-                    Err(Error::new(Code::Corrupt, Stage::Verify, "opens to other bytes than were dumped")
-                        .on(key.as_str()))
-                }
+    let facts = &facts_key;
+    let mut results = stream::iter(objects)
+        .map(|(key, part)| async move {
+            let plain = reader.part(key.clone(), part).await?;
+            if key == *facts {
+                serde_json::from_slice::<Facts>(&plain).map_err(|e| {
+                    Error::new(Code::Corrupt, Stage::Verify, "the facts are not readable").on(key.as_str()).because(e)
+                })?;
             }
+            Ok::<u64, Error>(part.stored_bytes)
         })
         .buffer_unordered(workers + 2);
     while let Some(result) = results.next().await {
@@ -303,34 +282,4 @@ async fn open(
         }
     }
     Ok(())
-}
-
-/// SHA-256 of the plain bytes of each part, by key, from the sealed facts.
-fn plain_digests(manifest: &Manifest, facts: &Facts) -> HashMap<Key, Digest> {
-    facts
-        .streams
-        .iter()
-        .flat_map(|(reference, s)| {
-            s.plain_sha256
-                .iter()
-                .enumerate()
-                .map(move |(i, d)| (layout::part(&manifest.source, &manifest.backup_id, reference, i + 1), *d))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::manifest::parse::tests::sample;
-
-    #[test]
-    fn a_head_is_overdue_only_after_the_time_it_promised() {
-        let at = |t: &str| t.parse::<Timestamp>().unwrap();
-        let mut head = sample(1, None);
-        assert_eq!(overdue(&head, at("2030-01-01T00:00:00Z")), None);
-        head.next_due = Some(at("2026-11-24T05:00:00Z"));
-        assert_eq!(overdue(&head, at("2026-11-24T04:59:59Z")), None);
-        assert_eq!(overdue(&head, at("2026-11-24T05:00:01Z")), head.next_due);
-    }
 }

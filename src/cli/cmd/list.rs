@@ -35,7 +35,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         let (proofs, untrusted) = proof::load(&reading, &name).await?;
         if untrusted > 0 {
             ui.progress.warn(
-                &format!("{untrusted} reports of {name} are not signed by a trusted key and were not read"),
+                &format!("{untrusted} objects among the reports of {name} are not reports signed by a trusted key and were not read"),
                 Some("Whoever put them there can write to the store; compare with your drill hosts' keys."),
             );
         }

@@ -7,7 +7,7 @@ use crate::types::ids::random_bytes;
 use crate::types::text::{quote_ident, quote_literal};
 
 /// A database that is being restored.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Target {
     /// Its final name.
     pub name: String,

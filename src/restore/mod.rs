@@ -12,7 +12,9 @@
 //! | [`feed`] | parts into a child's input or into memory |
 //! | [`globals`] | roles, without psql |
 //! | [`database`] | creating a database as it was |
+//! | [`selection`] | which entries of an archive make up some tables |
 //! | [`logical`] | databases by pg_restore |
+//! | [`unfinished`] | removing what an interrupt left |
 //! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
 //! | [`physical`] | a data directory |
 
@@ -23,6 +25,8 @@ pub mod logical;
 pub mod opened;
 pub mod physical;
 pub mod plan;
+pub mod selection;
+pub mod unfinished;
 pub mod untar;
 
 pub use logical::LogicalTarget;

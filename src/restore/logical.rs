@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 
 use super::selection::Selection;
 use super::unfinished::Unfinished;
-use super::{Opened, database, feed, globals};
+use super::{Opened, database, feed, globals, properties};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Role, Stream};
 use crate::process::{Stdin, Tool};
@@ -83,7 +83,7 @@ impl LogicalTarget<'_> {
             let restored = async {
                 let bytes = self.database(opened, facts, &target.working, schema).await?;
                 if self.tables.is_empty() && !self.scratch {
-                    for sql in database::properties_sql(facts, &target.working, self.owners) {
+                    for sql in properties::properties_sql(facts, &target.working, self.owners)? {
                         let failed = database::failed("cannot set a property", name);
                         session.client().batch_execute(&sql).await.map_err(failed).map_err(explain)?;
                     }

@@ -4,14 +4,14 @@
 
 #[path = "restore/databases.rs"]
 mod databases;
-#[path = "restore/plan.rs"]
-mod plan;
 #[path = "restore/directory.rs"]
 mod directory;
 #[path = "restore/failures.rs"]
 mod failures;
 #[path = "support/pg.rs"]
 mod pg;
+#[path = "restore/plan.rs"]
+mod plan;
 #[path = "restore/tables.rs"]
 mod tables;
 #[path = "restore/world.rs"]

@@ -96,7 +96,9 @@ impl LogicalTarget<'_> {
             match restored {
                 Ok(bytes) => outcome.plain_bytes += bytes,
                 Err(e) if !target.created() => {
-                    return Err(e.and_hint("The database existed before and holds part of the backup now: drop it before you try again."));
+                    return Err(e.and_hint(
+                        "The database existed before and holds part of the backup now: drop it before you try again.",
+                    ));
                 }
                 Err(e) => {
                     // The first error is what matters; a failed removal is told by its working name.
@@ -279,7 +281,7 @@ fn explain(e: Error) -> Error {
     let has = |needle: &str| text.contains(needle);
     if has("role \"") && has("does not exist") {
         e.hint("The target server lacks a role of the backup: restore with --globals to create roles, or with --no-owner to do without.")
-    } else if has("could not open extension control file") || has("is not available") {
+    } else if has("ould not open extension control file") || (has("extension \"") && has("is not available")) {
         e.hint("The target server lacks an extension of the backup: install its package there.")
     } else if has("No space left on device") {
         e.with_code(Code::NoSpace).hint("Free space on the target and run the restore again.")

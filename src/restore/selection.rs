@@ -114,7 +114,8 @@ impl<'a> Chooser<'a> {
             for e in self.list.iter().filter(|e| e.needs.contains(&id)) {
                 if e.desc == "TABLE ATTACH" {
                     // Named after the partition; needs both tables.
-                    let is_it = |n: &&i64| self.by_id.get(n).is_some_and(|t| (&t.schema, &t.tag) == (&e.schema, &e.tag));
+                    let is_it =
+                        |n: &&i64| self.by_id.get(n).is_some_and(|t| (&t.schema, &t.tag) == (&e.schema, &e.tag));
                     todo.extend(e.needs.iter().filter(|n| **n != id).find(is_it));
                 } else if e.desc == "TABLE" && e.inherits {
                     todo.push(e.id);
@@ -177,8 +178,10 @@ impl<'a> Chooser<'a> {
         }
         if PARTS.contains(&desc) {
             let mut tables = self.tables_of(e).peekable();
-            let is_view = |n: &i64| self.chosen.contains(n) && self.by_id.get(n).is_some_and(|o| o.desc == "MATERIALIZED VIEW");
-            return (tables.peek().is_some() && tables.all(|t| self.chosen.contains(&t))) || e.needs.iter().any(is_view);
+            let is_view =
+                |n: &i64| self.chosen.contains(n) && self.by_id.get(n).is_some_and(|o| o.desc == "MATERIALIZED VIEW");
+            return (tables.peek().is_some() && tables.all(|t| self.chosen.contains(&t)))
+                || e.needs.iter().any(is_view);
         }
         if !COMPANIONS.contains(&desc) {
             return false;
@@ -204,8 +207,12 @@ impl<'a> Chooser<'a> {
             match e.desc.as_str() {
                 "TABLE" | "FOREIGN TABLE" => {
                     let name = object(e, encoding).ok_or_else(|| {
-                        Error::new(Code::Usage, Stage::Restore, format!("a table's name cannot be read from {encoding}"))
-                            .hint("Restore the whole database.")
+                        Error::new(
+                            Code::Usage,
+                            Stage::Restore,
+                            format!("a table's name cannot be read from {encoding}"),
+                        )
+                        .hint("Restore the whole database.")
                     })?;
                     if self.rows.contains(&e.id) {
                         out.rows.insert(name);
@@ -330,7 +337,10 @@ mod tests {
         };
         assert_eq!(hint("laef"), "Did you mean \"s\".\"leaf\"?");
         assert_eq!(hint("v"), "This is a view; --table takes tables only.");
-        assert_eq!(Selection::choose(&[], &[name("x")], "UTF8").unwrap_err().next_step(), Some("The database holds no tables."));
+        assert_eq!(
+            Selection::choose(&[], &[name("x")], "UTF8").unwrap_err().next_step(),
+            Some("The database holds no tables.")
+        );
     }
 
     #[test]

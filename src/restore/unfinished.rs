@@ -37,10 +37,13 @@ impl Drop for Unfinished {
         let target = self.target.clone();
         let remove = std::thread::spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            let removed = runtime.block_on(tokio::time::timeout(PATIENCE, async {
-                let session = conn.connect("pgseal restore").await?;
-                discard(&session, &target).await
-            }));
+            let removed = runtime.block_on(async {
+                let removing = async {
+                    let session = conn.connect("pgseal restore").await?;
+                    discard(&session, &target).await
+                };
+                tokio::time::timeout(PATIENCE, removing).await
+            });
             if !matches!(removed, Ok(Ok(()))) {
                 tracing::warn!(database = %target.working, "the unfinished database is left behind");
             }

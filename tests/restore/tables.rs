@@ -44,7 +44,9 @@ fn dump_of(server: &PgServer, db: &str, tables: &[&str], but: &[&str]) -> String
     let mut dump = server.client("pg_dump", db);
     dump.arg("--no-sync").args(tables.iter().map(|t| format!("--table={t}")));
     let text = String::from_utf8_lossy(&done(&mut dump, "pg_dump").stdout).into_owned();
-    let keep = |l: &&str| !l.starts_with("\\restrict ") && !l.starts_with("\\unrestrict ") && !but.iter().any(|b| l.contains(b));
+    let keep = |l: &&str| {
+        !l.starts_with("\\restrict ") && !l.starts_with("\\unrestrict ") && !but.iter().any(|b| l.contains(b))
+    };
     text.split_inclusive('\n').filter(keep).collect()
 }
 
@@ -53,7 +55,8 @@ fn same(a: &str, b: &str) {
     // Excluded statements leave their empty comment lines behind.
     let lines = |t| sorted(t).into_iter().filter(|l: &&str| !l.is_empty() && *l != "--").collect::<Vec<_>>();
     let (a, b) = (lines(a), lines(b));
-    let only = |x: &[&str], y: &[&str]| x.iter().filter(|l| !y.contains(l)).map(|l| (*l).to_owned()).collect::<Vec<_>>();
+    let only =
+        |x: &[&str], y: &[&str]| x.iter().filter(|l| !y.contains(l)).map(|l| (*l).to_owned()).collect::<Vec<_>>();
     assert!(a == b, "only in the source: {:#?}\nonly in the copy: {:#?}", only(&a, &b), only(&b, &a));
 }
 
@@ -118,12 +121,21 @@ fn tables_come_back_whole_and_alone() {
 fn names_in_another_encoding_are_found() {
     let server = PgServer::start(&bindir(), &[]);
     server.psql("postgres", "create database shop encoding 'LATIN1' locale 'C' template template0");
-    server.psql("shop", "create table \"Bücher\" (\"größe\" text); insert into \"Bücher\" values ('é'); create table b (x int)");
+    server.psql(
+        "shop",
+        "create table \"Bücher\" (\"größe\" text); insert into \"Bücher\" values ('é'); create table b (x int)",
+    );
     let host = Host::new(&server);
     host.ok(&["backup", "tables"]);
     host.restore(&server, &["tables@latest", "--target-db", "one", "--table", "\"Bücher\""]).is(0, &[]);
     assert_eq!(server.psql("one", "select \"größe\" from \"Bücher\""), "é");
     host.restore(&server, &["tables@latest", "--target-db", "all"]).is(0, &[]);
     same(&dump_of(&server, "shop", &[], &[]), &dump_of(&server, "all", &[], &[]));
-    assert_eq!(server.psql("postgres", "select pg_encoding_to_char(encoding), datcollate from pg_database where datname = 'all'"), "LATIN1|C");
+    assert_eq!(
+        server.psql(
+            "postgres",
+            "select pg_encoding_to_char(encoding), datcollate from pg_database where datname = 'all'"
+        ),
+        "LATIN1|C"
+    );
 }

@@ -1,6 +1,6 @@
 //! A host with keys, a configuration and a store in a directory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use pgseal::keys::{Identities, Signer};
@@ -98,10 +98,6 @@ impl Host {
 
     pub fn restore(&self, server: &PgServer, args: &[&str]) -> Said {
         said(&mut self.restore_command(server, args))
-    }
-
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
     }
 }
 

@@ -205,8 +205,10 @@ fn database<'a>(args: &Args, opened: &'a Opened) -> Result<&'a DatabaseFacts> {
                 .hint(format!("It holds: {}.", names()))
         }),
         (None, [one]) => Ok(one),
-        (None, _) => Err(Error::usage("the backup holds several databases")
-            .hint(format!("Name one with --database: {}.", names()))),
+        (None, _) => {
+            Err(Error::usage("the backup holds several databases")
+                .hint(format!("Name one with --database: {}.", names())))
+        }
     }
 }
 

@@ -14,5 +14,7 @@ mod pg;
 mod plan;
 #[path = "restore/tables.rs"]
 mod tables;
+#[path = "restore/without_pgseal.rs"]
+mod without_pgseal;
 #[path = "restore/world.rs"]
 mod world;

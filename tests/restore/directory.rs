@@ -15,7 +15,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 /// As the documentation says: `pg_ctl -D DIR start`, by the user who runs PostgreSQL.
-fn starts_and_holds(server: &PgServer, data: &Path, home: &Path, rows: &str) {
+pub fn starts_and_holds(server: &PgServer, data: &Path, home: &Path, rows: &str) {
     let ctl = |args: &[&str]| {
         let mut c = server.as_owner("pg_ctl");
         c.arg("-D").arg(data).args(["-w", "-s"]).args(args);

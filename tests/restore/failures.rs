@@ -69,8 +69,7 @@ fn another_identity_is_told_before_anything_is_fetched() {
     server.psql("postgres", "create database shop");
     let host = Host::new(&server);
     host.ok(&["backup", "tables"]);
-    let config = std::fs::read_to_string(host.path("pgseal.toml")).unwrap();
-    host.write("pgseal.toml", &config.replace("identity = \"identity\"", "identity = \"other-identity\""));
+    host.configure("identity = \"identity\"", "identity = \"other-identity\"");
     // Whoever fetches would notice that nothing is there.
     std::fs::rename(host.path("store/s/tables/d"), host.path("store/s/tables/away")).unwrap();
     for more in [&[][..], &["--dry-run"]] {

@@ -63,6 +63,13 @@ impl Host {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// Changes the configuration.
+    pub fn configure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path("pgseal.toml")).unwrap();
+        assert!(text.contains(from), "{from}");
+        self.write("pgseal.toml", &text.replace(from, to));
+    }
+
     /// pgseal, with nothing of the caller's environment.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));

@@ -248,6 +248,14 @@ impl Error {
         if self.0.hint.is_some() { self } else { self.hint(hint) }
     }
 
+    /// Adds a sentence to the hint.
+    #[must_use]
+    pub fn and_hint(mut self, more: impl AsRef<str>) -> Self {
+        let hint = self.0.hint.take().map_or_else(String::new, |h| h + " ") + more.as_ref();
+        self.0.hint = Some(hint);
+        self
+    }
+
     /// The cause; its text follows the message.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

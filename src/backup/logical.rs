@@ -1,5 +1,6 @@
 //! A logical backup: globals, then each database in one exported snapshot.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures_util::future::try_join_all;
@@ -9,6 +10,8 @@ use super::{Job, Ready};
 use crate::config::schema::Databases;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::archive::ArchiveContents;
+use crate::source::catalog::CatalogTable;
+use crate::source::facts::ObjectName;
 use crate::source::{ConnParams, Session, Snapshot, Tapped, coverage, logical, probe};
 
 /// The databases of the set with their sizes.
@@ -62,7 +65,7 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
             job.source.jobs,
             job.source.lock_wait,
         )?;
-        let done = try_join_all(streams.into_iter().map(|s| {
+        let mut done = try_join_all(streams.into_iter().map(|s| {
             number += 1;
             work.run(reference(number), s)
         }))
@@ -70,10 +73,23 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
         drop(snapshot);
         // Every table of the snapshot is in exactly one stream, or there is no backup.
         coverage::fill(&mut facts, &tables, &archives(&done)?)?;
+        name_tables(&mut done, &tables);
         taken.databases.push(facts);
         taken.streams.extend(done);
     }
     Ok(taken)
+}
+
+/// Gives the tables of each stream the catalog's names: an archive has them in
+/// the database's own encoding.
+fn name_tables(done: &mut [Done], tables: &[CatalogTable]) {
+    let by_oid: BTreeMap<u32, &ObjectName> = tables.iter().map(|t| (t.oid, &t.name)).collect();
+    for d in done {
+        if let Tapped::Archive(contents) = &d.tapped {
+            let named = contents.tables.iter().map(|t| by_oid.get(&t.oid).map_or(&t.facts.name, |n| *n).clone());
+            d.facts.tables = named.collect();
+        }
+    }
 }
 
 fn archives(done: &[Done]) -> Result<Vec<&ArchiveContents>> {

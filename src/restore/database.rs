@@ -7,7 +7,7 @@ use crate::types::ids::random_bytes;
 use crate::types::text::{quote_ident, quote_literal};
 
 /// A database that is being restored.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Target {
     /// Its final name.
     pub name: String,
@@ -32,8 +32,8 @@ pub(super) fn failed(what: &str, object: &str) -> impl Fn(tokio_postgres::Error)
     }
 }
 
-/// Whether the target database exists.
-async fn exists(session: &Session, name: &str) -> Result<bool> {
+/// Whether the database exists.
+pub(super) async fn exists(session: &Session, name: &str) -> Result<bool> {
     let row = session
         .client()
         .query_opt("select 1 from pg_database where datname = $1", &[&name])
@@ -42,22 +42,26 @@ async fn exists(session: &Session, name: &str) -> Result<bool> {
     Ok(row.is_some())
 }
 
+/// Counts what users made. The oids below 16384 are the bootstrap's and initdb's
+/// (PostgreSQL source, `FirstNormalObjectId`).
+const CONTENTS: &str = "select (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where c.oid >= 16384 and n.nspname !~ '^pg_(toast|temp)' and c.relkind in ('r','p','v','m','f','S','c'))
+       + (select count(*) from pg_namespace where oid >= 16384 and nspname !~ '^pg_(toast|temp)')
+       + (select count(*) from pg_proc where oid >= 16384)
+       + (select count(*) from pg_type where oid >= 16384 and typtype in ('d','e','r','b') and typelem = 0)
+       + (select count(*) from pg_extension where oid >= 16384)
+       + (select count(*) from pg_largeobject_metadata)
+       + (select count(*) from pg_publication)
+       + (select count(*) from pg_foreign_data_wrapper)
+       + (select count(*) from pg_event_trigger)";
+
 /// Refuses a target that holds anything: restoring over data is how a bad day gets worse.
 ///
 /// # Errors
-/// Refused (13) when it has tables, views or sequences outside the system schemas.
+/// Refused (13) when it has anything that a fresh database has not.
 pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
     let session = conn.with_database(name).connect("pgseal restore").await?;
-    let row = session
-        .client()
-        .query_one(
-            "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-              where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relkind in ('r','p','v','m','f','S')
-                and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')",
-            &[],
-        )
-        .await
-        .map_err(failed("cannot look into the database", name))?;
+    let row = session.client().query_one(CONTENTS, &[]).await.map_err(failed("cannot look into the database", name))?;
     let objects: i64 = row.get(0);
     if objects == 0 {
         return Ok(());
@@ -65,7 +69,7 @@ pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
     Err(Error::new(
         Code::Refused,
         Stage::Restore,
-        format!("the target database has {objects} tables, views or sequences"),
+        format!("the target database is not empty, it holds {objects} objects"),
     )
     .on(name)
     .hint("Restore into a new name with --target-db, then rename; pgseal never writes over data."))
@@ -105,62 +109,6 @@ fn create_sql(f: &DatabaseFacts, name: &str) -> String {
     sql
 }
 
-/// What of a database lies outside its dump: owner, comment, settings, limit.
-/// pg_restore would set these only with `--create`, under the old name.
-pub fn properties_sql(f: &DatabaseFacts, name: &str, with_owner: bool) -> Vec<String> {
-    let db = quote_ident(name);
-    let mut all = Vec::new();
-    if with_owner {
-        all.push(format!("alter database {db} owner to {}", quote_ident(&f.owner)));
-    }
-    if let Some(comment) = &f.comment {
-        all.push(format!("comment on database {db} is {}", quote_literal(comment)));
-    }
-    if f.connection_limit != -1 {
-        all.push(format!("alter database {db} connection limit {}", f.connection_limit));
-    }
-    for setting in &f.settings {
-        if let Some((key, value)) = setting.split_once('=') {
-            all.push(format!("alter database {db} set {} to {}", quote_setting(key), setting_value(key, value)));
-        }
-    }
-    all
-}
-
-/// Settings may be qualified (`app.tenant`): each half is an identifier.
-fn quote_setting(key: &str) -> String {
-    key.split('.').map(quote_ident).collect::<Vec<_>>().join(".")
-}
-
-/// Settings that PostgreSQL stores as lists of identifiers must not be quoted as
-/// one string (`variable_is_guc_list_quote()` in PostgreSQL's dumputils.c).
-fn setting_value(key: &str, value: &str) -> String {
-    const LISTS: [&str; 6] = [
-        "local_preload_libraries",
-        "search_path",
-        "session_preload_libraries",
-        "shared_preload_libraries",
-        "temp_tablespaces",
-        "unix_socket_directories",
-    ];
-    if !LISTS.contains(&key.to_ascii_lowercase().as_str()) {
-        return quote_literal(value);
-    }
-    // The stored form is a comma separated list of identifiers, quoted where needed.
-    let mut items = Vec::new();
-    let mut item = String::new();
-    let mut quoted = false;
-    for c in value.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => items.push(std::mem::take(&mut item)),
-            c => item.push(c),
-        }
-    }
-    items.push(item);
-    items.iter().map(|i| quote_literal(i.trim())).collect::<Vec<_>>().join(", ")
-}
-
 /// Gives the finished database its name.
 pub async fn rename(session: &Session, target: &Target) -> Result<()> {
     if !target.created() {
@@ -177,17 +125,4 @@ pub async fn discard(session: &Session, target: &Target) -> Result<()> {
     }
     let sql = format!("drop database if exists {} with (force)", quote_ident(&target.working));
     session.client().batch_execute(&sql).await.map_err(failed("cannot remove the unfinished database", &target.working))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn list_settings_are_lists_and_others_are_strings() {
-        assert_eq!(setting_value("search_path", "\"$user\", public"), "'$user', 'public'");
-        assert_eq!(setting_value("search_path", "\"a,b\""), "'a,b'");
-        assert_eq!(setting_value("app.x", "a, b"), "'a, b'");
-        assert_eq!(quote_setting("app.te\"nant"), "\"app\".\"te\"\"nant\"");
-    }
 }

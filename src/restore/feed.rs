@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -10,14 +11,57 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
 
 use super::Opened;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Stream;
+use crate::pipeline::buffers::Buffer;
+use crate::source::archive_list::{self, Listed};
 use crate::types::event::Progress;
+
+/// A stream of which the beginning may have been read.
+pub struct Begun {
+    head: Vec<u8>,
+    rest: Pin<Box<dyn futures_util::Stream<Item = Result<Buffer>> + Send>>,
+}
+
+impl Begun {
+    /// From its first byte.
+    pub fn new(opened: &Opened, stream: &Stream, progress: &Progress) -> Result<Self> {
+        let rest = Box::pin(opened.reader.stream(opened.parts(stream)?, Arc::clone(progress)));
+        Ok(Self { head: Vec::new(), rest })
+    }
+
+    /// The table of contents of an archive; nothing of the stream is lost by this.
+    pub async fn contents(&mut self) -> Result<Vec<Listed>> {
+        let mut tried = 0;
+        loop {
+            let part = self.rest.next().await;
+            let ended = part.is_none();
+            if let Some(part) = part {
+                // A copy: buffers that are held back would starve the other streams.
+                self.head.extend_from_slice(&part?);
+            }
+            // Reading again only when there is twice as much keeps the work linear.
+            if ended || self.head.len() >= tried * 2 {
+                tried = self.head.len();
+                if let Some(list) = archive_list::read(&self.head)? {
+                    return Ok(list);
+                }
+            }
+            if ended {
+                return Err(Error::new(Code::Corrupt, Stage::Restore, "the archive ends within its table of contents"));
+            }
+        }
+    }
+}
 
 /// Writes a stream into a child. A child that stops reading is no error here:
 /// its exit status tells why.
-pub async fn into_child(opened: &Opened, stream: &Stream, mut stdin: ChildStdin, progress: &Progress) -> Result<()> {
-    let mut parts = std::pin::pin!(opened.reader.stream(opened.parts(stream)?, Arc::clone(progress)));
+pub async fn into_child(mut from: Begun, mut stdin: ChildStdin) -> Result<()> {
+    if stdin.write_all(&from.head).await.is_err() {
+        return Ok(());
+    }
+    drop(std::mem::take(&mut from.head));
+    let mut parts = from.rest;
     while let Some(part) = parts.next().await {
         if stdin.write_all(&part?).await.is_err() {
             return Ok(());

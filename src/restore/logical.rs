@@ -1,19 +1,24 @@
 //! Databases by pg_restore: pre-data, all data streams at once, post-data with
 //! parallel index builds.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::{Opened, database, feed, globals};
+use super::selection::Selection;
+use super::unfinished::Unfinished;
+use super::{Opened, database, feed, globals, properties};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Role, Stream};
 use crate::process::{Stdin, Tool};
 use crate::source::facts::{DatabaseFacts, ObjectName};
-use crate::source::{ConnParams, PgBin};
+use crate::source::{ConnParams, PgBin, archive_list};
+use crate::types::Event;
 use crate::types::event::Progress;
 
 /// Where a logical backup goes.
@@ -71,29 +76,35 @@ impl LogicalTarget<'_> {
         let mut outcome = LogicalOutcome::default();
         for (source, name) in &self.databases {
             let facts = facts_of(opened, source)?;
+            let schema = self.schema(opened, facts).await?;
             let target = database::prepare(self.conn, &session, facts, name).await?;
+            // Dropped by an interrupt, it removes what was begun.
+            let unfinished = Unfinished::new(self.conn, &target);
             let restored = async {
-                let bytes = self.database(opened, facts, &target.working).await?;
+                let bytes = self.database(opened, facts, &target.working, schema).await?;
                 if self.tables.is_empty() && !self.scratch {
-                    let properties = database::properties_sql(facts, &target.working, self.owners);
-                    for sql in properties {
-                        session
-                            .client()
-                            .batch_execute(&sql)
-                            .await
-                            .map_err(database::failed("cannot set a property", name))?;
+                    for sql in properties::properties_sql(facts, &target.working, self.owners)? {
+                        let failed = database::failed("cannot set a property", name);
+                        session.client().batch_execute(&sql).await.map_err(failed).map_err(explain)?;
                     }
                 }
                 database::rename(&session, &target).await?;
                 Ok::<u64, Error>(bytes)
             };
-            match restored.await {
+            let restored = restored.await;
+            unfinished.over();
+            match restored {
                 Ok(bytes) => outcome.plain_bytes += bytes,
+                Err(e) if !target.created() => {
+                    return Err(e.and_hint(
+                        "The database existed before and holds part of the backup now: drop it before you try again.",
+                    ));
+                }
                 Err(e) => {
                     // The first error is what matters; a failed removal is told by its working name.
                     return Err(match database::discard(&session, &target).await {
-                        Ok(()) => e,
-                        Err(left) => e.or_hint(format!("The unfinished database is left behind: {left}")),
+                        Ok(()) => e.and_hint("The unfinished database was removed."),
+                        Err(left) => e.and_hint(format!("The unfinished database is left behind: {left}")),
                     });
                 }
             }
@@ -102,22 +113,67 @@ impl LogicalTarget<'_> {
         Ok(outcome)
     }
 
-    async fn database(&self, opened: &Opened, facts: &DatabaseFacts, working: &str) -> Result<u64> {
-        let conn = self.conn.with_database(working);
-        let one = |streams: Vec<&Stream>| streams.first().map(|s| (*s).clone());
-        let schema = one(opened.streams(Role::Schema, Some(&facts.name))).ok_or_else(|| {
+    /// The schema stream, and what of it is wanted.
+    async fn schema(&self, opened: &Opened, facts: &DatabaseFacts) -> Result<Schema> {
+        let streams = opened.streams(Role::Schema, Some(&facts.name));
+        let stream = streams.first().ok_or_else(|| {
             Error::new(Code::Corrupt, Stage::Restore, "the backup has no schema stream").on(facts.name.clone())
         })?;
-        let schema = Arc::new(feed::into_memory(opened, &schema, &self.progress).await?);
-        let list = self.selection(&schema)?;
+        let mut file = feed::into_memory(opened, stream, &self.progress).await?;
+        if self.tables.is_empty() {
+            return Ok(Schema { archive: Arc::new(file), chosen: None });
+        }
+        let unreadable = |e: std::io::Error| Error::internal("cannot read a stream in memory").because(e);
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        file.rewind().map_err(unreadable)?;
+        let list = archive_list::read(&bytes)?
+            .ok_or_else(|| Error::new(Code::Corrupt, Stage::Restore, "the schema stream is cut off"))?;
+        let selection = Selection::choose(&list, &self.tables, &facts.encoding)?;
+        for key in &selection.foreign_keys {
+            self.progress.event(Event::Warning {
+                text: format!("the foreign key {key} is left out: only one of its tables is restored with rows"),
+                hint: Some("Name the other table with --table, too.".into()),
+            });
+        }
+        for table in &selection.empty {
+            let text = format!("the table {} is created without its rows: what is restored needs it", table.quoted());
+            self.progress.event(Event::Note(text));
+        }
+        let path = self.use_list(&selection.ids)?;
+        Ok(Schema { archive: Arc::new(file), chosen: Some((selection, path)) })
+    }
 
-        self.run(self.section(&conn, "pre-data", &schema, list.as_ref())?).await?;
+    /// A file for `pg_restore --use-list`: one number a line.
+    fn use_list(&self, ids: &[i64]) -> Result<tempfile::TempPath> {
+        let failed = |e: std::io::Error| Error::internal("cannot write the list of what to restore").because(e);
+        let mut file = tempfile::NamedTempFile::new_in(self.private).map_err(failed)?;
+        let text: String = ids.iter().map(|id| format!("{id};\n")).collect();
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(file.into_temp_path())
+    }
+
+    async fn database(&self, opened: &Opened, facts: &DatabaseFacts, working: &str, schema: Schema) -> Result<u64> {
+        let conn = self.conn.with_database(working);
+        self.run(self.section(&conn, "pre-data", &schema)?).await?;
         let data = opened.streams(Role::Data, Some(&facts.name));
-        try_join_all(data.iter().map(|s| self.data(opened, s, &conn))).await?;
-        let post =
-            self.section(&conn, "post-data", &schema, list.as_ref())?.arg(format!("--jobs={}", self.jobs.max(1)));
+        let last = data.last().map(|s| s.reference.clone());
+        let read = try_join_all(data.iter().map(|s| {
+            let with_sequences = last.as_ref() == Some(&s.reference);
+            self.data(opened, facts, s, &conn, schema.selection().map(|s| (s, with_sequences)))
+        }))
+        .await?;
+        if let Some(selection) = schema.selection() {
+            let found: HashSet<&ObjectName> = read.iter().flat_map(|r| &r.tables).collect();
+            let has_rows = |t: &&ObjectName| facts.tables.iter().any(|f| f.name == **t);
+            if let Some(lost) = selection.rows.iter().filter(has_rows).find(|t| !found.contains(t)) {
+                return Err(Error::new(Code::Corrupt, Stage::Restore, "no stream holds the rows of the table")
+                    .on(lost.quoted()));
+            }
+        }
+        let post = self.section(&conn, "post-data", &schema)?.arg(format!("--jobs={}", self.jobs.max(1)));
         self.run(post).await?;
-        Ok(data.iter().map(|s| s.plain_bytes).sum())
+        Ok(read.iter().map(|r| r.bytes).sum())
     }
 
     /// pg_restore with what every section has in common. The database is named by
@@ -138,42 +194,76 @@ impl LogicalTarget<'_> {
         Ok(tool)
     }
 
-    fn section(&self, conn: &ConnParams, section: &str, schema: &Arc<File>, list: Option<&Selection>) -> Result<Tool> {
-        let mut tool = self.pg_restore(conn)?.arg(format!("--section={section}")).input(Arc::clone(schema));
-        if let Some(list) = list {
-            tool = tool.arg("--use-list").arg(list.path.as_os_str());
-        }
+    fn section(&self, conn: &ConnParams, section: &str, schema: &Schema) -> Result<Tool> {
+        let tool = self.pg_restore(conn)?.arg(format!("--section={section}")).input(Arc::clone(&schema.archive));
+        let tool = match &schema.chosen {
+            Some((_, list)) => tool.arg("--use-list").arg(list.as_os_str()),
+            None => tool,
+        };
         Ok(tool.arg("/proc/self/fd/0"))
     }
 
-    async fn data(&self, opened: &Opened, stream: &Stream, conn: &ConnParams) -> Result<()> {
-        let wanted = opened.facts.streams.get(&stream.reference).map(|f| f.tables.as_slice()).unwrap_or_default();
-        if !self.tables.is_empty() && !wanted.is_empty() && !self.tables.iter().any(|t| wanted.contains(t)) {
-            return Ok(());
-        }
+    /// One data stream; of a selection only what was chosen, and with its
+    /// sequences where the flag is set (they come with the last stream).
+    async fn data(
+        &self,
+        opened: &Opened,
+        facts: &DatabaseFacts,
+        stream: &Stream,
+        conn: &ConnParams,
+        chosen: Option<(&Selection, bool)>,
+    ) -> Result<Read> {
+        let mut read = Read::default();
         let mut tool = self.pg_restore(conn)?.arg("--section=data").stdin(Stdin::Piped);
-        for table in &self.tables {
-            // pg_restore takes these names literally (no patterns).
-            tool = tool.arg("--schema").arg(&table.schema).arg("--table").arg(&table.name);
+        let mut list = None;
+        let held = opened.facts.streams.get(&stream.reference).map(|f| f.tables.as_slice()).unwrap_or_default();
+        if let Some((selection, with_sequences)) = chosen
+            && !(with_sequences && selection.has_sequences())
+            && !held.iter().any(|t| selection.rows.contains(t))
+        {
+            return Ok(read);
+        }
+        let mut begun = feed::Begun::new(opened, stream, &self.progress)?;
+        if let Some((selection, _)) = chosen {
+            let (ids, tables) = selection.of_data(&begun.contents().await?, &facts.encoding);
+            if ids.is_empty() {
+                return Ok(read);
+            }
+            read.tables = tables;
+            let path = list.insert(self.use_list(&ids)?);
+            tool = tool.arg("--use-list").arg(path.as_os_str());
         }
         let mut child = tool.spawn().await?;
         let stdin = child.take_stdin().ok_or_else(|| Error::internal("the child has no input"))?;
-        feed::into_child(opened, stream, stdin, &self.progress).await?;
-        child.wait().await?.success(Code::RestoreFailed, Stage::Restore).map_err(explain).map(drop)
+        feed::into_child(begun, stdin).await?;
+        child.wait().await?.success(Code::RestoreFailed, Stage::Restore).map_err(explain)?;
+        read.bytes = stream.plain_bytes;
+        Ok(read)
     }
 
     async fn run(&self, tool: Tool) -> Result<()> {
         tool.spawn().await?.wait().await?.success(Code::RestoreFailed, Stage::Restore).map_err(explain).map(drop)
     }
+}
 
-    fn selection(&self, _schema: &Arc<File>) -> Result<Option<Selection>> {
-        Ok(None)
+/// The schema stream in memory.
+struct Schema {
+    archive: Arc<File>,
+    /// What of it is wanted, and the file that says so to pg_restore.
+    chosen: Option<(Selection, tempfile::TempPath)>,
+}
+
+impl Schema {
+    fn selection(&self) -> Option<&Selection> {
+        self.chosen.as_ref().map(|c| &c.0)
     }
 }
 
-/// A `--use-list` file.
-struct Selection {
-    path: tempfile::TempPath,
+/// What a data stream gave.
+#[derive(Default)]
+struct Read {
+    tables: Vec<ObjectName>,
+    bytes: u64,
 }
 
 fn facts_of<'a>(opened: &'a Opened, name: &str) -> Result<&'a DatabaseFacts> {
@@ -191,11 +281,11 @@ fn explain(e: Error) -> Error {
     let has = |needle: &str| text.contains(needle);
     if has("role \"") && has("does not exist") {
         e.hint("The target server lacks a role of the backup: restore with --globals to create roles, or with --no-owner to do without.")
-    } else if has("could not open extension control file") || has("is not available") {
+    } else if has("ould not open extension control file") || (has("extension \"") && has("is not available")) {
         e.hint("The target server lacks an extension of the backup: install its package there.")
     } else if has("No space left on device") {
         e.with_code(Code::NoSpace).hint("Free space on the target and run the restore again.")
     } else {
-        e.or_hint("Look into the target server's log. The unfinished database was removed.")
+        e.or_hint("Look into the target server's log.")
     }
 }

@@ -9,10 +9,14 @@
 //! |---|---|
 //! | [`opened`] | a backup whose identity fits and whose facts are open |
 //! | [`plan`] | what a restore would do |
+//! | [`survey`] | what on the target server would stop it |
 //! | [`feed`] | parts into a child's input or into memory |
 //! | [`globals`] | roles, without psql |
 //! | [`database`] | creating a database as it was |
+//! | [`properties`] | what of a database lies outside its dump |
+//! | [`selection`] | which entries of an archive make up some tables |
 //! | [`logical`] | databases by pg_restore |
+//! | [`unfinished`] | removing what an interrupt left |
 //! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
 //! | [`physical`] | a data directory |
 
@@ -23,6 +27,10 @@ pub mod logical;
 pub mod opened;
 pub mod physical;
 pub mod plan;
+pub mod properties;
+pub mod selection;
+pub mod survey;
+pub mod unfinished;
 pub mod untar;
 
 pub use logical::LogicalTarget;

@@ -73,6 +73,16 @@ pub async fn database(session: &Session) -> Result<DatabaseFacts> {
     .await?;
     let row = list.first().ok_or_else(|| crate::Error::internal("the database has no row in pg_database"))?;
     let size: i64 = row.get(12);
+    let role_settings = rows(
+        session,
+        "the settings of roles",
+        "SELECT pg_catalog.pg_get_userbyid(s.setrole)::text, c.setting FROM pg_catalog.pg_db_role_setting s, \
+         LATERAL pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS c(setting, n) \
+         JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() \
+         WHERE s.setdatabase = d.oid AND s.setrole <> 0 ORDER BY s.setrole, c.n",
+        &[],
+    )
+    .await?;
     let extensions = rows(
         session,
         "the extensions",
@@ -120,6 +130,7 @@ pub async fn database(session: &Session) -> Result<DatabaseFacts> {
         acl: row.get(9),
         connection_limit: row.get(10),
         settings: row.get(11),
+        role_settings: role_settings.iter().map(|r| (r.get(0), r.get(1))).collect(),
         size_bytes: size.unsigned_abs(),
         extensions: extensions
             .iter()

@@ -93,6 +93,9 @@ pub struct DatabaseFacts {
     pub connection_limit: i32,
     /// `ALTER DATABASE … SET` for all roles, `name=value`.
     pub settings: Vec<String>,
+    /// `ALTER ROLE … IN DATABASE … SET`: role and `name=value`.
+    #[serde(default)]
+    pub role_settings: Vec<(String, String)>,
     /// `pg_database_size` at backup time, bytes.
     pub size_bytes: u64,
     /// Extensions.

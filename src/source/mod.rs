@@ -9,6 +9,7 @@
 //! | [`tools`] | PostgreSQL's client programs of the right major |
 //! | [`tap`] | what watches a stream as it passes |
 //! | [`archive`], [`tar_tap`] | the taps for pg_dump archives and base backups |
+//! | [`archive_list`] | an archive's table of contents, to choose from on the way back |
 //! | [`stream`] | a child to run and its tap |
 //! | [`probe`], [`catalog`], [`snapshot`] | what server and databases say of themselves |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
@@ -21,6 +22,7 @@
 
 pub mod archive;
 mod archive_input;
+pub mod archive_list;
 mod archive_toc;
 mod backup_files;
 pub mod catalog;

@@ -83,6 +83,7 @@ pub fn facts() -> Facts {
             acl: None,
             connection_limit: -1,
             settings: vec![],
+            role_settings: vec![],
             size_bytes: 1,
             extensions: vec![
                 ExtensionFacts { name: "citext".into(), version: "1.6".into(), schema: "public".into() },

@@ -12,8 +12,9 @@ use crate::cli::output::Ui;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::private_dir;
 use crate::restore::plan::Plan;
+use crate::restore::survey::Survey;
 use crate::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
-use crate::source::facts::ObjectName;
+use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::{ConnParams, PgBin};
 use crate::types::{Event, Kind, shown};
 
@@ -82,8 +83,12 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
             .on(entry.manifest.backup_id.as_str())
             .hint(format!("Use {with}.")));
     }
-    let plan = Plan::new(entry, &identities, target, args.target_dir.as_deref())?;
+    let mut plan = Plan::new(entry, &identities, target, args.target_dir.as_deref())?;
     if args.dry_run {
+        if kind == Kind::Logical {
+            let opened = Opened::open(&ctx.store().await?, entry, &identities, 1).await?;
+            plan.obstacles.extend(survey(&ctx, &args, &opened).await?);
+        }
         ctx.out().either(|| json!(plan), || plan_text(&plan))?;
         return Ok(if plan.obstacles.is_empty() { Code::Done } else { Code::Refused });
     }
@@ -133,14 +138,8 @@ fn owner_for(dir: &std::path::Path) -> Option<(u32, u32)> {
 
 async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -> Result<String> {
     let target = args.target_db.clone().unwrap_or_default();
-    let source = match &args.database {
-        Some(name) => name.clone(),
-        None => only_database(opened)?,
-    };
-    let env = |name: &str| std::env::var(name).ok();
-    let conn = ConnParams::resolve(args.connection.as_deref().unwrap_or(""), &env)?;
-    let conn =
-        if args.connection.is_none() && env("PGDATABASE").is_none() { conn.with_database("postgres") } else { conn };
+    let source = database(args, opened)?.name.clone();
+    let conn = connection(args)?;
     let session = conn.connect("pgseal restore").await?;
     let major = crate::source::probe::version(&session).await?.major();
     drop(session);
@@ -175,13 +174,41 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
     Ok(shown(&target).into_owned())
 }
 
-fn only_database(opened: &Opened) -> Result<String> {
-    match opened.facts.databases.as_slice() {
-        [one] => Ok(one.name.clone()),
-        several => {
-            let names: Vec<String> = several.iter().map(|d| shown(&d.name).into_owned()).collect();
+/// What on the target server would stop the restore.
+async fn survey(ctx: &Context<'_>, args: &Args, opened: &Opened) -> Result<Vec<String>> {
+    let survey = Survey {
+        conn: &connection(args)?,
+        facts: &opened.facts,
+        database: database(args, opened)?,
+        target: args.target_db.as_deref().unwrap_or_default(),
+        globals: args.globals,
+        owners: !args.no_owner,
+        bindir: ctx.config().pg_bindir.as_deref(),
+    };
+    Ok(survey.obstacles().await)
+}
+
+fn connection(args: &Args) -> Result<ConnParams> {
+    let env = |name: &str| std::env::var(name).ok();
+    let conn = ConnParams::resolve(args.connection.as_deref().unwrap_or(""), &env)?;
+    let named = args.connection.is_some() || env("PGDATABASE").is_some();
+    Ok(if named { conn } else { conn.with_database("postgres") })
+}
+
+/// The database of the backup that is asked for.
+fn database<'a>(args: &Args, opened: &'a Opened) -> Result<&'a DatabaseFacts> {
+    let all = opened.facts.databases.as_slice();
+    let names = || all.iter().map(|d| shown(&d.name).into_owned()).collect::<Vec<_>>().join(", ");
+    match (&args.database, all) {
+        (Some(name), _) => all.iter().find(|d| d.name == *name).ok_or_else(|| {
+            Error::usage("the backup does not hold this database")
+                .on(name.clone())
+                .hint(format!("It holds: {}.", names()))
+        }),
+        (None, [one]) => Ok(one),
+        (None, _) => {
             Err(Error::usage("the backup holds several databases")
-                .hint(format!("Name one with --database: {}.", names.join(", "))))
+                .hint(format!("Name one with --database: {}.", names())))
         }
     }
 }

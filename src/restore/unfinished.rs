@@ -1,0 +1,53 @@
+//! A database that is being restored, removed when the restore is interrupted.
+
+use std::time::Duration;
+
+use super::database::{Target, discard};
+use crate::source::ConnParams;
+
+/// How long an interrupted restore may take to clean up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Dropping it before [`Unfinished::over`] removes the database.
+///
+/// An interrupt drops the restore's future in the middle; there is no one left to
+/// wait for an answer of the server but a thread of our own. After SIGKILL the
+/// database stays under its working name: `pgseal_restoring_` and random digits.
+#[derive(Debug)]
+pub struct Unfinished {
+    conn: Option<ConnParams>,
+    target: Target,
+}
+
+impl Unfinished {
+    /// Guards `target`; nothing where the database was there before.
+    pub fn new(conn: &ConnParams, target: &Target) -> Self {
+        Self { conn: target.created().then(|| conn.clone()), target: target.clone() }
+    }
+
+    /// The restore came to its end, good or bad.
+    pub fn over(mut self) {
+        self.conn = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        let target = self.target.clone();
+        let remove = std::thread::spawn(move || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let removed = runtime.block_on(async {
+                let removing = async {
+                    let session = conn.connect("pgseal restore").await?;
+                    discard(&session, &target).await
+                };
+                tokio::time::timeout(PATIENCE, removing).await
+            });
+            if !matches!(removed, Ok(Ok(()))) {
+                tracing::warn!(database = %target.working, "the unfinished database is left behind");
+            }
+        });
+        let _ = remove.join();
+    }
+}

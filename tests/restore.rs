@@ -1,0 +1,20 @@
+//! `pgseal restore` by the real program: real servers, a store in a directory.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "restore/databases.rs"]
+mod databases;
+#[path = "restore/directory.rs"]
+mod directory;
+#[path = "restore/failures.rs"]
+mod failures;
+#[path = "support/pg.rs"]
+mod pg;
+#[path = "restore/plan.rs"]
+mod plan;
+#[path = "restore/tables.rs"]
+mod tables;
+#[path = "restore/without_pgseal.rs"]
+mod without_pgseal;
+#[path = "restore/world.rs"]
+mod world;

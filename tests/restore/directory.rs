@@ -1,0 +1,100 @@
+//! Data directories.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::pg::{PgServer, bindir, done, own};
+use crate::world::{Host, said};
+
+fn names(dir: &Path) -> Vec<String> {
+    std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// As the documentation says: `pg_ctl -D DIR start`, by the user who runs PostgreSQL.
+pub fn starts_and_holds(server: &PgServer, data: &Path, home: &Path, rows: &str) {
+    let ctl = |args: &[&str]| {
+        let mut c = server.as_owner("pg_ctl");
+        c.arg("-D").arg(data).args(["-w", "-s"]).args(args);
+        done(&mut c, "pg_ctl");
+    };
+    let options = format!("-c listen_addresses='' -c unix_socket_directories={}", home.display());
+    ctl(&["-l", &home.join("log").display().to_string(), "-o", &options, "start"]);
+    let mut psql = Command::new(bindir().join("psql"));
+    psql.args(["-XAtq", "-h"]).arg(home).args(["-U", "postgres", "-d", "shop", "-c", "select count(*) from t"]);
+    let out = psql.output().unwrap();
+    ctl(&["-m", "fast", "stop"]);
+    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), rows, "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn a_cluster_goes_into_a_new_or_empty_directory_only() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "create database shop");
+    server.psql("shop", "create table t as select generate_series(1, 10000) a");
+    let host = Host::new(&server);
+    host.ok(&["backup", "cluster"]);
+    let home = tempfile::Builder::new().prefix("pgt").tempdir_in("/tmp").unwrap();
+    own(home.path());
+    let at = |name: &str| home.path().join(name);
+    let restore = |dir: &Path| host.run(&["restore", "cluster@latest", "--target-dir", &dir.display().to_string()]);
+
+    restore(&at("new")).is(0, &[]);
+    let owner = std::fs::metadata(home.path()).unwrap().uid();
+    for file in ["", "PG_VERSION", "base", "base/1/PG_VERSION", "global/pg_control"] {
+        assert_eq!(std::fs::metadata(at("new").join(file)).unwrap().uid(), owner, "{file}");
+    }
+    assert_eq!(std::fs::metadata(at("new")).unwrap().mode() & 0o7777, 0o700);
+    starts_and_holds(&server, &at("new"), home.path(), "10000");
+    std::fs::create_dir(at("empty")).unwrap();
+    own(&at("empty"));
+    restore(&at("empty")).is(0, &[]);
+    assert!(at("empty/PG_VERSION").exists());
+
+    restore(&at("new")).is(13, &["not empty", "--target-dir"]);
+    std::fs::write(at("file"), "mine").unwrap();
+    restore(&at("file")).is(13, &["is not a directory"]);
+    assert_eq!(std::fs::read(at("file")).unwrap(), b"mine");
+    std::fs::create_dir(at("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(at("elsewhere"), at("link")).unwrap();
+    restore(&at("link")).is(13, &["is not a directory"]);
+    assert_eq!(names(&at("elsewhere")), [""; 0]);
+    restore(&at("missing/x")).is(50, &["parent directory"]);
+    assert!(!at("missing").exists());
+
+    // An interrupt in the middle leaves nothing.
+    std::fs::create_dir(at("quiet")).unwrap();
+    let mut command = host.command(&["restore", "cluster@latest", "--target-dir"]);
+    let child = command.arg(at("quiet/x")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while names(&at("quiet")).is_empty() {
+        assert!(Instant::now() < give_up, "the restore does not begin");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(130), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(names(&at("quiet")), [""; 0]);
+}
+
+#[test]
+fn a_full_disk_is_told_and_left_clean() {
+    let server = PgServer::start(&bindir(), &[]);
+    let host = Host::new(&server);
+    host.ok(&["backup", "cluster"]);
+    std::fs::create_dir(host.path("small")).unwrap();
+    // In a mount namespace of its own: nothing is left mounted, whatever happens.
+    let script = "mount -t tmpfs -o size=8m none small && \"$@\"; code=$?; ls -A small; exit $code";
+    let pgseal = host.command(&["restore", "cluster@latest", "--target-dir", "small/data"]);
+    let mut command = Command::new("/usr/bin/unshare");
+    let user: &[&str] =
+        if rustix::process::geteuid().is_root() { &["--mount"] } else { &["--mount", "--map-root-user"] };
+    command.args(user).args(["sh", "-c", script, "sh"]).arg(pgseal.get_program()).args(pgseal.get_args());
+    command.current_dir(host.path("")).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", host.path("home"));
+    let said = said(&mut command);
+    said.is(32, &["No space left on device"]);
+    assert_eq!(said.out, "");
+}

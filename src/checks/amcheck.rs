@@ -38,7 +38,10 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         .env("PGUSER", i.superuser())
         .env("PGAPPNAME", "pgseal")
         .env("PGCLIENTENCODING", "UTF8")
-        .env("PGOPTIONS", "-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0")
+        .env(
+            "PGOPTIONS",
+            "-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=60s",
+        )
         .stdout(Stdout::Piped);
     let ended = match tool.spawn().await {
         Ok(running) => running.output(16 * 1024 * 1024).await,

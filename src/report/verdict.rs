@@ -7,7 +7,8 @@
 //! 2. An error that speaks against the backup (its own code), a finding of
 //!    medium severity or worse (51): **failed**.
 //! 3. Any other error, a check or probe that did not look or failed itself, a
-//!    missing teardown, less isolation or proof than required: **inconclusive**, 53.
+//!    missing teardown, less isolation or proof than required: **inconclusive**, 53
+//!    (12 where no identity fits, 124 where the drill's deadline passed).
 //! 4. Otherwise **passed**: 0, or 3 where a finding was only of low severity.
 //!
 //! The exit code is the worst of all by [`Code::precedence`].
@@ -73,7 +74,10 @@ pub fn judge(evidence: Evidence<'_>) -> Judgement {
     if !unsafe_.is_empty() {
         codes.push(Code::Exposure);
     }
-    if !open.is_empty() {
+    // These two say more than "could not run" and leave as little doubt that
+    // nothing was proven.
+    let own = evidence.errors.iter().any(|c| matches!(c, Code::NoIdentity | Code::Deadline));
+    if !open.is_empty() && !own {
         codes.push(Code::CouldNotRun);
     }
     codes.push(if warnings.is_empty() { Code::Done } else { Code::Warnings });
@@ -260,7 +264,7 @@ mod tests {
                 assert_eq!(j.verdict, expected, "{code:?} at {reached:?}: {j:?}");
                 assert_eq!(j.level, if booted { ProofLevel::Data } else { reached }, "{code:?}");
                 let number = match code.number() {
-                    n @ (40..=44 | 50..=52 | 143) => {
+                    n @ (12 | 40..=44 | 50..=52 | 124 | 143) => {
                         // 43 stands behind 50 to 52 but before 53.
                         n
                     }

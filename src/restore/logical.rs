@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::{Opened, database, feed, globals};
+use super::{Opened, complaint, database, feed, globals};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Role, Stream};
-use crate::process::{Stdin, Tool};
+use crate::process::{Exit, Stdin, Tool};
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::{ConnParams, PgBin};
 use crate::types::event::Progress;
@@ -159,11 +159,20 @@ impl LogicalTarget<'_> {
         let mut child = tool.spawn().await?;
         let stdin = child.take_stdin().ok_or_else(|| Error::internal("the child has no input"))?;
         feed::into_child(opened, stream, stdin, &self.progress).await?;
-        child.wait().await?.success(Code::RestoreFailed, Stage::Restore).map_err(explain).map(drop)
+        self.ended(child.wait().await?)
     }
 
     async fn run(&self, tool: Tool) -> Result<()> {
-        tool.spawn().await?.wait().await?.success(Code::RestoreFailed, Stage::Restore).map_err(explain).map(drop)
+        self.ended(tool.spawn().await?.wait().await?)
+    }
+
+    /// What pg_restore says goes to the operator's terminal, but never into a
+    /// drill's report: it quotes rows.
+    fn ended(&self, exit: Exit) -> Result<()> {
+        if self.scratch {
+            return complaint::ended(exit);
+        }
+        exit.success(Code::RestoreFailed, Stage::Restore).map_err(explain).map(drop)
     }
 
     fn selection(&self, _schema: &Arc<File>) -> Result<Option<Selection>> {

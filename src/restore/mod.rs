@@ -13,9 +13,11 @@
 //! | [`globals`] | roles, without psql |
 //! | [`database`] | creating a database as it was |
 //! | [`logical`] | databases by pg_restore |
+//! | `complaint` | what pg_restore said, without rows |
 //! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
 //! | [`physical`] | a data directory |
 
+mod complaint;
 pub mod database;
 pub mod feed;
 pub mod globals;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
-use super::subject::{RESTORE_AGAIN, Tally, failed, object, query};
+use super::subject::{RESTORE_AGAIN, Tally, failed, lacks_library, object, query};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::{Error, Result};
 use crate::scratch::Session;
@@ -127,7 +127,7 @@ fn unreadable(e: &tokio_postgres::Error) -> Result<String> {
     match state {
         "42P01" | "3F000" => Ok("the table is missing".to_owned()),
         "42703" => Ok("a column is missing".to_owned()),
-        _ if ["XX", "22", "58"].iter().any(|c| state.starts_with(c)) => {
+        _ if !lacks_library(e) && ["XX", "22", "58"].iter().any(|c| state.starts_with(c)) => {
             Ok(format!("the table cannot be read (SQLSTATE {state})"))
         }
         _ => Err(failed(e)),

@@ -103,13 +103,17 @@ fn against_the_backup(code: Code) -> bool {
     )
 }
 
-/// `data` needs a server, a data-proving check that passed, and none that did
-/// anything else but pass or not apply.
+/// `data` needs a server, a data-proving check that passed, none that did
+/// anything else but pass or not apply, and no critical finding of any other:
+/// rows of a damaged file were read, but are not right.
 fn level(evidence: &Evidence<'_>) -> ProofLevel {
     let reached = evidence.reached.min(ProofLevel::Booted);
     let proving = || evidence.checks.iter().filter(|c| c.proves_data());
     let whole = |c: &CheckResult| c.outcome == Outcome::Pass && c.examined > 0 && c.examined >= c.present;
-    let proven = proving().any(whole) && proving().all(|c| whole(c) || c.outcome == Outcome::NotApplicable);
+    let damaged = |c: &CheckResult| c.outcome == Outcome::Finding && c.severity == Severity::Critical;
+    let proven = !evidence.checks.iter().any(damaged)
+        && proving().any(whole)
+        && proving().all(|c| whole(c) || c.outcome == Outcome::NotApplicable);
     if reached == ProofLevel::Booted && proven { ProofLevel::Data } else { reached }
 }
 
@@ -366,6 +370,9 @@ mod tests {
         checks[0].examined = 1;
         assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
         checks[0].examined = 0;
+        assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
+        let (_, mut checks) = good();
+        checks.push(check("PHY-MANIFEST", Severity::Critical, Outcome::Finding));
         assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
         let (_, mut checks) = good();
         checks.push(check("PHY-READ", Severity::High, Outcome::Error));

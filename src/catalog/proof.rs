@@ -18,7 +18,7 @@ const MAX_REPORT: u64 = 16 * 1024 * 1024;
 const MAX_SIGNATURE: u64 = 16 * 1024;
 const PARALLEL: usize = 16;
 
-/// What the newest signed report says of one backup.
+/// What the newest signed report with a verdict says of one backup.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Proof {
     /// Which backup.
@@ -81,7 +81,10 @@ pub async fn load(reading: &Reading, source: &SourceName) -> Result<(Vec<Proof>,
             None => untrusted += 1,
             Some(p) => {
                 let slot = newest.entry(p.backup_id.clone()).or_insert_with(|| p.clone());
-                if p.at >= slot.at {
+                // A drill that could not run says nothing about the backup: it
+                // does not stand before one that did.
+                let says = |p: &Proof| p.verdict != "inconclusive";
+                if (says(&p), p.at) >= (says(slot), slot.at) {
                     *slot = p;
                 }
             }

@@ -56,6 +56,9 @@ pub async fn run(subject: &Subject<'_>, kind: Kind, sql: &[SqlCheck]) -> Vec<Che
         large_objects::run(subject).await,
         roles::run(subject).await,
     ];
+    if kind == Kind::Physical {
+        all = all.into_iter().map(CheckResult::moving).collect();
+    }
     match kind {
         Kind::Logical => all.push(rows::run(subject).await),
         Kind::Physical => {

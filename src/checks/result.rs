@@ -176,6 +176,19 @@ impl CheckResult {
         DATA_PROVING.contains(&self.id.as_str())
     }
 
+    /// The same of a physical copy. Its facts were read before the base backup
+    /// began and the copy is as it ended: what users did in between differs, and
+    /// is a warning. Its proof is in the files, the pages and the indexes.
+    #[must_use]
+    pub fn moving(mut self) -> Self {
+        if self.outcome == Outcome::Finding {
+            self.severity = self.severity.min(Severity::Low);
+            let why = "the facts are older than the end of the base backup: this may have changed while it ran";
+            self.reason = Some(self.reason.map_or_else(|| why.to_owned(), |more| format!("{more}; {why}")));
+        }
+        self
+    }
+
     /// A finding that the operator accepts becomes "waived"; anything else stays.
     #[must_use]
     pub fn waived(mut self, reason: impl Into<String>) -> Self {
@@ -222,6 +235,15 @@ mod tests {
     fn fingerprints_follow_check_and_object() {
         assert_eq!(RULE.finding("t", "1 row", "").fingerprint, RULE.finding("t", "2 rows", "").fingerprint);
         assert_ne!(RULE.finding("t", "", "").fingerprint, RULE.finding("u", "", "").fingerprint);
+    }
+
+    #[test]
+    fn what_changed_during_a_base_backup_is_a_warning() {
+        let f = RULE.judged(1, 1, vec![RULE.finding("a", "b", "c")]).moving();
+        assert_eq!((f.outcome, f.severity), (Outcome::Finding, Severity::Low));
+        assert!(f.reason.unwrap().contains("may have changed"));
+        assert_eq!(RULE.judged(1, 1, vec![]).moving(), RULE.judged(1, 1, vec![]));
+        assert_eq!(RULE.not_evaluated(1, "no").moving().reason.as_deref(), Some("no"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
-use super::subject::{RESTORE_AGAIN, Tally, failed, object, query};
+use super::subject::{RESTORE_AGAIN, Tally, failed, lacks_library, object, query};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::{Error, Result};
 use crate::scratch::Session;
@@ -37,7 +37,7 @@ type Queue = Arc<Mutex<VecDeque<TableFacts>>>;
 /// Tables are spread over the subject's number of jobs.
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
     let mut all = Tally::default();
-    if subject.facts.databases.iter().all(|d| !d.contents_known) {
+    if !subject.facts.databases.is_empty() && subject.facts.databases.iter().all(|d| !d.contents_known) {
         return RULE.not_applicable("the backup holds no row counts and digests (physical)");
     }
     for facts in &subject.facts.databases {
@@ -127,7 +127,7 @@ fn unreadable(e: &tokio_postgres::Error) -> Result<String> {
     match state {
         "42P01" | "3F000" => Ok("the table is missing".to_owned()),
         "42703" => Ok("a column is missing".to_owned()),
-        _ if ["XX", "22", "58"].iter().any(|c| state.starts_with(c)) => {
+        _ if !lacks_library(e) && ["XX", "22", "58"].iter().any(|c| state.starts_with(c)) => {
             Ok(format!("the table cannot be read (SQLSTATE {state})"))
         }
         _ => Err(failed(e)),

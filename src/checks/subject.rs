@@ -100,6 +100,17 @@ pub(super) fn failed(e: &tokio_postgres::Error) -> Error {
     Error::new(Code::CouldNotRun, Stage::Checks, conn::reduced(e))
 }
 
+/// Whether the server lacks a library that the copy's types or functions need:
+/// a fault of this host. It shares its SQLSTATE with a missing file of the copy.
+pub(super) fn lacks_library(e: &tokio_postgres::Error) -> bool {
+    e.as_db_error().is_some_and(|d| speaks_of_library(d.message()))
+}
+
+/// The same, of a message.
+pub(super) fn speaks_of_library(message: &str) -> bool {
+    ["could not access file \"", "could not load library \""].iter().any(|begin| message.starts_with(begin))
+}
+
 /// `database: schema.name`, unquoted and escaped only when shown.
 pub(super) fn object(database: &str, name: &ObjectName) -> String {
     format!("{database}: {}.{}", name.schema, name.name)

@@ -59,7 +59,8 @@ async fn ask(subject: &Subject<'_>, database: &str, check: &SqlCheck) -> Result<
         Ok(messages) => messages,
         // Whether the copy or the query is wrong cannot be told from here; a
         // query that worked when it was written says that the copy is.
-        Err(e) if e.code().is_some_and(|c| c.code() != "57014") => {
+        // Class 57 is a cancelled query or a server that goes away, 53 a lack of resources.
+        Err(e) if e.code().is_some_and(|c| !["53", "57"].iter().any(|class| c.code().starts_with(class))) => {
             return Ok(Some(format!("the query fails: {}", conn::reduced(&e))));
         }
         Err(e) => return Err(conn::reduced(&e)),

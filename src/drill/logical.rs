@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use super::record::{Record, seconds};
 use super::run::{Work, could_not_run};
-use crate::error::Result;
-use crate::process::private_dir;
+use crate::error::{Code, Error, Result, Stage};
 use crate::report::model::ProofLevel;
 use crate::restore::LogicalTarget;
 use crate::restore::globals::Existing;
-use crate::scratch::{ClusterOptions, Instance, Origin, init_cluster};
+use crate::scratch::{ClusterOptions, Instance, Origin, failure, init_cluster};
 use crate::source::ConnParams;
 
 /// Starts, probes, restores, checks, probes again.
@@ -24,14 +23,20 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     work.probe(instance, record).await?;
 
     let restore = Instant::now();
-    let maintenance = ConnParams::for_socket(instance.socket_dir(), instance.port(), instance.superuser(), "template1");
-    let private = private_dir().map_err(could_not_run)?;
+    // What the restored roles want of their sessions must neither load anything
+    // nor stop the restore.
+    let maintenance = ConnParams::for_socket(instance.socket_dir(), instance.port(), instance.superuser(), "template1")
+        .with_setting("session_preload_libraries", "")
+        .with_setting("local_preload_libraries", "")
+        .with_setting("default_transaction_read_only", "off");
+    // In the scratch directory, so that nothing else is left when we are killed.
+    let private = work.scratch.conf_dir();
     let target = LogicalTarget {
         conn: &maintenance,
         bin: &work.bin,
         // The programs run the source's statements too: in the same jail.
         under: work.jail.prefix(),
-        private: private.path(),
+        private: &private,
         jobs: work.job.jobs,
         // Under their own names. The fresh cluster's `postgres` takes the source's.
         databases: facts.databases.iter().map(|d| (d.name.clone(), d.name.clone())).collect(),
@@ -41,9 +46,55 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         scratch: true,
         progress: work.job.progress.clone(),
     };
-    target.restore(&work.opened).await?;
+    target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log()))?;
     record.timings.restore = seconds(restore);
     record.reached = ProofLevel::Booted;
     work.check(instance, record).await;
     work.probe(instance, record).await
+}
+
+/// Adds what the server's log tells: the SQLSTATE, and that the server itself
+/// died, which is no word against the backup.
+fn blame(e: Error, log: &str) -> Error {
+    if e.stage() != Stage::Restore || !matches!(e.code(), Code::RestoreFailed | Code::CouldNotRun | Code::NoSpace) {
+        // The server was not reached, say: it is ours, and so is the fault.
+        return if matches!(e.code(), Code::SourceUnreachable | Code::SourceUnusable | Code::Usage) {
+            could_not_run(e)
+        } else {
+            e
+        };
+    }
+    let died = failure::explain(log);
+    if died.severity == "PANIC" {
+        return Error::new(Code::CouldNotRun, Stage::Restore, format!("the scratch server died: {}", died.class))
+            .hint("Nothing was learned about the backup; see what this host lacks and drill again.");
+    }
+    let Some(state) = failure::last_error(log).filter(|_| !e.text().contains("SQLSTATE")) else { return e };
+    let mut said = Error::new(e.code(), Stage::Restore, format!("{} (SQLSTATE {state})", e.text()));
+    if let Some(object) = e.object() {
+        said = said.on(object);
+    }
+    if let Some(hint) = e.next_step() {
+        said = said.hint(hint);
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_died_is_not_the_backups_fault() {
+        let refused = || Error::new(Code::RestoreFailed, Stage::Restore, "the server refused").on("table t").hint("h");
+        let e = blame(refused(), "pgseal:23505:ERROR:  duplicate key (a@b.c)\n");
+        assert_eq!(format!("{e:?}"), "[50] restore: table t: the server refused (SQLSTATE 23505) (hint: h)");
+        let e = blame(refused(), "pgseal:53100:PANIC:  could not write to file \"x\": No space left on device\n");
+        assert_eq!(e.code(), Code::CouldNotRun);
+        assert!(e.text().contains("out of space"), "{e}");
+        let e = blame(Error::new(Code::SourceUnreachable, Stage::Source, "no"), "");
+        assert_eq!(e.code(), Code::CouldNotRun);
+        let e = blame(Error::new(Code::Corrupt, Stage::Fetch, "bad"), "pgseal:23505:ERROR:  x\n");
+        assert_eq!((e.code(), e.text()), (Code::Corrupt, "bad".to_owned()));
+    }
 }

@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use super::record::{Record, seconds};
-use super::run::Work;
+use super::run::{Work, could_not_run};
 use crate::checks::{checksums, manifest};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::report::model::ProofLevel;
 use crate::restore::PhysicalTarget;
 use crate::scratch::{Instance, Origin, sanitise};
@@ -22,7 +22,12 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         owner: Some((work.jail.uid(), work.jail.gid())),
         progress: work.job.progress.clone(),
     };
-    target.restore(&work.opened).await?;
+    // The bytes were signed and are unpacked as they are: what cannot be written
+    // is this host's fault. What the tar itself is accused of has other codes.
+    target.restore(&work.opened).await.map_err(|e| match e.code() {
+        Code::RestoreFailed | Code::NoSpace | Code::Refused => could_not_run(e),
+        _ => e,
+    })?;
     record.timings.restore = seconds(restore);
     record.reached = ProofLevel::Restored;
 

@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
 use crate::report::model::{ProofLevel, Report, Timings};
 use crate::restore::{Opened, plan};
-use crate::scratch::{Instance, Jail, Origin, Scratch, StartOptions, probe};
+use crate::scratch::{Instance, Jail, Origin, Scratch, StartOptions, leftovers, probe};
 use crate::source::PgBin;
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
@@ -72,17 +72,21 @@ impl Job<'_> {
     }
 
     async fn steps(&self, record: &mut Record) -> Result<()> {
-        let (work, mut instance) = (self.prepare(record).await?, None);
         let limit = self.drill.deadline.unwrap_or(Duration::MAX);
-        let done = tokio::time::timeout(limit, self.prove(&work, &mut instance, record)).await;
+        let late = || {
+            Error::new(Code::Deadline, Stage::Scratch, format!("the drill took longer than {} s", limit.as_secs()))
+                .hint("Raise source.NAME.drill.deadline, or give the drill host more speed.")
+        };
+        let began = record.began;
+        let work = tokio::time::timeout(limit, self.prepare(record)).await.map_err(|_| late())??;
+        let mut instance = None;
+        let left = limit.saturating_sub(began.elapsed());
+        let done = tokio::time::timeout(left, self.prove(&work, &mut instance, record)).await;
         // Whatever came of it, everything is taken down, and looked at.
         let teardown = work.scratch.teardown(instance).await;
         record.probes.push(probe::gone(&teardown));
         record.teardown = Some(teardown);
-        done.unwrap_or_else(|_| {
-            Err(Error::new(Code::Deadline, Stage::Scratch, format!("the drill took longer than {} s", limit.as_secs()))
-                .hint("Raise source.NAME.drill.deadline, or give the drill host more speed."))
-        })
+        done.unwrap_or_else(|_| Err(late()))
     }
 
     /// Everything that can be known before anything is restored.
@@ -112,6 +116,8 @@ impl Job<'_> {
             .hint(format!("{} Nothing was restored.", jail.reasons.join(" "))));
         }
         let bin = PgBin::find(self.pg_bindir.as_deref(), m.pg.version_num.major()).map_err(could_not_run)?;
+        // Before the space is looked at: they may be what fills it.
+        self.sweep(&jail).await;
         if let Some(free) = plan::free(&self.scratch.dir)
             && (free as f64) < m.plain_bytes() as f64 * ROOM
         {
@@ -125,6 +131,32 @@ impl Job<'_> {
         }
         let scratch = Scratch::create(&self.scratch.dir, &jail, &m.source).await.map_err(could_not_run)?;
         Ok(Work { job: self, opened, bin, jail, scratch })
+    }
+
+    /// Removes what killed runs left in the scratch directory. What cannot be
+    /// removed is told, and stops nothing.
+    async fn sweep(&self, jail: &Jail) {
+        let dir = self.scratch.dir.clone();
+        // A directory belongs to the scratch user once it is complete, to us before.
+        let owners = [jail.uid(), rustix::process::geteuid().as_raw()];
+        let swept = tokio::task::spawn_blocking(move || {
+            let all = leftovers::find(&dir, &owners).into_iter();
+            all.map(|l| (leftovers::remove(&l, &owners), l.path)).collect::<Vec<_>>()
+        });
+        for (done, path) in swept.await.unwrap_or_default() {
+            self.progress.event(if done.is_clean() {
+                Event::Note(format!("removed {}, which a killed drill had left", path.display()))
+            } else if path.exists() {
+                let why = done.detail.unwrap_or_default();
+                Event::Warning {
+                    text: format!("a killed drill left {}, which cannot be removed: {why}", path.display()),
+                    hint: Some("Remove it by hand: it holds restored data.".to_owned()),
+                }
+            } else {
+                // Another drill was quicker.
+                continue;
+            });
+        }
     }
 
     async fn prove(&self, work: &Work<'_>, slot: &mut Option<Instance>, record: &mut Record) -> Result<()> {

@@ -1,17 +1,32 @@
 //! The canonical bytes of a report: what is signed and stored.
 
+use std::fmt::Write as _;
+
 use super::Report;
 use crate::error::{Code, Error, Result, Stage};
+use crate::types::shown;
 
 /// Largest report that is read, bytes.
 pub const LIMIT: u64 = 8 * 1024 * 1024;
 
-/// The report as JSON with a closing line end.
+/// The report as JSON with a closing line end. What a terminal would act on or
+/// hide (names are chosen by database users) is written as `\u` escapes.
 pub fn render(report: &Report) -> Result<Vec<u8>> {
-    let mut bytes =
-        serde_json::to_vec_pretty(report).map_err(|e| Error::internal("cannot write the report").because(e))?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    let text =
+        serde_json::to_string_pretty(report).map_err(|e| Error::internal("cannot write the report").because(e))?;
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // Outside of strings there is only ASCII, and there the line ends are JSON's own.
+        if c.is_ascii() && c != '\u{7f}' || shown(c.encode_utf8(&mut [0; 4])).len() == c.len_utf8() {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out.push('\n');
+    Ok(out.into_bytes())
 }
 
 /// Reads a report. Check its signature before.
@@ -130,6 +145,8 @@ pub(super) mod tests {
         assert_eq!(v["teardown"], serde_json::json!({"instance_gone": true, "directory_gone": true}));
         // Control characters of a hostile name never stand in the bytes.
         assert!(!bytes.contains(&0x1b));
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(!text.contains('\u{202e}') && text.contains("\\u202ex]]>"), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
+use super::{ProofLevel, Report, Verdict};
 use crate::checks::{CheckResult, Outcome};
 use crate::scratch::ProbeOutcome;
 use crate::types::shown;
@@ -26,7 +26,7 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         r.kind.name(),
         r.verdict.name().to_uppercase()
     )?;
-    writeln!(out, "  proof level  {}", r.proof_level.name())?;
+    writeln!(out, "  proof level  {}{}", r.proof_level.name(), nothing_more(r))?;
     writeln!(out, "  exit code    {}", r.exit_code)?;
     writeln!(out, "  signed by    {}", r.signer.as_deref().map_or("nobody that is trusted".into(), shown))?;
     writeln!(out, "  manifest     {}", r.manifest_sha256)?;
@@ -63,6 +63,19 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         }
         None => writeln!(out, "\nTeardown: nothing was made"),
     }
+}
+
+/// A pass that proves less than it could says why.
+fn nothing_more(r: &Report) -> &'static str {
+    if r.verdict == Verdict::Passed && r.proof_level < ProofLevel::Data && no_rows(r) {
+        " (the backup is empty: there is no row to prove more with)"
+    } else {
+        ""
+    }
+}
+
+fn no_rows(r: &Report) -> bool {
+    r.checks.iter().filter(|c| c.proves_data()).all(|c| c.outcome == Outcome::NotApplicable)
 }
 
 fn list(out: &mut String, title: &str, items: &[String]) -> std::fmt::Result {

@@ -7,7 +7,8 @@
 //! 2. An error that speaks against the backup (its own code), a finding of
 //!    medium severity or worse (51): **failed**.
 //! 3. Any other error, a check or probe that did not look or failed itself, a
-//!    missing teardown, less isolation or proof than required: **inconclusive**, 53.
+//!    missing teardown, less isolation or proof than required: **inconclusive**, 53
+//!    (12 where no identity fits, 124 where the drill's deadline passed).
 //! 4. Otherwise **passed**: 0, or 3 where a finding was only of low severity.
 //!
 //! The exit code is the worst of all by [`Code::precedence`].
@@ -73,7 +74,10 @@ pub fn judge(evidence: Evidence<'_>) -> Judgement {
     if !unsafe_.is_empty() {
         codes.push(Code::Exposure);
     }
-    if !open.is_empty() {
+    // These two say more than "could not run" and leave as little doubt that
+    // nothing was proven.
+    let own = evidence.errors.iter().any(|c| matches!(c, Code::NoIdentity | Code::Deadline));
+    if !open.is_empty() && !own {
         codes.push(Code::CouldNotRun);
     }
     codes.push(if warnings.is_empty() { Code::Done } else { Code::Warnings });
@@ -99,13 +103,17 @@ fn against_the_backup(code: Code) -> bool {
     )
 }
 
-/// `data` needs a server, a data-proving check that passed, and none that did
-/// anything else but pass or not apply.
+/// `data` needs a server, a data-proving check that passed, none that did
+/// anything else but pass or not apply, and no critical finding of any other:
+/// rows of a damaged file were read, but are not right.
 fn level(evidence: &Evidence<'_>) -> ProofLevel {
     let reached = evidence.reached.min(ProofLevel::Booted);
     let proving = || evidence.checks.iter().filter(|c| c.proves_data());
     let whole = |c: &CheckResult| c.outcome == Outcome::Pass && c.examined > 0 && c.examined >= c.present;
-    let proven = proving().any(whole) && proving().all(|c| whole(c) || c.outcome == Outcome::NotApplicable);
+    let damaged = |c: &CheckResult| c.outcome == Outcome::Finding && c.severity == Severity::Critical;
+    let proven = !evidence.checks.iter().any(damaged)
+        && proving().any(whole)
+        && proving().all(|c| whole(c) || c.outcome == Outcome::NotApplicable);
     if reached == ProofLevel::Booted && proven { ProofLevel::Data } else { reached }
 }
 
@@ -260,7 +268,7 @@ mod tests {
                 assert_eq!(j.verdict, expected, "{code:?} at {reached:?}: {j:?}");
                 assert_eq!(j.level, if booted { ProofLevel::Data } else { reached }, "{code:?}");
                 let number = match code.number() {
-                    n @ (40..=44 | 50..=52 | 143) => {
+                    n @ (12 | 40..=44 | 50..=52 | 124 | 143) => {
                         // 43 stands behind 50 to 52 but before 53.
                         n
                     }
@@ -362,6 +370,9 @@ mod tests {
         checks[0].examined = 1;
         assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
         checks[0].examined = 0;
+        assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
+        let (_, mut checks) = good();
+        checks.push(check("PHY-MANIFEST", Severity::Critical, Outcome::Finding));
         assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
         let (_, mut checks) = good();
         checks.push(check("PHY-READ", Severity::High, Outcome::Error));

@@ -17,9 +17,11 @@
 //! | [`selection`] | which entries of an archive make up some tables |
 //! | [`logical`] | databases by pg_restore |
 //! | [`unfinished`] | removing what an interrupt left |
+//! | `complaint` | what pg_restore said, without rows |
 //! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
 //! | [`physical`] | a data directory |
 
+mod complaint;
 pub mod database;
 pub mod feed;
 pub mod globals;

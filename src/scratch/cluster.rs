@@ -132,6 +132,9 @@ pub(crate) fn field<'a>(text: &'a str, label: &str) -> Option<&'a str> {
 
 /// Writes the only configuration the server reads: of ours, outside PGDATA.
 ///
+/// Connections are enough for the most streams and jobs that a configuration
+/// allows (64 each, with a worker and a leader), and then some.
+///
 /// Only the scratch user and pgseal's own user come in, over the socket, as
 /// `superuser`; all else is rejected.
 ///
@@ -142,7 +145,7 @@ pub async fn write_config(scratch: &Scratch, major: u32, superuser: &str, floors
     let ident = ident_file(major, superuser, &[scratch.jail().user(), &us])?;
     let conf = format!(
         "# Written by pgseal; every sealed setting stands on the command line.\n\
-         max_connections = 50\nsuperuser_reserved_connections = 3\nmax_prepared_transactions = {}\n\
+         max_connections = 250\nsuperuser_reserved_connections = 3\nmax_prepared_transactions = {}\n\
          max_locks_per_transaction = {}\nmax_replication_slots = 64\nshared_buffers = 128MB\n\
          maintenance_work_mem = 256MB\nmax_wal_size = 4GB\ncheckpoint_timeout = 30min\nfull_page_writes = off\n\
          synchronous_commit = off\nlog_line_prefix = '{}'\nlog_checkpoints = off\nlc_messages = 'C'\nhuge_pages = off\n\

@@ -1,4 +1,8 @@
 //! Sessions with a scratch instance, over its private socket.
+//!
+//! Not those of [`crate::source`]: there an error is the source's (20, 22) and
+//! shows the server's words; here it is 53 and shows no word of the copy's, and
+//! what the copy's roles and databases want loaded is not loaded.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,10 +18,12 @@ const CONNECT: Duration = Duration::from_secs(20);
 /// Settings of every session, given at its start: `ALTER ROLE … SET` and
 /// `ALTER DATABASE … SET` of the backup outrank the server's command line but
 /// not these. The preload settings keep such an entry from loading a library;
-/// the output settings are those under which content digests were taken.
+/// the output settings are those under which content digests were taken. Locks
+/// are not waited for without end: a prepared transaction of the source comes
+/// back with those it held.
 const OPTIONS: &str = "-c search_path=pg_catalog -c session_preload_libraries= -c local_preload_libraries= \
      -c row_security=off -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=3 \
-     -c bytea_output=hex -c xmlbinary=base64 -c quote_all_identifiers=off -c synchronize_seqscans=off -c statement_timeout=0 -c lock_timeout=0 \
+     -c bytea_output=hex -c xmlbinary=base64 -c quote_all_identifiers=off -c synchronize_seqscans=off -c statement_timeout=0 -c lock_timeout=60s \
      -c idle_in_transaction_session_timeout=0 -c default_transaction_isolation=read\\ committed -c lc_messages=C";
 
 /// A session; closed when dropped.

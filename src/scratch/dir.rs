@@ -194,25 +194,33 @@ impl Drop for Scratch {
 /// Ends what works below `path`, removes it and checks. Only for directories
 /// that carry our mark.
 pub(super) fn remove(path: &Path) -> Teardown {
-    let mut detail = None;
     end_processes(path);
     let instance_gone = procfs::started_below(path).is_empty();
-    if instance_gone {
-        // A restored directory may lack write permission for its owner; one
-        // retry after opening the directories up covers an ordinary user.
-        if std::fs::remove_dir_all(path).is_err() {
-            open_up(path);
-            if let Err(e) = std::fs::remove_dir_all(path)
-                && e.kind() != std::io::ErrorKind::NotFound
-            {
-                detail = Some(format!("cannot remove the directory: {e}"));
-            }
-        }
+    let detail = if instance_gone {
+        remove_tree(path).err().map(|e| format!("cannot remove the directory: {e}"))
     } else {
-        detail = Some("processes still work in the directory".to_owned());
-    }
+        Some("processes still work in the directory".to_owned())
+    };
     let directory_gone = matches!(std::fs::symlink_metadata(path), Err(e) if e.kind() == std::io::ErrorKind::NotFound);
     Teardown { instance_gone, directory_gone, detail }
+}
+
+/// Removes everything. A restored directory may lack write permission for its
+/// owner, so an ordinary user opens it up; and a restore that was interrupted
+/// may still be writing its last file, so there is more than one try.
+fn remove_tree(path: &Path) -> std::io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match std::fs::remove_dir_all(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.exists() => return Ok(()),
+            Err(e) if start.elapsed() > GONE_WITHIN => return Err(e),
+            Err(_) => {
+                open_up(path);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Ok(()) => return Ok(()),
+        }
+    }
 }
 
 /// Asks the processes below `path` to end (SIGQUIT, PostgreSQL's immediate

@@ -187,6 +187,12 @@ impl Failure {
     }
 }
 
+/// SQLSTATE of the last error in a server's log.
+pub fn last_error(log: &str) -> Option<String> {
+    let mut lines = log.lines().rev().filter_map(line);
+    lines.find(|l| matches!(l.severity, "ERROR" | "FATAL" | "PANIC")).map(|l| l.sqlstate.to_owned())
+}
+
 struct Line<'a> {
     severity: &'a str,
     sqlstate: &'a str,
@@ -224,6 +230,13 @@ mod tests {
         for (log, code) in cases {
             assert_eq!(explain(log).code, code, "{log}");
         }
+    }
+
+    #[test]
+    fn the_last_error_gives_its_state_alone() {
+        let log = "pgseal:23505:ERROR:  key\npgseal:57P01:FATAL:  bye\npgseal:00000:LOG:  x\n";
+        assert_eq!(last_error(log).as_deref(), Some("57P01"));
+        assert_eq!(last_error("pgseal:00000:LOG:  ready\nERROR:  23505\n"), None);
     }
 
     #[test]

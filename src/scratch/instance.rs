@@ -213,6 +213,12 @@ impl Instance {
         &self.settings
     }
 
+    /// What the server logged last. It may hold names and rows: for
+    /// [`failure`] alone.
+    pub fn log(&self) -> String {
+        self.running.as_ref().map(|r| r.stderr().text()).unwrap_or_default()
+    }
+
     /// How long start and recovery took.
     pub const fn start_time(&self) -> Duration {
         self.start

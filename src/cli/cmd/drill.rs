@@ -6,20 +6,27 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use crate::cli::context::Context;
+use crate::cli::exit;
 use crate::cli::output::Ui;
 use crate::drill::Job;
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::write_new;
 use crate::report::model::{ProofLevel, Report};
-use crate::report::{json, junit, signed, text};
+use crate::report::{junit, signed, text};
 use crate::types::SourceName;
 
 /// Options of `drill`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_long_help = "The report is signed, stored beside the backups, and written to --report-dir as .txt, .json, \
-    .json.sig and .xml (JUnit). Exit code 0 means passed; 50 and 51 a bad backup; 52 an unsafe drill; 53 that there is no \
-    evidence either way.\n\n\
+    .json.sig and .xml (JUnit).\n\n\
+    Exit code 0 means passed, 3 passed with warnings; 40, 41, 42, 44, 50 and 51 a bad backup; 52 an unsafe drill; 53 that \
+    there is no evidence either way (12 and 124 say so too: no identity fits, the deadline passed). Where the newest \
+    backup has no trusted signature there is nothing to report on: the command ends with 41, drills no older backup, and \
+    writes no report. Nor does it when it is interrupted.\n\n\
+    Times in the report: fetch is signature, presence and opening of the backup's facts; restore is all its data, fetched, \
+    opened and written; start is making, sealing and starting the server. \"restorable in\" (rto_s) is their sum, without \
+    checks and teardown. rpo_s counts from the backup's snapshot, backup_age_s from its end, both to the drill's start.\n\n\
     EXAMPLES:\n  \
     pgseal drill shop\n  \
     pgseal drill shop --report-dir drill-reports\n  \
@@ -58,11 +65,12 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         Ok(source) if ctx.config().sources.contains_key(&source) => format!("{source}@latest"),
         _ => args.what.clone(),
     };
-    let found = ctx.find(&name).await?;
+    let found = ctx.find(&name).await.map_err(no_report)?;
     let (_, source) = ctx.source(found.entry.manifest.source.as_str())?;
     if let Some(dir) = &args.report_dir {
         // Before the work, not after it: a report that cannot be written is no report.
         std::fs::create_dir_all(dir).map_err(|e| cannot_write(dir, e))?;
+        tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
     }
     let job = Job {
         entry: &found.entry,
@@ -80,25 +88,32 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     };
     let (report, code) = job.run().await?;
     let evidence = signed::sign(&report, &signer)?;
-    let mut places = Vec::new();
-    if let Some(dir) = &args.report_dir {
-        places = write(dir, &report, &evidence)?;
+    // All three are tried: none that fails keeps the report from the others, nor
+    // the drill's own exit code from the caller.
+    let mut errors = Vec::new();
+    match args.report_dir.as_ref().map_or(Ok(Vec::new()), |dir| write(dir, &report, &evidence)) {
+        Ok(places) => places.iter().for_each(|place| ui.say(&format!("report: {}", place.display()))),
+        Err(e) => errors.push(e),
     }
-    ctx.out().text(&if ui.global.json {
-        String::from_utf8_lossy(&evidence.bytes).into_owned()
-    } else {
-        text::render(&report)
-    })?;
-    for place in &places {
-        ui.say(&format!("report: {}", place.display()));
-    }
-    // Last, so that a store that refuses the report does not hide it.
-    match signed::store(ctx.store().await?.as_ref(), &report, &evidence).await {
+    let shown =
+        if ui.global.json { String::from_utf8_lossy(&evidence.bytes).into_owned() } else { text::render(&report) };
+    errors.extend(ctx.out().text(&shown).err());
+    let stored = async { signed::store(ctx.store().await?.as_ref(), &report, &evidence).await };
+    match stored.await {
         Ok(key) => ui.say(&format!("report stored as {key}")),
-        Err(e) if code == Code::Done || e.code().precedence() < code.precedence() => return Err(e),
-        Err(e) => ui.progress.warn(&format!("the report is not in the store: {e}"), e.next_step()),
+        Err(e) => errors.push(e.or_hint("The drill's verdict stands, but `pgseal list` will not know of it.")),
     }
-    Ok(code)
+    if errors.is_empty() {
+        return Ok(code);
+    }
+    let worst = exit::errors(&errors, ui);
+    Ok(if matches!(code, Code::Done | Code::Warnings) { worst } else { code })
+}
+
+/// An older backup in place of a bad one would hide what is wrong.
+fn no_report(e: Error) -> Error {
+    let next = e.next_step().unwrap_or_default().to_owned();
+    e.hint(format!("{next} Nothing was drilled, and there is no report.").trim().to_owned())
 }
 
 fn write(dir: &Path, report: &Report, evidence: &signed::Signed) -> Result<Vec<PathBuf>> {
@@ -109,7 +124,6 @@ fn write(dir: &Path, report: &Report, evidence: &signed::Signed) -> Result<Vec<P
         ("json.sig", evidence.signature.clone().into_bytes()),
         ("xml", junit::render(report)?.into_bytes()),
     ];
-    debug_assert_eq!(json::render(report)?, evidence.bytes);
     files
         .into_iter()
         .map(|(extension, bytes)| {

@@ -1,0 +1,186 @@
+//! What `pg_restore` said of a scratch restore, reduced to what may be shown.
+//!
+//! Its messages quote rows (`DETAIL:  Key (email)=(…)`, `CONTEXT:  COPY t, line
+//! 2: …`), and a drill's report travels. So only the object and the class of
+//! the failure get out, and a fault of the host is told from a bad backup.
+
+use crate::error::{Code, Error, Result, Stage};
+use crate::process::Exit;
+
+/// A class: how the server's primary message begins or ends, what it is
+/// called, the next step. All of them are faults of the host.
+struct Class {
+    begins: &'static [&'static str],
+    ends: &'static [&'static str],
+    called: &'static str,
+    hint: &'static str,
+}
+
+const HOSTS: &[Class] = &[
+    Class {
+        begins: &["could not open extension control file"],
+        ends: &["\" is not available"],
+        called: "an extension of the backup is not installed on this host",
+        hint: "Install the extension's server package of the backup's major version on this host, and drill again.",
+    },
+    Class {
+        begins: &["could not access file \"", "could not load library \""],
+        ends: &[],
+        called: "a shared library of the backup is not installed on this host",
+        hint: "Install the extension's server package of the backup's major version on this host, and drill again.",
+    },
+    Class {
+        begins: &[],
+        ends: &[" must be loaded via shared_preload_libraries"],
+        called: "an extension of the backup works only when it is preloaded, and a sealed server preloads nothing",
+        hint: "Drills of databases with this extension are not supported; restore them by hand.",
+    },
+    Class {
+        begins: &["could not create locale", "invalid locale name", "invalid LC_", "could not open collator"],
+        ends: &["ICU is not supported in this build"],
+        called: "a locale of the backup is not installed on this host",
+        hint: "Generate the source's locales on this host (locale-gen), and drill again.",
+    },
+    Class {
+        begins: &[],
+        ends: &["No space left on device", "Disk quota exceeded"],
+        called: "out of space",
+        hint: "Set scratch.dir to a file system with room for the restored data, and drill again.",
+    },
+    Class {
+        begins: &["out of memory", "out of shared memory", "could not resize shared memory"],
+        ends: &["Cannot allocate memory", "sorry, too many clients already"],
+        called: "the host lacks memory or connections",
+        hint: "Give the drill host more memory, or drill with fewer jobs.",
+    },
+    Class {
+        begins: &[
+            "connection to server",
+            "terminating connection because of crash",
+            "the database system is",
+            "server closed the connection unexpectedly",
+            "could not connect",
+        ],
+        ends: &["server closed the connection unexpectedly", "no connection to the server"],
+        called: "the scratch server went away or let nobody in",
+        hint: "Look for a lack of memory or space on the drill host.",
+    },
+];
+
+/// Nothing where it ended well; 53 for a fault of the host, else 50.
+pub(super) fn ended(exit: Exit) -> Result<()> {
+    match exit.code() {
+        Some(0) => Ok(()),
+        // Killed from outside: that says nothing about the backup.
+        None => exit.success(Code::CouldNotRun, Stage::Restore).map(drop).map_err(|e| {
+            let how = e.text().split(": ").next().unwrap_or_default().to_owned();
+            Error::new(Code::CouldNotRun, Stage::Restore, how).on("pg_restore").hint("Drill again.")
+        }),
+        Some(_) => Err(of(&exit.stderr().text())),
+    }
+}
+
+/// The error that `stderr` tells of.
+fn of(stderr: &str) -> Error {
+    let line = stderr.lines().rev().find_map(|l| l.strip_prefix("pg_restore: error: ")).unwrap_or_default();
+    let said = line.split_once("ERROR:  ").or_else(|| line.split_once("FATAL:  ")).map_or(line, |p| p.1);
+    let object = object(stderr, line);
+    let fits = |c: &&Class| c.begins.iter().any(|b| said.starts_with(b)) || c.ends.iter().any(|e| said.ends_with(e));
+    let (code, called, hint) = match HOSTS.iter().find(fits) {
+        Some(c) => (Code::CouldNotRun, c.called, c.hint),
+        None => (
+            Code::RestoreFailed,
+            "the server refused what pg_restore sent",
+            "Restore this backup by hand to see the server's message, and drill an older one.",
+        ),
+    };
+    let named = if code == Code::CouldNotRun { name_in(said) } else { None };
+    let message = named.map_or_else(|| called.to_owned(), |n| format!("{called}: {n}"));
+    Error::new(code, Stage::Restore, message).on(object).hint(hint)
+}
+
+/// What was being restored: the table, or the beginning of the statement up to
+/// its first literal.
+fn object(stderr: &str, line: &str) -> String {
+    if let Some(rest) = line.strip_prefix("COPY failed for table \"")
+        && let Some((table, _)) = rest.split_once("\": ")
+    {
+        return format!("table {table}");
+    }
+    let statement = stderr.lines().find_map(|l| l.strip_prefix("Command was: ")).unwrap_or("pg_restore");
+    let end = statement.find(['\'', '$']).unwrap_or(statement.len());
+    statement[..end].chars().take(160).collect::<String>().trim_end().to_owned()
+}
+
+/// The quoted name in a message of the host's: of an extension or library,
+/// which hold only such characters.
+fn name_in(said: &str) -> Option<String> {
+    let name = said.split('"').nth(1)?;
+    let name = name.rsplit('/').next()?.trim_end_matches(".control");
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$' | '@');
+    (!name.is_empty() && name.len() <= 63 && name.chars().all(plain)).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_do_not_get_out() {
+        let e = of("pg_restore: error: COPY failed for table \"people\": ERROR:  duplicate key value violates unique \
+                    constraint \"k\"\nDETAIL:  Key (email)=(a@b.c) already exists.\nCONTEXT:  COPY people, line 2: \"a@b.c\"\n");
+        assert_eq!((e.code(), e.object()), (Code::RestoreFailed, Some("table people")));
+        assert!(!format!("{e:?}").contains("a@b.c"));
+        let e = of(
+            "pg_restore: error: could not execute query: ERROR:  a@b.c is bad\nCommand was: COMMENT ON TABLE t IS 'a@b.c';\n",
+        );
+        assert_eq!((e.code(), e.object()), (Code::RestoreFailed, Some("COMMENT ON TABLE t IS")));
+        assert!(!format!("{e:?}").contains("a@b.c"));
+    }
+
+    #[test]
+    fn what_the_host_lacks_is_named_and_is_not_the_backups_fault() {
+        let command = "\nCommand was: CREATE FUNCTION f() RETURNS int\n LANGUAGE c\n AS 'x';\n\n\n";
+        for (said, names) in [
+            ("could not execute query: ERROR:  extension \"hstore\" is not available", "host: hstore"),
+            (
+                "could not execute query: ERROR:  could not open extension control file \"/usr/x/postgis.control\": No such file or directory",
+                "host: postgis",
+            ),
+            (
+                "could not execute query: ERROR:  could not access file \"$libdir/postgis-3\": No such file or directory",
+                "host: postgis-3",
+            ),
+            (
+                "could not execute query: ERROR:  extension \"timescaledb\" must be loaded via shared_preload_libraries",
+                "nothing: timescaledb",
+            ),
+            (
+                "COPY failed for table \"t\": ERROR:  could not extend file \"base/1/2\": No space left on device",
+                "out of space",
+            ),
+            ("could not execute query: ERROR:  could not create locale \"xx_XX\": No such file or directory", "locale"),
+            (
+                "connection to server on socket \"/x/.s.PGSQL.1\" failed: FATAL:  sorry, too many clients already",
+                "connections",
+            ),
+            ("could not execute query: server closed the connection unexpectedly", "went away"),
+            ("COPY failed for table \"t\": server closed the connection unexpectedly", "went away"),
+        ] {
+            let e = of(&format!("pg_restore: error: {said}{command}"));
+            assert_eq!(e.code(), Code::CouldNotRun, "{said}: {e:?}");
+            assert!(e.text().contains(names), "{said}: {e:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_speaks_of_the_host_blames_nobody_else() {
+        for said in [
+            "could not execute query: ERROR:  extension \"x\" already exists",
+            "COPY failed for table \"is not available\": ERROR:  duplicate key",
+            "COPY failed for table \"t\": ERROR:  duplicate key\nDETAIL:  Key (a)=(No space left on device",
+        ] {
+            assert_eq!(of(&format!("pg_restore: error: {said}\n")).code(), Code::RestoreFailed, "{said}");
+        }
+    }
+}

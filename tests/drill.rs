@@ -1,0 +1,21 @@
+//! `pgseal drill` from end to end: the real program, a real server, a store in
+//! a directory; what it says, what it exits with, and what it leaves behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "drill/broken.rs"]
+mod broken;
+#[path = "drill/cannot.rs"]
+mod cannot;
+#[path = "drill/healthy.rs"]
+mod healthy;
+#[path = "drill/interrupt.rs"]
+mod interrupt;
+#[path = "support/pg.rs"]
+mod pg;
+#[path = "drill/reaching.rs"]
+mod reaching;
+#[path = "drill/reseal.rs"]
+mod reseal;
+#[path = "drill/world.rs"]
+mod world;

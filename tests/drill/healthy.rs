@@ -1,0 +1,184 @@
+//! A good backup passes, and every form of its report says so and no more.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::pg::{self, PgServer};
+use crate::world::{World, check, outcome, verdict};
+
+const SECRETS: [&str; 3] = ["canary-row-4711", "canary-password-4711", "SCRAM-SHA-256"];
+
+/// A database of a little of everything, with hostile names.
+fn fill(server: &PgServer) {
+    server.psql("postgres", "create role app login password 'canary-password-4711'");
+    server.psql("postgres", "create role \"<b>r\u{1b}[31m\n\"");
+    server.psql("postgres", "create database \"a\n<i>\u{1b}[2J'&\u{9b}\"");
+    server.psql("postgres", "create database shop");
+    server.psql(
+        "shop",
+        "create table orders(id bigserial primary key, note text);
+         insert into orders(note) select 'canary-row-4711 ' || g from generate_series(1, 500) g;
+         create table empty(x int); create materialized view m as select count(*) from orders;
+         create extension hstore; select lo_from_bytea(0, 'canary-row-4711')",
+    );
+    server.psql("a\n<i>\u{1b}[2J'&\u{9b}", "create table \"t\u{202e}\n]]><x>\"(\"c\"\"\n\" text); insert into \"t\u{202e}\n]]><x>\" values ('canary-row-4711')");
+    // A finding would show the name: let one check of ours find something.
+}
+
+fn files(world: &World, reports: &str) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(world.path(reports)).unwrap().map(|e| e.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+fn no_secret(world: &World, what: &str, text: &str) {
+    let identity = std::fs::read_to_string(world.path("keys/identity")).unwrap();
+    let identity = identity.lines().find(|l| l.starts_with("AGE-SECRET-KEY-")).unwrap();
+    let signer = std::fs::read_to_string(world.path("keys/signer")).unwrap();
+    let signer = signer.lines().nth(2).unwrap();
+    for secret in SECRETS.iter().copied().chain([identity, signer]) {
+        assert!(!text.contains(secret), "{what} holds {secret}:\n{text}");
+    }
+}
+
+#[test]
+fn both_kinds_pass_with_proof_and_reports_in_every_form() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    fill(&server);
+    let world = World::new(&server);
+    for source in ["shop", "cluster"] {
+        world.ok(&["backup", source]);
+        assert_ne!(world.pgseal(&["show", &format!("{source}@latest-proven")]).code, 0, "not drilled yet");
+        let said = world.ok(&["drill", source, "--report-dir", &format!("reports-{source}")]);
+        world.nothing_left();
+        assert!(said.out.contains("PASSED") && said.out.contains("proof level  data\n"), "{}", said.out);
+        no_secret(&world, "stdout", &said.out);
+        no_secret(&world, "stderr", &said.err);
+        looks_right(&world, source, &said.out);
+
+        let listed = world.ok(&["list", source, "--json"]).out;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let proof = &listed[0]["proof"];
+        assert_eq!(
+            (proof["verdict"].as_str(), proof["proof_level"].as_str()),
+            (Some("passed"), Some("data")),
+            "{listed}"
+        );
+        assert!(proof["rto_s"].as_f64().unwrap() > 0.0);
+        let shown = world.ok(&["show", &format!("{source}@latest-proven")]).out;
+        assert!(shown.contains("passed (data)") && shown.contains("restored in"), "{shown}");
+        assert!(world.ok(&["list", source]).out.contains("passed"));
+    }
+}
+
+fn looks_right(world: &World, source: &str, stdout: &str) {
+    let files = files(world, &format!("reports-{source}"));
+    let end = |suffix: &str| files.iter().find(|f| f.to_str().unwrap().ends_with(suffix)).unwrap();
+    assert_eq!(files.len(), 4, "{files:?}");
+    for file in &files {
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        let text = std::fs::read_to_string(file).unwrap();
+        no_secret(world, file.to_str().unwrap(), &text);
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{file:?}");
+    }
+    assert_eq!(std::fs::read_to_string(end(".txt")).unwrap(), stdout);
+
+    // ssh-keygen accepts what auditors get, and what lies in the store is the same.
+    let json = end(".json");
+    let verify = |bytes: &str| {
+        let mut child = Command::new("ssh-keygen")
+            .args(["-Y", "verify", "-n", "report@pgseal", "-I", source, "-f"])
+            .arg(world.path("keys/allowed"))
+            .arg("-s")
+            .arg(end(".json.sig"))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), bytes.as_bytes()).unwrap();
+        child.wait().unwrap().success()
+    };
+    let text = std::fs::read_to_string(json).unwrap();
+    assert!(verify(&text) && !verify(&text.replace("passed", "failed")));
+    let run = serde_json::from_str::<Value>(&text).unwrap()["run"].as_str().unwrap().to_owned();
+    let stored = world.path(&format!("store/s/{source}/r/0000000001.{run}.json"));
+    assert_eq!(std::fs::read_to_string(stored).unwrap(), text);
+
+    let r: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((r["format"].as_str(), r["version"].as_u64()), (Some("pgseal-drill-report"), Some(1)));
+    assert_eq!((r["exit_code"].as_u64(), r["reasons"].as_array().unwrap().len()), (Some(0), 0), "{r:#}");
+    assert_eq!(r["teardown"], serde_json::json!({"instance_gone": true, "directory_gone": true}));
+    assert!(r["errors"].as_array().unwrap().is_empty());
+    assert_eq!(r["isolation"]["level"], "I2");
+    let probes: Vec<&str> =
+        r["isolation"]["probes"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap()).collect();
+    assert_eq!(probes, ["ISO-001", "ISO-004", "ISO-005", "ISO-009", "ISO-010", "ISO-014"]);
+    for c in r["checks"].as_array().unwrap() {
+        let good = c["outcome"] == "pass" && c["examined"] == c["present"] && c["examined"].as_u64() > Some(0);
+        assert!(good || c["outcome"] == "not_applicable", "{c:#}");
+    }
+    let proving = if source == "shop" { "INT-ROWS" } else { "PHY-READ" };
+    assert_eq!(outcome(&r, proving), "pass");
+    assert_eq!(check(&r, proving)["examined"], if source == "shop" { 3 } else { 4 });
+
+    let t = |name: &str| r["timings_s"][name].as_f64().unwrap();
+    let sum = t("fetch") + t("restore") + t("start");
+    assert!((r["rto_s"].as_f64().unwrap() - sum).abs() < 1e-6 && t("restore") > 0.0 && t("start") > 0.0);
+    assert!(t("total") >= sum + t("checks") - 1e-6, "{r:#}");
+    let (rpo, age) = (r["rpo_s"].as_u64().unwrap(), r["backup_age_s"].as_u64().unwrap());
+    assert!(rpo >= age && rpo < 600, "{rpo} {age}");
+
+    let lint = Command::new("xmllint").arg("--noout").arg(end(".xml")).status();
+    assert!(lint.is_ok_and(|s| s.success()) || Command::new("xmllint").arg("--version").output().is_err());
+    let xml = std::fs::read_to_string(end(".xml")).unwrap();
+    let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    let cases = 1 + probes.len() + r["checks"].as_array().unwrap().len();
+    assert_eq!((junit.tests, junit.failures, junit.errors), (cases, 0, 0));
+}
+
+#[test]
+fn an_ordinary_user_drills_in_a_user_namespace_and_two_drills_do_not_meet() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    server.psql("postgres", "create database shop");
+    server.psql("shop", "create table t as select generate_series(1, 1000) i");
+    let world = World::new_as(&server, Some("postgres"));
+    world.ok(&["backup", "shop"]);
+    world.ok(&["backup", "cluster"]);
+    let both = ["shop", "cluster"].map(|source| {
+        let mut command = world.command(&["drill", source, "--json"]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    });
+    for child in both {
+        let out = child.wait_with_output().unwrap();
+        assert_eq!(out.status.code(), Some(0), "{out:?}");
+        let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert_eq!(verdict(&report), ("passed", "data"), "{report:#}");
+        assert_eq!(report["isolation"]["level"], "I2");
+    }
+    world.nothing_left();
+}
+
+#[test]
+fn an_empty_source_passes_and_says_what_that_proves() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    let world = World::new(&server);
+    world.ok(&["backup", "shop"]);
+    let (code, report) = world.drill("shop");
+    assert_eq!((code, verdict(&report)), (0, ("passed", "booted")), "{report:#}");
+    assert_eq!(check(&report, "INT-ROWS")["reason"], "there is nothing of this kind");
+    let text = world.ok(&["drill", "shop"]).out;
+    assert!(text.contains("booted (the backup is empty: there is no row to prove more with)"), "{text}");
+    // Of a whole cluster the catalogs are there to be checked.
+    world.ok(&["backup", "cluster"]);
+    let (code, report) = world.drill("cluster");
+    assert_eq!((code, report["verdict"].as_str()), (0, Some("passed")), "{report:#}");
+    assert_eq!(outcome(&report, "PHY-READ"), "not_applicable");
+    // A later drill that could not run takes no proof away.
+    world.configure("[tools]\npg_bindir = \"/var/empty\"\n", "");
+    assert_eq!(world.drill("shop").0, 53);
+    world.ok(&["show", "shop@latest-proven"]);
+}

@@ -1,0 +1,177 @@
+//! Configuration, keys and a store in a directory, for one server.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pgseal::keys::{Identities, Signer};
+use pgseal::scratch::procfs;
+use serde_json::Value;
+
+use crate::pg::PgServer;
+
+/// What a run said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+pub struct World {
+    pub dir: tempfile::TempDir,
+    recipient: String,
+    connection: String,
+    /// Runs pgseal as this user instead of root.
+    user: Option<&'static str>,
+}
+
+impl World {
+    pub fn new(server: &PgServer) -> Self {
+        Self::new_as(server, None)
+    }
+
+    pub fn new_as(server: &PgServer, user: Option<&'static str>) -> Self {
+        // A short path below directories that the scratch user may pass.
+        let dir = tempfile::Builder::new().prefix("pgd").tempdir_in("/var/tmp").unwrap();
+        let mode = |p: &Path, m| std::fs::set_permissions(p, std::fs::Permissions::from_mode(m)).unwrap();
+        mode(dir.path(), 0o755);
+        for (name, m) in [("keys", 0o700), ("state", 0o700), ("tmp", 0o700), ("scratch", 0o1777)] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+            mode(&dir.path().join(name), m);
+        }
+        let (identity, recipient) = Identities::generate();
+        let (private, public) = Signer::generate("drill-test").unwrap();
+        let allowed = format!("shop,cluster namespaces=\"manifest@pgseal,report@pgseal,repo@pgseal\" {public}\n");
+        let files = [("identity", identity.as_str()), ("signer", private.as_str()), ("allowed", allowed.as_str())];
+        for (name, text) in files {
+            std::fs::write(dir.path().join("keys").join(name), text).unwrap();
+            mode(&dir.path().join("keys").join(name), 0o600);
+        }
+        let world = Self { dir, recipient, connection: server.conninfo(), user };
+        world.configure("", "");
+        world.ok(&["init"]);
+        world
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes the configuration: `top` holds more sections, `shop` goes to both
+    /// sources' drill sections.
+    pub fn configure(&self, top: &str, drill: &str) {
+        let at = |name: &str| self.path(name).display().to_string();
+        let mut text = format!(
+            "[repository]\nurl = \"file://{}\"\n[keys]\nrecipients = [\"{}\"]\nsigning_key = \"{}\"\n\
+             allowed_signers = \"{}\"\n",
+            at("store"),
+            self.recipient,
+            at("keys/signer"),
+            at("keys/allowed")
+        );
+        for (section, default) in [
+            ("identity = ", format!("identity = \"{}\"\n", at("keys/identity"))),
+            ("[state]", format!("[state]\ndir = \"{}\"\n", at("state"))),
+            ("[scratch]", format!("[scratch]\ndir = \"{}\"\n", at("scratch"))),
+        ] {
+            if !top.contains(section) {
+                text += &default;
+            }
+        }
+        text += top;
+        for (name, kind, more) in
+            [("shop", "logical", "databases = \"all\"\njobs = 2\n"), ("cluster", "physical", "jobs = 2\n")]
+        {
+            let drill = drill.replace("NAME", name);
+            text +=
+                &format!("\n[source.{name}]\nkind = \"{kind}\"\nconnection = \"{}\"\n{more}{drill}\n", self.connection);
+        }
+        std::fs::write(self.path("pgseal.toml"), text).unwrap();
+        if let Some(user) = self.user {
+            let chown = Command::new("chown").arg("-R").arg(user).arg(self.dir.path()).status().unwrap();
+            assert!(chown.success());
+        }
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_pgseal");
+        let mut command = match self.user {
+            None => Command::new(program),
+            Some(user) => {
+                let mut c = Command::new("/usr/bin/setpriv");
+                c.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups", "--"]);
+                c.arg(program);
+                c
+            }
+        };
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.path("tmp")).env("TMPDIR", self.path("tmp"));
+        command.env("NO_COLOR", "1").current_dir(self.dir.path()).stdin(Stdio::null());
+        command.arg("--config").arg(self.path("pgseal.toml")).args(args);
+        command
+    }
+
+    pub fn pgseal(&self, args: &[&str]) -> Said {
+        let out = self.command(args).output().unwrap();
+        Said {
+            code: out.status.code().unwrap_or(-1),
+            out: String::from_utf8(out.stdout).unwrap(),
+            err: String::from_utf8(out.stderr).unwrap(),
+        }
+    }
+
+    pub fn ok(&self, args: &[&str]) -> Said {
+        let said = self.pgseal(args);
+        assert_eq!(said.code, 0, "{args:?}: {said:?}");
+        said
+    }
+
+    /// Drills `what` and gives the exit code and the report; everything it made must be gone.
+    pub fn drill(&self, what: &str) -> (i32, Value) {
+        let said = self.pgseal(&["drill", what, "--json"]);
+        let report: Value = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {said:?}"));
+        assert!(report.get("verdict").is_some(), "{said:?}");
+        assert_eq!(report["exit_code"], said.code, "{said:?}");
+        self.nothing_left();
+        (said.code, report)
+    }
+
+    /// No directory, no process, no mount, no temporary file.
+    pub fn nothing_left(&self) {
+        let left = |name: &str| -> Vec<PathBuf> {
+            std::fs::read_dir(self.path(name)).unwrap().map(|e| e.unwrap().path()).collect()
+        };
+        assert_eq!(left("scratch"), Vec::<PathBuf>::new());
+        assert_eq!(left("tmp"), Vec::<PathBuf>::new());
+        assert_eq!(procfs::working_below(&self.path("scratch")), Vec::<i32>::new());
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(&self.path("scratch").display().to_string()), "{mounts}");
+    }
+}
+
+/// Verdict, proof level.
+pub fn verdict(report: &Value) -> (&str, &str) {
+    (report["verdict"].as_str().unwrap(), report["proof_level"].as_str().unwrap())
+}
+
+/// Outcome of a check.
+pub fn outcome<'a>(report: &'a Value, id: &str) -> &'a str {
+    check(report, id)["outcome"].as_str().unwrap()
+}
+
+pub fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let all = report["checks"].as_array().unwrap();
+    all.iter().find(|c| c["id"] == id).unwrap_or_else(|| panic!("no {id}: {report:#}"))
+}
+
+/// Waits for `condition`, at most `seconds`.
+pub fn within(seconds: u64, mut condition: impl FnMut() -> bool) -> bool {
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    while !condition() {
+        if std::time::Instant::now() > give_up {
+            return false;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    true
+}

@@ -4,7 +4,11 @@
 
 #[path = "backup/children.rs"]
 mod children;
+#[path = "backup/interrupts.rs"]
+mod interrupts;
 #[path = "support/pg.rs"]
 mod pg;
+#[path = "backup/stores.rs"]
+mod stores;
 #[path = "support/world.rs"]
 mod world;

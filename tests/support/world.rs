@@ -30,11 +30,7 @@ impl Said {
         let text = |b: &[u8]| String::from_utf8(b.to_vec()).unwrap();
         // A shell's view: 128 + n where a signal ended it.
         let signal = || 128 + std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap();
-        Self {
-            code: output.status.code().unwrap_or_else(signal),
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        }
+        Self { code: output.status.code().unwrap_or_else(signal), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
     /// stdout as JSON.
@@ -145,8 +141,11 @@ impl World {
         for entry in std::fs::read_dir(server.bindir()).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let real = server.bindir().join(&name).display().to_string();
-            let body = if name == program { format!("case \"$*\" in {when}) {script} ;; esac\n") } else { String::new() };
-            let text = format!("#!/bin/sh\nreal={real}\n[ \"$1\" = --version ] && exec $real --version\n{body}exec $real \"$@\"\n");
+            let body =
+                if name == program { format!("case \"$*\" in {when}) {script} ;; esac\n") } else { String::new() };
+            let text = format!(
+                "#!/bin/sh\nreal={real}\n[ \"$1\" = --version ] && exec $real --version\n{body}exec $real \"$@\"\n"
+            );
             let path = self.bin_dir().join(name);
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -263,6 +263,13 @@ impl Error {
         self
     }
 
+    /// The same error in the stage that its caller knows better.
+    #[must_use]
+    pub fn at(mut self, stage: Stage) -> Self {
+        self.0.stage = stage;
+        self
+    }
+
     /// The same error under another code (a fetch that fails within a drill, say).
     #[must_use]
     pub fn with_code(mut self, code: Code) -> Self {

@@ -328,12 +328,15 @@ impl Job<'_> {
     }
 }
 
-/// Grows the part so that `expected` bytes make at most [`MANY_PARTS`] parts, in
-/// whole MiB, up to the format's limit.
+/// The configured size; where `expected` bytes would then make more than
+/// [`MANY_PARTS`] parts, whole MiB up to the format's limit.
 fn part_size(configured: u64, expected: u64) -> u64 {
     const MIB: u64 = 1024 * 1024;
-    let needed = expected.div_ceil(MANY_PARTS).div_ceil(MIB) * MIB;
-    configured.max(needed).min(crate::manifest::parse::MAX_PART_BYTES)
+    let needed = expected.div_ceil(MANY_PARTS);
+    if needed <= configured {
+        return configured;
+    }
+    (needed.div_ceil(MIB) * MIB).min(crate::manifest::parse::MAX_PART_BYTES)
 }
 
 #[cfg(test)]
@@ -347,6 +350,8 @@ mod tests {
         assert_eq!(part_size(16 * MIB, 100 << 30), 16 * MIB);
         assert_eq!(part_size(16 * MIB, 1 << 40), 105 * MIB);
         assert_eq!(part_size(16 * MIB, 1 << 60), 256 * MIB);
-        assert_eq!(part_size(65_536, 1000), MIB);
+        assert_eq!(part_size(65_536, 1000), 65_536);
+        assert_eq!(part_size(65_536, 65_536 * 10_000), 65_536);
+        assert_eq!(part_size(65_536, 65_536 * 10_000 + 1), MIB);
     }
 }

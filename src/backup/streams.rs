@@ -73,6 +73,9 @@ impl Work<'_> {
         };
         let argv = tool.argv();
         let name = tool.name().to_owned();
+        // A set has many children: say which one, and of what.
+        let whose = database.as_ref().map_or_else(|| name.clone(), |d| format!("{name} of database {d}"));
+        let at = |e: Error| if e.object().is_none_or(|o| o == name) { e.on(whose.clone()).at(stage) } else { e };
         let mut child = tool.spawn().await?;
         let stdout = child.take_stdout().ok_or_else(|| Error::internal("the child has no output").on(&name))?;
         let key = |number: usize| layout::part(self.source, self.id, &reference, number);
@@ -84,13 +87,24 @@ impl Work<'_> {
             Err(e) if e.code() == Code::DumpFailed => {
                 // The bytes were wrong; what the child says of itself explains more.
                 let said = child.stderr().last_lines(3);
-                return Err(if said.is_empty() { e } else { e.because(said) });
+                return Err(explain(at(if said.is_empty() { e } else { e.because(said) })));
             }
-            Err(e) => return Err(e),
+            Err(e) => return Err(at(e)),
         };
-        let finished = child.wait().await?.success(Code::DumpFailed, stage).map_err(explain)?;
+        // Its output has ended, so all that is left to do is to end.
+        let idle = self.writer.idle_timeout();
+        let exit = tokio::time::timeout(idle, child.wait()).await.map_err(|_| {
+            let what = format!("did not end within {} s after its output had", idle.as_secs());
+            at(Error::new(Code::Deadline, stage, what))
+                .hint("Look at what the program waits for; raise source.*.idle_timeout if this is normal.")
+        })??;
+        let finished = exit.success(Code::DumpFailed, stage).map_err(|e| explain(at(e)))?;
+        if unproven.plain_bytes() == 0 {
+            let e = Error::new(Code::DumpFailed, stage, "wrote nothing, and ended as if all were well");
+            return Err(explain(at(e)));
+        }
         let receipt = unproven.close(&finished);
-        let tapped = tap.finish()?;
+        let tapped = tap.finish().map_err(|e| explain(at(e)))?;
         // What it held, not what was planned.
         let tables = match &tapped {
             Tapped::Archive(contents) => contents.tables.iter().map(|t| t.facts.name.clone()).collect(),

@@ -136,6 +136,11 @@ impl Writer {
         Ok(Unproven { parts: parts.ok_or_else(|| Error::internal("a part has no receipt"))? })
     }
 
+    /// How long a source may be silent.
+    pub fn idle_timeout(&self) -> Duration {
+        self.options.idle_timeout
+    }
+
     /// Seals and stores one object that is already in memory (facts).
     pub async fn object(&self, key: Key, plain: &[u8]) -> Result<Sealed> {
         let mut buffer = self.plain.take().await;

@@ -19,14 +19,19 @@ fn golden(world: &World, server: &PgServer, name: &str, said: &Said) {
         (r"\b[0-9a-f]{32}\b", "[REPO]"),
         (r"SHA256:[A-Za-z0-9+/]{43}", "[SIGNER]"),
         (r#""system_identifier": "\d+""#, r#""system_identifier": "[SYSTEM]""#),
-        (r"\b[0-9a-f]{8}\b", "[RECIPIENT]"),
+        (r"x25519:[0-9a-f]{16}", "[RECIPIENT]"),
+        (r"system \d{18,20}", "system [SYSTEM]"),
+        (r#""\[SHA256\]",\s+\d+"#, "\"[SHA256]\", [BYTES]"),
+        (r#""shop",\s+\d+"#, "\"shop\", [BYTES]"),
+        (r#""total":\d+"#, "\"total\":[BYTES]"),
+        (r"took +\d+(\.\d+)? s", "took [SECONDS]"),
         (r"\b15\.\d+( \(Debian [^)]*\))?", "15.x"),
         (r"15\d{4}\b", "[VERSION]"),
-        (r"\d+(\.\d+)? [KMGT]i?B(/s)?", "[SIZE]"),
+        (r"\d+(\.\d+)? ([KMGT]iB|B)(/s)?", "[SIZE]"),
         (r"in \d+(\.\d+)? ?s\b", "in [SECONDS]"),
         (r"\b\d+:\d{2}\b", "[M:SS]"),
         (r#"("[a-z_]*bytes": )\d+"#, "$1[BYTES]"),
-        (r"\d+(\.\d+)?x\b|\b\d+\.\d%", "[RATIO]"),
+        (r"(\[SIZE\] +\[SIZE\] +)\d+\.\d", "${1}[RATIO]"),
         (r"\d+ ?(s|min|m) ago|\b(just now|\d+s)\b", "[AGE]"),
         (r" {2,}", "  "),
         (r#"("target": ")[a-z0-9_]+-linux"#, "$1[TARGET]"),
@@ -52,6 +57,7 @@ fn every_answer() {
     answer("backup-dry-run", 0, &["backup", "shop", "--dry-run"]);
     answer("backup", 0, &["backup", "shop", "--label", "before upgrade"]);
     answer("list", 0, &["list"]);
+    answer("list-one", 0, &["list", "shop"]);
     answer("show", 0, &["show", "shop@latest"]);
     answer("verify", 0, &["verify", "shop"]);
     answer("verify-open", 0, &["verify", "shop", "--open"]);
@@ -64,6 +70,10 @@ fn every_answer() {
     answer("backup-failed", 21, &["backup", "shop"]);
     golden(&world, &server, "backup-quiet", &world.run(&["-q", "backup", "shop"]).expect(21));
     golden(&world, &server, "backup-log-json", &world.run(&["--log-format", "json", "backup", "shop"]).expect(21));
+    let said = world.run(&["--log-format", "json", "-vv", "backup", "shop"]).expect(21);
+    for line in said.err.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "no JSON: {line}");
+    }
     world.real(source);
 
     // One part of the newest is gone, another has other bytes.

@@ -4,11 +4,19 @@
 
 #[path = "backup/children.rs"]
 mod children;
+#[path = "backup/golden.rs"]
+mod golden;
 #[path = "backup/interrupts.rs"]
 mod interrupts;
 #[path = "support/pg.rs"]
 mod pg;
+#[path = "backup/refused.rs"]
+mod refused;
+#[path = "backup/secrets.rs"]
+mod secrets;
 #[path = "backup/stores.rs"]
 mod stores;
+#[path = "backup/stress.rs"]
+mod stress;
 #[path = "support/world.rs"]
 mod world;

@@ -127,7 +127,10 @@ fn explain(e: Error) -> Error {
         "The role would see only part of the rows; give it BYPASSRLS."
     } else if has("permission denied") {
         "Grant the backup role what is missing; examples/sql/backup-role.sql shows the least it needs."
-    } else if has("lock timeout") || has("could not obtain lock") || has("canceling statement due to lock") {
+    } else if has("lock timeout") || has("could not obtain lock") || has("canceling statement due to lock")
+        // pg_dump's --lock-wait-timeout is a statement timeout.
+        || (has("canceling statement due to statement timeout") && has("LOCK TABLE"))
+    {
         "Another session holds a lock; find it in pg_locks or raise source.*.lock_wait."
     } else if has("server version mismatch") {
         "Install the client programs of the server's major version or set tools.pg_bindir."

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::output::{Out, Ui, stderr_line};
+use super::output::{Ui, stderr_line};
 use crate::error::{Code, Error, Result};
 use crate::types::shown;
 
@@ -23,13 +23,15 @@ pub fn report(result: Result<Code>, ui: &Ui) -> Code {
 
 /// Says several errors; the exit code is that of the worst.
 pub fn errors(errors: &[Error], ui: &Ui) -> Code {
-    say(errors, &ui.out);
+    say(errors, ui);
     errors.iter().map(Error::code).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
 }
 
 /// With `--json` the errors are an object on stdout; on stderr where a document
-/// was already written, because two would be no JSON.
-fn say(errors: &[Error], out: &Out) {
+/// was already written, because two would be no JSON. Otherwise they are talk on
+/// stderr, in the form that `--log-format` asks for.
+fn say(errors: &[Error], ui: &Ui) {
+    let out = &ui.out;
     if out.json() {
         let list: Vec<_> = errors.iter().map(Error::to_json).collect();
         let value = serde_json::json!({ "errors": list });
@@ -39,7 +41,7 @@ fn say(errors: &[Error], out: &Out) {
         return;
     }
     for e in errors {
-        stderr_line(&text(e));
+        ui.progress.error(&text(e), e);
     }
 }
 

@@ -84,6 +84,18 @@ impl Reporter {
         );
     }
 
+    /// An error that ends the command, as `text` for people.
+    pub fn error(&self, text: &str, e: &crate::error::Error) {
+        let json = || {
+            let mut value = json!({ "level": "error", "event": "error" });
+            if let (Value::Object(all), Value::Object(fields)) = (&mut value, e.to_json()) {
+                all.extend(fields);
+            }
+            value
+        };
+        self.line(|| text.to_owned(), json);
+    }
+
     /// Takes a bar away that an interrupted stage left behind.
     pub fn close(&self) {
         if let Some(Stage { bar: Some(bar), .. }) = self.lock().take() {

@@ -8,6 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 /// Bytes of a child's stderr that are kept: its end.
 const KEPT: usize = 16 * 1024;
 
+/// Characters of one line that a message repeats: a program may write a line without end.
+const SHOWN: usize = 400;
+
 /// The end of a child's stderr, at most 16 KiB.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
@@ -36,11 +39,16 @@ impl Tail {
         String::from_utf8_lossy(&[a, b].concat()).into_owned()
     }
 
-    /// The last `n` lines that are not empty, joined with " | ", for an error message.
+    /// The last `n` lines that are not empty, joined with " | ", for an error message;
+    /// of a long one its end.
     pub fn last_lines(&self, n: usize) -> String {
         let text = self.text();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-        lines[lines.len().saturating_sub(n)..].join(" | ")
+        let shorter = |line: &str| match line.char_indices().rev().nth(SHOWN) {
+            Some((at, c)) => format!("…{}", &line[at + c.len_utf8()..]),
+            None => line.to_owned(),
+        };
+        lines[lines.len().saturating_sub(n)..].iter().map(|l| shorter(l)).collect::<Vec<_>>().join(" | ")
     }
 }
 
@@ -55,5 +63,6 @@ mod tests {
         tail.clone().drain(&flood[..]).await;
         assert!(tail.text().len() <= KEPT);
         assert_eq!(tail.last_lines(1), "the end");
+        assert_eq!(tail.last_lines(2), format!("…{} | the end", "x".repeat(SHOWN)));
     }
 }

@@ -49,8 +49,10 @@ pub async fn server(session: &Session) -> Result<ServerFacts> {
         )
         .await
         .map_err(|e| {
-            Session::failed("cannot read the server's identity", e)
-                .hint("Grant EXECUTE on pg_control_system() and pg_control_checkpoint() to the backup role.")
+            Session::failed("cannot read the server's identity", e).hint(
+                "Grant the backup role pg_read_all_settings, and EXECUTE on pg_control_system() and \
+                     pg_control_checkpoint(); examples/sql/backup-role.sql shows the least it needs.",
+            )
         })?;
     let timeline: i32 = row.get(2);
     let preload: Option<String> = row.get(7);

@@ -30,8 +30,8 @@ fn all(server: &PgServer, source: &str, program: &str, when: &str, stage: &str, 
         let said = world.run(&["backup", "shop"]);
         assert!(said.out.is_empty(), "{what}: {said}");
         let hint = if *code == 0 { "" } else { "hint: " };
-        eprintln!("== {program} {what} ({:.1?})\n{said}", started.elapsed());
         let said = said.expect(*code).says(says).says(&[&format!("error: {stage}: "), program, hint]);
+        assert!(said.err.len() < 2000, "{what}: {} bytes were said", said.err.len());
         assert!(!said.err.contains("defect of pgseal"), "{what}: {said}");
         assert!(started.elapsed() < Duration::from_mins(1), "{what}");
         world.nothing_came_of_it(&before, what);

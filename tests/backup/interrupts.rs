@@ -61,13 +61,11 @@ fn a_signal_ends_a_backup_at_every_stage() {
 }
 
 #[test]
-fn an_interrupt_while_the_commit_waits_leaves_nothing_half_done() {
+fn waiting_for_a_lock_can_be_interrupted_and_has_an_end() {
     let server = server();
     let world = World::new(&server, LOGICAL);
     world.backup();
     let before = world.manifests();
-    // The server goes on in the background, but the connection that would read the roles is held up by a lock
-    // before the first child: nothing was dumped yet.
     let mut holder = server.client("psql", "shop");
     let mut holder = holder
         .args(["-XAtq", "-c", "BEGIN; LOCK TABLE t; SELECT pg_sleep(1000)"])

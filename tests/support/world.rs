@@ -1,7 +1,13 @@
 //! A sealed world for the program: its own home, keys, repository and
 //! configuration of one source, `shop`. Include it beside `pg.rs` with `#[path]`.
 
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::case_sensitive_file_extension_comparisons
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -97,11 +97,12 @@ impl Store for FileStore {
     }
 
     async fn put_new(&self, key: &Key, body: Bytes, digest: &Digest) -> Result<(), StoreError> {
-        let (key, digest) = (key.clone(), *digest);
+        let (key, digest, place) = (key.clone(), *digest, self.root.clone());
         self.blocking(move |root| {
             if Digest::of(&body) != digest {
                 return Err(StoreError::Mangled("the bytes do not have the given SHA-256".into()));
             }
+            still_there(root, &place)?;
             // A concurrent delete may remove a directory between opening it and writing into it.
             let mut tries = 0;
             loop {
@@ -162,6 +163,17 @@ impl Store for FileStore {
             modified(&stat.map_err(|e| failed("read", e))?)
         })
         .await
+    }
+}
+
+/// What lands in a directory that was renamed or mounted over meanwhile is not where the URL says.
+fn still_there(root: BorrowedFd<'_>, place: &Path) -> Result<(), StoreError> {
+    let ours = rustix::fs::fstat(root).map_err(|e| failed("look at", e))?;
+    match rustix::fs::statat(CWD, place, AtFlags::empty()) {
+        Ok(now) if (now.st_dev, now.st_ino) == (ours.st_dev, ours.st_ino) => Ok(()),
+        Ok(_) => Err(StoreError::NoRepository("another directory has taken its place meanwhile".into())),
+        Err(Errno::NOENT | Errno::NOTDIR) => Err(StoreError::NoRepository("the directory is gone".into())),
+        Err(e) => Err(failed("look at", e)),
     }
 }
 

@@ -1,0 +1,95 @@
+//! What the commands say, word for word.
+
+use crate::pg::{self, PgServer};
+use crate::world::{Said, World};
+
+/// Filters for what differs from run to run.
+fn golden(world: &World, server: &PgServer, name: &str, said: &Said) {
+    let text = said.to_string();
+    let text = text.replace(&world.path("").display().to_string(), "/W/");
+    let text = text.replace(&server.socket_dir().display().to_string(), "/SOCKET");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_snapshot_path("snapshots");
+    for (pattern, by) in [
+        (r"\d{8}T\d{6}Z-[0-9a-f]{16}", "[ID]"),
+        (r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?Z?", "[TIME]"),
+        (r"\b[0-9a-f]{64}\b", "[SHA256]"),
+        (r"\b[0-9a-f]{32}\b", "[REPO]"),
+        (r"SHA256:[A-Za-z0-9+/]{43}", "[SIGNER]"),
+        (r#""system_identifier": "\d+""#, r#""system_identifier": "[SYSTEM]""#),
+        (r"x25519:[0-9a-f]{16}", "[RECIPIENT]"),
+        (r"system \d{18,20}", "system [SYSTEM]"),
+        (r#""\[SHA256\]",\s+\d+"#, "\"[SHA256]\", [BYTES]"),
+        (r#""shop",\s+\d+"#, "\"shop\", [BYTES]"),
+        (r#""total":\d+"#, "\"total\":[BYTES]"),
+        (r"took +\d+(\.\d+)? s", "took [SECONDS]"),
+        (r"\b15\.\d+( \(Debian [^)]*\))?", "15.x"),
+        (r"15\d{4}\b", "[VERSION]"),
+        (r"\d+(\.\d+)? ([KMGT]iB|B)(/s)?", "[SIZE]"),
+        (r"in \d+(\.\d+)? ?s\b", "in [SECONDS]"),
+        (r"\b\d+:\d{2}\b", "[M:SS]"),
+        (r#"("[a-z_]*bytes": )\d+"#, "$1[BYTES]"),
+        (r"(\[SIZE\] +\[SIZE\] +)\d+\.\d", "${1}[RATIO]"),
+        (r"\d+ ?(s|min|m) ago|\b(just now|\d+s)\b", "[AGE]"),
+        (r" {2,}", "  "),
+        (r#"("target": ")[a-z0-9_]+-linux"#, "$1[TARGET]"),
+    ] {
+        settings.add_filter(pattern, by);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn every_answer() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    server.psql("postgres", "CREATE DATABASE shop");
+    server.psql("shop", "CREATE TABLE t AS SELECT generate_series(1, 1000) i");
+    let source = "databases = [\"shop\"]\n";
+    let world = World::new(&server, source);
+    let answer = |name: &str, code: i32, args: &[&str]| {
+        golden(&world, &server, name, &world.run(args).expect(code));
+        golden(&world, &server, &format!("{name}-json"), &world.run(&[args, &["--json"]].concat()).expect(code));
+    };
+    answer("list-empty", 0, &["list"]);
+    answer("verify-empty", 3, &["verify", "shop"]);
+    answer("backup-dry-run", 0, &["backup", "shop", "--dry-run"]);
+    answer("backup", 0, &["backup", "shop", "--label", "before upgrade"]);
+    answer("list", 0, &["list"]);
+    answer("list-one", 0, &["list", "shop"]);
+    answer("show", 0, &["show", "shop@latest"]);
+    answer("verify", 0, &["verify", "shop"]);
+    answer("verify-open", 0, &["verify", "shop", "--open"]);
+    answer("restore-dry-run", 0, &["restore", "shop@latest", "--target-db", "copy", "--dry-run"]);
+    answer("restore-wrong-target", 2, &["restore", "shop@latest", "--target-dir", "x"]);
+    answer("no-such-source", 2, &["backup", "shpo"]);
+    answer("no-such-backup", 2, &["show", "shop@2001-01-01"]);
+
+    world.fake(&server, source, "pg_dump", "*--section=data*", "echo 'pg_dump: error: boom' >&2; exit 1");
+    answer("backup-failed", 21, &["backup", "shop"]);
+    golden(&world, &server, "backup-quiet", &world.run(&["-q", "backup", "shop"]).expect(21));
+    golden(&world, &server, "backup-log-json", &world.run(&["--log-format", "json", "backup", "shop"]).expect(21));
+    let said = world.run(&["--log-format", "json", "-vv", "backup", "shop"]).expect(21);
+    for line in said.err.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "no JSON: {line}");
+    }
+    world.real(source);
+
+    // One part of the newest is gone, another has other bytes.
+    let newest = world.run(&["show", "shop@latest", "--json"]).expect(0).json()["id"].as_str().map(str::to_owned);
+    let newest = newest.unwrap_or_default();
+    let parts: Vec<String> = world
+        .objects()
+        .into_iter()
+        .filter(|k| !newest.is_empty() && k.contains(&newest) && k.contains("/s0"))
+        .collect();
+    assert!(parts.len() >= 3, "{parts:?}");
+    std::fs::remove_file(world.path("store").join(&parts[0])).unwrap();
+    let broken = world.path("store").join(&parts[1]);
+    let mut bytes = std::fs::read(&broken).unwrap();
+    bytes[300] ^= 1;
+    std::fs::write(&broken, bytes).unwrap();
+    answer("verify-missing", 40, &["verify", "shop"]);
+    answer("verify-deep-broken", 40, &["verify", "shop", "--deep"]);
+}

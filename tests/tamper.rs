@@ -1,0 +1,28 @@
+//! What a hostile or broken store can do, and that it is noticed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "tamper/commit.rs"]
+mod commit;
+#[path = "tamper/data.rs"]
+mod data;
+#[path = "flow/world.rs"]
+mod flow;
+#[path = "tamper/history.rs"]
+mod history;
+#[path = "tamper/honest.rs"]
+mod honest;
+#[path = "tamper/nth.rs"]
+mod nth;
+#[path = "support/pg.rs"]
+mod pg;
+#[path = "tamper/program.rs"]
+mod program;
+#[path = "tamper/proof.rs"]
+mod proof;
+#[path = "tamper/signature.rs"]
+mod signature;
+#[path = "tamper/soup.rs"]
+mod soup;
+#[path = "tamper/world.rs"]
+mod world;

@@ -12,6 +12,8 @@ mod flow;
 mod history;
 #[path = "tamper/honest.rs"]
 mod honest;
+#[path = "tamper/limits.rs"]
+mod limits;
 #[path = "tamper/nth.rs"]
 mod nth;
 #[path = "support/pg.rs"]

@@ -32,6 +32,12 @@ pub fn to_bytes(manifest: &Manifest) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+#[derive(serde::Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
 /// Reads verified bytes. `object` is the key, for messages.
 pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
     let limit = |m: String| Error::new(Code::Limit, Stage::Manifest, m).on(object);
@@ -46,11 +52,6 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
         return Err(bad("not one JSON object with one line end behind it".into()));
     }
     // Look at the version before anything else, so that a newer format is told as such.
-    #[derive(serde::Deserialize)]
-    struct Head {
-        format: String,
-        version: u32,
-    }
     let head: Head = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
     if head.format != Manifest::FORMAT {
         return Err(bad("not a pgseal manifest".into()));
@@ -63,7 +64,7 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
     // Readers differ in which of two equal keys they believe; nobody gets to choose.
     strict::no_duplicate_keys(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
-    check(&manifest).map_err(|m| bad(m))?;
+    check(&manifest).map_err(bad)?;
     Ok(manifest)
 }
 

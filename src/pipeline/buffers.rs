@@ -29,10 +29,8 @@ impl Pool {
 
     /// Waits for a buffer. Its contents are left over from its last use.
     pub async fn take(&self) -> Buffer {
-        let permit = match Arc::clone(&self.permits).acquire_owned().await {
-            Ok(p) => p,
-            // The semaphore is never closed; a zero permit would be a defect.
-            Err(_) => unreachable!("the pool's semaphore is never closed"),
+        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
+            unreachable!("the pool's semaphore is never closed")
         };
         let bytes = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         Buffer { bytes, home: Arc::clone(&self.free), _permit: permit }

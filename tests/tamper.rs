@@ -6,6 +6,7 @@
 mod commit;
 #[path = "tamper/data.rs"]
 mod data;
+#[allow(dead_code, clippy::pedantic)]
 #[path = "flow/world.rs"]
 mod flow;
 #[path = "tamper/history.rs"]

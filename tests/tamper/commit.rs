@@ -37,9 +37,14 @@ struct Meanwhile {
     echo: bool,
 }
 
+fn is_manifest(key: &Key) -> bool {
+    let read = layout::read_manifest_key(&"shop".parse().unwrap(), key.as_str());
+    matches!(read, Some(layout::ManifestObject::Manifest { .. }))
+}
+
 impl Meanwhile {
     fn acts(&self, at: At, key: &Key) {
-        if self.at == at && key.as_str().contains("/m/") && key.as_str().ends_with(".json") {
+        if self.at == at && is_manifest(key) {
             (self.act)(key);
         }
     }
@@ -63,7 +68,7 @@ impl Store for Meanwhile {
 
     async fn put_new(&self, key: &Key, body: Bytes, digest: &Digest) -> Result<(), StoreError> {
         self.acts(At::Put, key);
-        if self.echo && key.as_str().ends_with(".json") {
+        if self.echo && is_manifest(key) {
             self.inner.put_new(key, body.clone(), digest).await?;
         }
         self.inner.put_new(key, body, digest).await
@@ -171,7 +176,9 @@ async fn two_hosts_and_one_slot() {
         let back = Arc::clone(&memory);
         let act = Box::new(move |key: &Key| {
             if key.as_str() == slot(n) {
-                objects.iter().for_each(|(k, v)| back.tamper(k, v.clone()));
+                for (k, v) in &objects {
+                    back.tamper(k, v.clone());
+                }
             }
         });
         let racing = Host::new(&w, "a", Arc::new(Meanwhile { inner: shared(), at, act, echo: false }));
@@ -274,7 +281,9 @@ async fn a_store_that_lies_is_found_out() {
         let (objects, back) = (objects.clone(), Arc::clone(&memory));
         let act = Box::new(move |key: &Key| {
             if key.as_str() == slot(9) {
-                objects.iter().for_each(|(k, v)| back.tamper(k, v.clone()));
+                for (k, v) in &objects {
+                    back.tamper(k, v.clone());
+                }
             }
         });
         let weak = Faulty::new(shared()).with(Rule::new(Calls::Of(Op::Put), When::Always, Fault::IgnoreCreateOnly));

@@ -129,14 +129,14 @@ async fn damaged_facts_are_noticed_before_use() {
     let (good, target) = (w.objects().await, new.facts());
     let bytes = w.bytes(&target);
     let cuts = [0, 1, 100, bytes.len() - 1].map(|n| bytes[..n].to_vec());
-    let mut changes: Vec<Option<Vec<u8>>> = cuts.into_iter().map(Some).collect();
-    changes.extend([None, Some(w.bytes(&old.facts())), Some(forge(&w, b"{}")), Some([&bytes[..], b"x"].concat())]);
+    let mut damages: Vec<Option<Vec<u8>>> = cuts.into_iter().map(Some).collect();
+    damages.extend([None, Some(w.bytes(&old.facts())), Some(forge(&w, b"{}")), Some([&bytes[..], b"x"].concat())]);
     for at in (0..bytes.len()).step_by(29) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
-        changes.push(Some(flipped));
+        damages.push(Some(flipped));
     }
-    for (i, changed) in changes.into_iter().enumerate() {
+    for (i, changed) in damages.into_iter().enumerate() {
         w.with_objects(&good);
         match &changed {
             Some(changed) => w.memory.tamper(&target, changed.clone()),
@@ -175,16 +175,16 @@ async fn a_damaged_parts_list_is_noticed_before_use() {
 
     let bytes = w.bytes(&target);
     let text = String::from_utf8(bytes.clone()).unwrap();
-    let mut changes: Vec<Option<Vec<u8>>> = vec![None, Some(vec![]), Some(bytes[..bytes.len() - 1].to_vec())];
-    changes.push(Some([&bytes[..], b"\n"].concat()));
-    changes.push(Some(text.replacen("\"version\":1", "\"version\":2", 1).into_bytes()));
-    changes.push(Some(text.replacen('[', " [", 1).into_bytes()));
+    let mut damages: Vec<Option<Vec<u8>>> = vec![None, Some(vec![]), Some(bytes[..bytes.len() - 1].to_vec())];
+    damages.push(Some([&bytes[..], b"\n"].concat()));
+    damages.push(Some(text.replacen("\"version\":1", "\"version\":2", 1).into_bytes()));
+    damages.push(Some(text.replacen('[', " [", 1).into_bytes()));
     for at in (0..bytes.len()).step_by(bytes.len() / 15) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1;
-        changes.push(Some(flipped));
+        damages.push(Some(flipped));
     }
-    for changed in changes {
+    for changed in damages {
         w.with_objects(&good);
         let gone = changed.is_none();
         match changed {
@@ -210,7 +210,7 @@ fn what_lies_inside_a_sealed_part_is_bounded_too() {
     let path = dir.path().join("id");
     pgseal::keys::write_new(&path, secret.as_bytes(), 0o600).unwrap();
     let identities = Arc::new(Identities::from_file(&path).unwrap());
-    let recipients = Recipients::parse(&[recipient.clone()]).unwrap();
+    let recipients = Recipients::parse(&[recipient]).unwrap();
     let seal = |inner: &[u8]| {
         use std::io::Write as _;
         let mut out = Vec::new();

@@ -40,6 +40,9 @@ async fn cases(
     }
 }
 
+/// What is done to the bytes of an object.
+type Change = dyn Fn(&[u8]) -> Vec<u8>;
+
 const BAD: Code = Code::Untrusted;
 const HIS: Code = Code::History;
 
@@ -55,7 +58,7 @@ async fn a_manifest_that_was_touched_is_untrusted() {
     let shorter = |b: &[u8]| b[..b.len() - 1].to_vec();
     let nothing = |_: &[u8]| Vec::new();
     let huge = |_: &[u8]| vec![b' '; manifest::parse::MAX_BYTES as usize + 1];
-    let changes: [&dyn Fn(&[u8]) -> Vec<u8>; 8] = [&bom, &crlf, &flat, &edited, &longer, &shorter, &nothing, &huge];
+    let changes: [&Change; 8] = [&bom, &crlf, &flat, &edited, &longer, &shorter, &nothing, &huge];
     for change in changes {
         let newest = |w: &World, made: &[Made]| {
             let key = made[3].key();

@@ -1,6 +1,7 @@
 //! What a hostile or broken store can do, and that it is noticed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unused_self, clippy::unused_async, clippy::case_sensitive_file_extension_comparisons)]
 
 #[path = "tamper/commit.rs"]
 mod commit;

@@ -18,6 +18,8 @@
 //! | [`scratch`] | throw-away servers, sealed |
 //! | [`checks`], [`drill`], [`report`] | proof, and what it says |
 //! | [`cli`] | the only folder that prints |
+//!
+//! [`threats`] says who can do what to a backup, and what answers it.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -40,5 +42,8 @@ pub mod store;
 pub mod sys;
 pub mod types;
 pub mod verify;
+
+#[doc = include_str!("THREATS.md")]
+pub mod threats {}
 
 pub use error::{Code, Error, Result, Stage};

@@ -32,6 +32,12 @@ pub fn to_bytes(manifest: &Manifest) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+#[derive(serde::Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
 /// Reads verified bytes. `object` is the key, for messages.
 pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
     let limit = |m: String| Error::new(Code::Limit, Stage::Manifest, m).on(object);
@@ -45,6 +51,7 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
     if !bytes.starts_with(b"{") || !bytes.ends_with(b"}\n") {
         return Err(bad("not one JSON object with one line end behind it".into()));
     }
+    // Look at the version before anything else, so that a newer format is told as such.
     let head: Head = serde_json::from_slice(bytes).map_err(|e| bad(format!("not a manifest: {e}")))?;
     if head.format != Manifest::FORMAT {
         return Err(bad("not a pgseal manifest".into()));

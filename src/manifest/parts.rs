@@ -69,7 +69,8 @@ pub fn pointer(manifest: &Manifest) -> Result<Option<Pointer>> {
 
 /// Puts the receipts back; `bytes` were read under the pointer's size limit.
 pub fn join(manifest: &mut Manifest, pointer: &Pointer, bytes: &[u8]) -> Result<()> {
-    let bad = |m: &str| Error::new(Code::Corrupt, Stage::Manifest, m.to_owned()).on("parts.json");
+    let key = layout::parts_list(&manifest.source, &manifest.backup_id);
+    let bad = |m: &str| Error::new(Code::Corrupt, Stage::Manifest, m.to_owned()).on(key.as_str());
     if bytes.len() as u64 != pointer.bytes || Digest::of(bytes) != pointer.sha256 {
         return Err(bad("does not match the signed manifest"));
     }

@@ -110,7 +110,9 @@ impl StoreError {
             Self::NoSpace(_) => {
                 (Code::NoSpace, Some("Free space in the store or raise its quota; earlier backups are untouched."))
             }
-            Self::TooLarge { .. } => (Code::Limit, None),
+            Self::TooLarge { .. } => {
+                (Code::Limit, Some("pgseal writes nothing of this size; find out who else can write to the store."))
+            }
             Self::Mangled(_) => (Code::Corrupt, None),
             Self::NoRepository(_) => {
                 (Code::RepositoryMissing, Some("Check repository.url; `pgseal init` creates a repository."))

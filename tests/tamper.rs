@@ -1,0 +1,32 @@
+//! What a hostile or broken store can do, and that it is noticed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unused_self, clippy::unused_async, clippy::case_sensitive_file_extension_comparisons)]
+
+#[path = "tamper/commit.rs"]
+mod commit;
+#[path = "tamper/data.rs"]
+mod data;
+#[allow(dead_code, clippy::pedantic)]
+#[path = "flow/world.rs"]
+mod flow;
+#[path = "tamper/history.rs"]
+mod history;
+#[path = "tamper/honest.rs"]
+mod honest;
+#[path = "tamper/limits.rs"]
+mod limits;
+#[path = "tamper/nth.rs"]
+mod nth;
+#[path = "support/pg.rs"]
+mod pg;
+#[path = "tamper/program.rs"]
+mod program;
+#[path = "tamper/proof.rs"]
+mod proof;
+#[path = "tamper/signature.rs"]
+mod signature;
+#[path = "tamper/soup.rs"]
+mod soup;
+#[path = "tamper/world.rs"]
+mod world;

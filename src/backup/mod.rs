@@ -320,10 +320,13 @@ impl Job<'_> {
     }
 }
 
-/// Grows the part so that `expected` bytes make at most [`MANY_PARTS`] parts, in
-/// whole MiB, up to the format's limit.
+/// Grows the part, where `expected` bytes would make more than [`MANY_PARTS`]
+/// parts, in whole MiB, up to the format's limit.
 fn part_size(configured: u64, expected: u64) -> u64 {
     const MIB: u64 = 1024 * 1024;
+    if expected.div_ceil(configured) <= MANY_PARTS {
+        return configured;
+    }
     let needed = expected.div_ceil(MANY_PARTS).div_ceil(MIB) * MIB;
     configured.max(needed).min(crate::manifest::parse::MAX_PART_BYTES)
 }
@@ -336,9 +339,10 @@ mod tests {
     fn parts_grow_with_the_database() {
         const MIB: u64 = 1024 * 1024;
         assert_eq!(part_size(16 * MIB, 0), 16 * MIB);
+        assert_eq!(part_size(64 * 1024, 100 * MIB), 64 * 1024);
         assert_eq!(part_size(16 * MIB, 100 << 30), 16 * MIB);
         assert_eq!(part_size(16 * MIB, 1 << 40), 105 * MIB);
         assert_eq!(part_size(16 * MIB, 1 << 60), 256 * MIB);
-        assert_eq!(part_size(65_536, 1000), MIB);
+        assert_eq!(part_size(65_536, 1 << 30), MIB);
     }
 }

@@ -99,12 +99,12 @@ fn create_sql(f: &DatabaseFacts, name: &str) -> String {
         quote_literal(&f.ctype)
     );
     match (f.locale_provider.as_str(), &f.locale) {
-        ("i", Some(l)) => sql += &format!(" locale_provider icu icu_locale {}", quote_literal(l)),
-        ("b", Some(l)) => sql += &format!(" locale_provider builtin builtin_locale {}", quote_literal(l)),
+        ("i", Some(l)) => sql = format!("{sql} locale_provider icu icu_locale {}", quote_literal(l)),
+        ("b", Some(l)) => sql = format!("{sql} locale_provider builtin builtin_locale {}", quote_literal(l)),
         _ => {}
     }
     if let Some(rules) = &f.icu_rules {
-        sql += &format!(" icu_rules {}", quote_literal(rules));
+        sql = format!("{sql} icu_rules {}", quote_literal(rules));
     }
     sql
 }

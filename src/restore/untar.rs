@@ -140,6 +140,8 @@ fn failed(name: &Path, e: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use tar::{Builder, Header};
 
@@ -174,7 +176,6 @@ mod tests {
         let out = untar(&b.into_inner().unwrap()[..], dir.path(), true).unwrap();
         assert_eq!(out, Unpacked { files: 2, bytes: 3 });
         assert_eq!(std::fs::read(dir.path().join("base/1")).unwrap(), b"abc");
-        use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(dir.path().join("base/1")).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::metadata(dir.path().join("base")).unwrap().permissions().mode() & 0o777, 0o700);
     }

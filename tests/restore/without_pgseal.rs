@@ -72,7 +72,7 @@ fn a_cluster_of_many_parts_comes_back_by_stock_tools_alone() {
     host.configure("[source.cluster]\n", "[source.cluster]\npart_bytes = \"64KiB\"\n");
     let id = host.ok(&["backup", "cluster"]).out.trim().to_owned();
     let parts = host.path("store/s/cluster/d").join(&id).join("parts.json");
-    assert!(parts.exists(), "the backup has too few parts for this test");
+    assert!(parts.exists(), "too few parts for this test: {}", host.ok(&["--json", "show", &id]).out);
 
     let home = tempfile::Builder::new().prefix("pgt").tempdir_in("/tmp").unwrap();
     own(home.path());

@@ -1,5 +1,6 @@
 //! `pgseal restore`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -258,10 +259,10 @@ fn plan_text(p: &Plan) -> String {
         p.identities.join(", ")
     );
     if let Some(free) = p.free_bytes {
-        text += &format!("free        {}\n", ByteSize(free));
+        let _ = writeln!(text, "free        {}", ByteSize(free));
     }
     for o in &p.obstacles {
-        text += &format!("OBSTACLE    {}\n", shown(o));
+        let _ = writeln!(text, "OBSTACLE    {}", shown(o));
     }
     text
 }

@@ -347,11 +347,13 @@ mod tests {
     fn parts_grow_with_the_database() {
         const MIB: u64 = 1024 * 1024;
         assert_eq!(part_size(16 * MIB, 0), 16 * MIB);
+        assert_eq!(part_size(64 * 1024, 100 * MIB), 64 * 1024);
         assert_eq!(part_size(16 * MIB, 100 << 30), 16 * MIB);
         assert_eq!(part_size(16 * MIB, 1 << 40), 105 * MIB);
         assert_eq!(part_size(16 * MIB, 1 << 60), 256 * MIB);
         assert_eq!(part_size(65_536, 1000), 65_536);
         assert_eq!(part_size(65_536, 65_536 * 10_000), 65_536);
         assert_eq!(part_size(65_536, 65_536 * 10_000 + 1), MIB);
+        assert_eq!(part_size(65_536, 1 << 30), MIB);
     }
 }

@@ -32,12 +32,6 @@ pub fn to_bytes(manifest: &Manifest) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-#[derive(serde::Deserialize)]
-struct Head {
-    format: String,
-    version: u32,
-}
-
 /// Reads verified bytes. `object` is the key, for messages.
 pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
     let limit = |m: String| Error::new(Code::Limit, Stage::Manifest, m).on(object);

@@ -26,34 +26,77 @@ pub enum Existing {
 ///
 /// `existing` holds the names of existing roles as `quote_ident` writes them.
 /// Dropped are psql's `\restrict` lines, tablespaces (their directories belong
-/// to the old host), and what would create or change existing roles.
-#[allow(clippy::implicit_hasher)] // ours alone
-pub fn select(sql: &str, existing: &HashSet<String>, keep: Existing) -> String {
-    let is_meta = |l: &str| {
-        ["\\restrict ", "\\unrestrict "]
-            .iter()
-            .any(|m| l.strip_prefix(m).is_some_and(|k| !k.is_empty() && k.bytes().all(|b| b.is_ascii_alphanumeric())))
+/// to the old host), and what would create or change existing roles. Only whole
+/// statements are dropped: a line of a comment may look like one.
+pub fn select<S: std::hash::BuildHasher>(sql: &str, existing: &HashSet<String, S>, keep: Existing) -> String {
+    let begins = |text: &str, end: char| {
+        existing.iter().any(|n| text.strip_prefix(n.as_str()).is_some_and(|rest| rest.starts_with(end)))
     };
-    let exists = |l: &str| {
-        let created =
-            l.strip_prefix("CREATE ROLE ").and_then(|r| r.strip_suffix(';')).is_some_and(|n| existing.contains(n));
-        let altered = keep == Existing::Keep
-            && l.strip_prefix("ALTER ROLE ").is_some_and(|r| {
-                existing.iter().any(|n| r.strip_prefix(n.as_str()).is_some_and(|rest| rest.starts_with(' ')))
-            });
-        created || altered
+    let is_dropped = |s: &str| {
+        let role = |before: &str| s.strip_prefix(before);
+        let created = role("CREATE ROLE ").is_some_and(|r| begins(r, ';'));
+        let altered = role("ALTER ROLE ").or_else(|| role("COMMENT ON ROLE ")).is_some_and(|r| begins(r, ' '));
+        // `GRANT role TO member`: the member is what changes.
+        let member = role("GRANT ").and_then(|r| after_name(r)?.strip_prefix(" TO "));
+        let granted = member.is_some_and(|m| begins(m, ' ') || begins(m, ';'));
+        let tablespace =
+            ["CREATE TABLESPACE ", "ALTER TABLESPACE ", "COMMENT ON TABLESPACE "].iter().any(|b| role(b).is_some())
+                || ((role("GRANT ").is_some() || role("REVOKE ").is_some()) && s.contains(" ON TABLESPACE "));
+        created || tablespace || (keep == Existing::Keep && (altered || granted))
     };
-    let tablespace = |l: &str| {
-        l.starts_with("CREATE TABLESPACE ")
-            || l.starts_with("ALTER TABLESPACE ")
-            || ((l.starts_with("GRANT ") || l.starts_with("REVOKE ")) && l.contains(" ON TABLESPACE "))
-    };
-    let mut out = String::with_capacity(sql.len());
-    for line in sql.split_inclusive('\n') {
-        let bare = line.trim_end_matches(['\n', '\r']);
-        if !(is_meta(bare) || exists(bare) || tablespace(bare)) {
-            out.push_str(line);
+    statements(sql).into_iter().filter(|s| !is_dropped(s)).fold(String::with_capacity(sql.len()), |mut out, s| {
+        out.push_str(s);
+        out.push('\n');
+        out
+    })
+}
+
+/// What follows an identifier.
+fn after_name(text: &str) -> Option<&str> {
+    let Some(mut rest) = text.strip_prefix('"') else { return text.find(' ').map(|end| &text[end..]) };
+    loop {
+        rest = rest.split_once('"')?.1;
+        match rest.strip_prefix('"') {
+            Some(more) => rest = more,
+            None => return Some(rest),
         }
+    }
+}
+
+/// The statements of a script of `pg_dumpall`, without comments and psql's
+/// `\restrict` lines. What it writes: quoted identifiers, `'…'` and `E'…'`.
+fn statements(sql: &str) -> Vec<&str> {
+    let bytes = sql.as_bytes();
+    let line_end = |at: usize| memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |n| at + n + 1);
+    let (mut out, mut start, mut at) = (Vec::new(), 0, 0);
+    while at < bytes.len() {
+        let fresh = start == at;
+        match bytes[at] {
+            b' ' | b'\n' | b'\r' | b'\t' if fresh => (start, at) = (at + 1, at + 1),
+            b'-' | b'\\' if fresh && (bytes[at] == b'\\' || bytes[at..].starts_with(b"--")) => {
+                at = line_end(at);
+                start = at;
+            }
+            b';' => {
+                at += 1;
+                out.push(&sql[start..at]);
+                start = at;
+            }
+            quote @ (b'\'' | b'"') => {
+                // A doubled quote is the end of one text and the beginning of another.
+                let escapes = quote == b'\'' && at > start && bytes[at - 1] == b'E';
+                at += 1;
+                while at < bytes.len() && bytes[at] != quote {
+                    at += if escapes && bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+    // What is not ended is no statement; the server would wait for its end, too.
+    if !sql[start.min(sql.len())..].trim().is_empty() {
+        out.push(&sql[start..]);
     }
     out
 }
@@ -79,20 +122,36 @@ mod tests {
         CREATE ROLE postgres;\nALTER ROLE postgres WITH SUPERUSER;\nALTER ROLE app SET a TO 'b';\n\
         CREATE TABLESPACE t OWNER app LOCATION '/x';\nGRANT ALL ON TABLESPACE t TO app;\n\\unrestrict abc\n";
 
+    fn names(all: &[&str]) -> HashSet<String> {
+        all.iter().map(|n| (*n).to_owned()).collect()
+    }
+
     #[test]
     fn a_scratch_server_gets_everything_but_its_own_superuser() {
-        let existing = HashSet::from(["postgres".to_owned()]);
         assert_eq!(
-            select(SQL, &existing, Existing::Scratch),
+            select(SQL, &names(&["postgres"]), Existing::Scratch),
             "CREATE ROLE app;\nALTER ROLE app WITH LOGIN PASSWORD 'x';\nALTER ROLE postgres WITH SUPERUSER;\nALTER ROLE app SET a TO 'b';\n"
         );
     }
 
     #[test]
     fn a_server_in_use_keeps_its_roles() {
-        let existing = HashSet::from(["postgres".to_owned(), "app".to_owned()]);
-        assert_eq!(select(SQL, &existing, Existing::Keep), "");
-        let existing = HashSet::from(["postgres".to_owned(), "ap".to_owned()]);
-        assert!(select(SQL, &existing, Existing::Keep).contains("ALTER ROLE app WITH LOGIN"));
+        assert_eq!(select(SQL, &names(&["postgres", "app"]), Existing::Keep), "");
+        assert!(select(SQL, &names(&["postgres", "ap"]), Existing::Keep).contains("ALTER ROLE app WITH LOGIN"));
+        let grants = "GRANT \"b \"\" TO app\" TO new GRANTED BY postgres;\nGRANT boss TO app GRANTED BY postgres;\n\
+            COMMENT ON ROLE app IS 'x';\nGRANT app TO new;\n";
+        assert_eq!(
+            select(grants, &names(&["app", "postgres"]), Existing::Keep),
+            "GRANT \"b \"\" TO app\" TO new GRANTED BY postgres;\nGRANT app TO new;\n"
+        );
+    }
+
+    #[test]
+    fn texts_that_look_like_statements_stay_texts() {
+        // Dropping the second line alone would end the text within the next comment, and run what is in it.
+        let hostile = "COMMENT ON ROLE evil IS 'a;\nALTER ROLE app WITH NOLOGIN;';\n\
+            COMMENT ON ROLE evil IS E'\\\\''; ALTER ROLE evil SUPERUSER; --\n\\restrict x';\n";
+        assert_eq!(select(hostile, &names(&["app"]), Existing::Keep), hostile);
+        assert_eq!(statements("-- it's\n\nSET a = 'b';\n\\restrict x\nSET \"c;\" = 'd''e;';").len(), 2);
     }
 }

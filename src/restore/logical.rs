@@ -148,8 +148,9 @@ impl LogicalTarget<'_> {
     fn use_list(&self, ids: &[i64]) -> Result<tempfile::TempPath> {
         let failed = |e: std::io::Error| Error::internal("cannot write the list of what to restore").because(e);
         let mut file = tempfile::NamedTempFile::new_in(self.private).map_err(failed)?;
-        let text: String = ids.iter().map(|id| format!("{id};\n")).collect();
-        file.write_all(text.as_bytes()).map_err(failed)?;
+        let mut out = std::io::BufWriter::new(&mut file);
+        ids.iter().try_for_each(|id| writeln!(out, "{id};")).and_then(|()| out.flush()).map_err(failed)?;
+        drop(out);
         Ok(file.into_temp_path())
     }
 

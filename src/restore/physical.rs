@@ -67,7 +67,7 @@ impl PhysicalTarget {
             let mut reader = ChannelReader { parts: receiver, current: None, position: 0 };
             let unpacked = untar(&mut reader, &staging.path, durable)?;
             // What follows the end-of-archive mark must be padding only.
-            let mut rest = [0u8; 8 * 1024];
+            let mut rest = vec![0u8; 64 * 1024];
             loop {
                 match reader.read(&mut rest) {
                     Ok(0) => return Ok((unpacked, staging)),

@@ -140,6 +140,8 @@ fn failed(name: &Path, e: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -69,7 +69,7 @@ fn a_cluster_goes_into_a_new_or_empty_directory_only() {
     std::fs::create_dir(at("quiet")).unwrap();
     let mut command = host.command(&["restore", "cluster@latest", "--target-dir"]);
     let child = command.arg(at("quiet/x")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let give_up = Instant::now() + Duration::from_secs(60);
+    let give_up = Instant::now() + Duration::from_mins(1);
     while names(&at("quiet")).is_empty() {
         assert!(Instant::now() < give_up, "the restore does not begin");
         std::thread::sleep(Duration::from_millis(1));

@@ -44,7 +44,7 @@ fn nothing_lies_under_the_name_of_a_restore_that_did_not_end() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let mut command = host.restore_command(&server, &["tables@latest", "--target-db", "new", "--table", "slow"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let give_up = Instant::now() + Duration::from_secs(60);
+        let give_up = Instant::now() + Duration::from_mins(1);
         let busy =
             "select count(*) from pg_stat_activity where datname like 'pgseal_restoring%' and wait_event = 'PgSleep'";
         while server.psql("postgres", busy) != "1" {

@@ -21,7 +21,7 @@ use crate::types::{Event, Kind};
 use crate::verify;
 
 /// How long start and recovery may take where no deadline is configured.
-const START: Duration = Duration::from_secs(3600);
+const START: Duration = Duration::from_hours(1);
 /// Room that a restored copy needs beyond its own bytes: indexes, WAL.
 const ROOM: f64 = 1.3;
 

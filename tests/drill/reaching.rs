@@ -115,7 +115,8 @@ fn a_physical_copy_archives_nothing_follows_nobody_and_loads_nothing() {
     );
     server.psql("postgres", "create database other");
     // A transaction that was prepared comes back, and with it its lock.
-    server.psql("postgres", "create table held(i int); begin; lock table held in share mode; prepare transaction 'x'");
+    server.psql("postgres", "create table held(i int)");
+    server.psql("postgres", "begin; lock table held in share mode; prepare transaction 'x'");
     let with = [("archive_mode", "on"), ("archive_command", archive.as_str()), ("max_prepared_transactions", "7")];
     let mut server = server;
     server.restart(&with);

@@ -2,7 +2,6 @@
 //! none of it in a drill.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 
 use crate::pg::{self, PgServer};
 use crate::world::{World, check, outcome};
@@ -88,8 +87,9 @@ fn a_roles_settings_do_not_stop_the_drill() {
 #[test]
 fn a_physical_copy_archives_nothing_follows_nobody_and_loads_nothing() {
     let canary = Canary::new();
-    let touched: PathBuf = tempfile::Builder::new().prefix("pga").tempdir_in("/var/tmp").unwrap().keep();
-    std::fs::set_permissions(&touched, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let dir = tempfile::Builder::new().prefix("pga").tempdir_in("/var/tmp").unwrap();
+    let touched = dir.path();
+    std::fs::set_permissions(touched, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let archive = format!("touch {}/archived", touched.display());
     let auto = format!(
         "archive_mode = on\narchive_command = '{archive}'\nrestore_command = '{archive}'\nrecovery_end_command = '{archive}'\n\
@@ -129,15 +129,14 @@ fn a_physical_copy_archives_nothing_follows_nobody_and_loads_nothing() {
     world.ok(&["backup", "cluster"]);
     server.stop();
     canary.seen();
-    for file in std::fs::read_dir(&touched).unwrap() {
+    for file in std::fs::read_dir(touched).unwrap() {
         std::fs::remove_file(file.unwrap().path()).unwrap();
     }
     let report = passed(&world, "cluster", 0);
     assert_eq!(canary.seen(), 0);
-    assert_eq!(std::fs::read_dir(&touched).unwrap().count(), 0, "an archive or recovery command ran");
+    assert_eq!(std::fs::read_dir(touched).unwrap().count(), 0, "an archive or recovery command ran");
     assert_eq!(outcome(&report, "PHY-CHECKSUMS"), "pass");
     assert!(check(&report, "PHY-READ")["examined"].as_u64() >= Some(2));
-    std::fs::remove_dir(&touched).unwrap();
 }
 
 #[test]

@@ -70,6 +70,15 @@ fn blame(e: Error, log: &str) -> Error {
             .hint("Nothing was learned about the backup; see what this host lacks and drill again.");
     }
     let Some(state) = failure::last_error(log).filter(|_| !e.text().contains("SQLSTATE")) else { return e };
+    // Class 53 is a lack of resources, 58030 a disk that fails.
+    if e.code() == Code::RestoreFailed && (state.starts_with("53") || state == "58030") {
+        let what = if state == "53100" { "out of space" } else { "the host lacks resources" };
+        return Error::new(Code::CouldNotRun, Stage::Restore, format!("{what} (SQLSTATE {state})"))
+            .on(e.object().unwrap_or("pg_restore"))
+            .hint(
+                "Nothing was learned about the backup: set scratch.dir to a larger file system, or use a larger host.",
+            );
+    }
     let mut said = Error::new(e.code(), Stage::Restore, format!("{} (SQLSTATE {state})", e.text()));
     if let Some(object) = e.object() {
         said = said.on(object);
@@ -92,6 +101,9 @@ mod tests {
         let e = blame(refused(), "pgseal:53100:PANIC:  could not write to file \"x\": No space left on device\n");
         assert_eq!(e.code(), Code::CouldNotRun);
         assert!(e.text().contains("out of space"), "{e}");
+        let e =
+            blame(refused(), "pgseal:53100:ERROR:  could not extend file: wrote only 1 of 2\npgseal:08006:ERROR:  x\n");
+        assert_eq!((e.code(), e.text().as_str()), (Code::CouldNotRun, "out of space (SQLSTATE 53100)"));
         let e = blame(Error::new(Code::SourceUnreachable, Stage::Source, "no"), "");
         assert_eq!(e.code(), Code::CouldNotRun);
         let e = blame(Error::new(Code::Corrupt, Stage::Fetch, "bad"), "pgseal:23505:ERROR:  x\n");

@@ -145,15 +145,21 @@ pub struct IsolationReport {
     pub probes: Vec<Probe>,
 }
 
-/// Seconds.
+/// Seconds. What was not reached is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
 pub struct Timings {
+    /// Looking whether all parts are there, and opening the sealed facts.
     pub fetch: f64,
+    /// Fetching, opening and writing all data; for a logical backup with roles,
+    /// constraints and indexes.
     pub restore: f64,
+    /// Making (logical) or cleaning (physical) the data directory, sealing the
+    /// settings, and starting the server, with its recovery.
     pub start: f64,
+    /// All checks, those of the files too.
     pub checks: f64,
+    /// From the beginning to the end, with probes and teardown.
     pub total: f64,
 }
 

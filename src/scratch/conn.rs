@@ -23,7 +23,7 @@ const CONNECT: Duration = Duration::from_secs(20);
 /// back with those it held.
 const OPTIONS: &str = "-c search_path=pg_catalog -c session_preload_libraries= -c local_preload_libraries= \
      -c row_security=off -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=3 \
-     -c bytea_output=hex -c xmlbinary=base64 -c quote_all_identifiers=off -c synchronize_seqscans=off -c statement_timeout=0 -c lock_timeout=60s \
+     -c bytea_output=hex -c xmlbinary=base64 -c quote_all_identifiers=off -c synchronize_seqscans=off -c statement_timeout=0 -c lock_timeout=10s \
      -c idle_in_transaction_session_timeout=0 -c default_transaction_isolation=read\\ committed -c lc_messages=C";
 
 /// A session; closed when dropped.

@@ -187,10 +187,13 @@ impl Failure {
     }
 }
 
-/// SQLSTATE of the last error in a server's log.
+/// SQLSTATE of the last statement that failed, in a server's log. That clients
+/// went away (class 08) is only what follows from another one's failure.
 pub fn last_error(log: &str) -> Option<String> {
     let mut lines = log.lines().rev().filter_map(line);
-    lines.find(|l| matches!(l.severity, "ERROR" | "FATAL" | "PANIC")).map(|l| l.sqlstate.to_owned())
+    lines
+        .find(|l| matches!(l.severity, "ERROR" | "PANIC") && !l.sqlstate.starts_with("08"))
+        .map(|l| l.sqlstate.to_owned())
 }
 
 struct Line<'a> {
@@ -234,8 +237,9 @@ mod tests {
 
     #[test]
     fn the_last_error_gives_its_state_alone() {
-        let log = "pgseal:23505:ERROR:  key\npgseal:57P01:FATAL:  bye\npgseal:00000:LOG:  x\n";
-        assert_eq!(last_error(log).as_deref(), Some("57P01"));
+        let log = "pgseal:22000:ERROR:  a\npgseal:23505:ERROR:  key\npgseal:08006:ERROR:  unexpected EOF\n\
+                   pgseal:57P01:FATAL:  bye\npgseal:00000:LOG:  x\n";
+        assert_eq!(last_error(log).as_deref(), Some("23505"));
         assert_eq!(last_error("pgseal:00000:LOG:  ready\nERROR:  23505\n"), None);
     }
 

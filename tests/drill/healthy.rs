@@ -79,10 +79,10 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     let end = |suffix: &str| files.iter().find(|f| f.to_str().unwrap().ends_with(suffix)).unwrap();
     assert_eq!(files.len(), 4, "{files:?}");
     for file in &files {
-        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
         let text = std::fs::read_to_string(file).unwrap();
         no_secret(world, file.to_str().unwrap(), &text);
-        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{file:?}");
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{}", file.display());
     }
     assert_eq!(std::fs::read_to_string(end(".txt")).unwrap(), stdout);
 

@@ -46,20 +46,20 @@ pub fn reseal(world: &World, source: &str, change: impl FnOnce(&mut Value, &mut 
     let recipient = config.split("recipients = [\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let recipients = Arc::new(Recipients::parse(&[recipient]).unwrap());
     let mut sealer = Sealer::new(recipients, 3).unwrap();
-    let mut sealed = Vec::new();
+    let mut stored = Vec::new();
     for s in &mut manifest.streams {
         let bytes = &plain[&s.reference].bytes;
         s.plain_bytes = bytes.len() as u64;
         s.stored.clear();
         for (n, chunk) in bytes.chunks(usize::try_from(manifest.part_bytes).unwrap()).enumerate() {
-            let done = sealer.seal(chunk, &mut sealed).unwrap();
-            std::fs::write(part(&s.reference, n + 1), &sealed).unwrap();
+            let done = sealer.seal(chunk, &mut stored).unwrap();
+            std::fs::write(part(&s.reference, n + 1), &stored).unwrap();
             s.stored.push(StoredPart(done.stored_sha256, done.stored_bytes));
         }
         assert_eq!(s.parts, s.stored.len() as u64, "as many parts as before");
     }
-    let done = sealer.seal(&serde_json::to_vec(&facts).unwrap(), &mut sealed).unwrap();
-    std::fs::write(facts_at, &sealed).unwrap();
+    let done = sealer.seal(&serde_json::to_vec(&facts).unwrap(), &mut stored).unwrap();
+    std::fs::write(facts_at, &stored).unwrap();
     manifest.facts.stored_bytes = done.stored_bytes;
     manifest.facts.stored_sha256 = done.stored_sha256;
     manifest.facts.plain_bytes = done.plain_bytes;

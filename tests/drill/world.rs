@@ -1,5 +1,6 @@
 //! Configuration, keys and a store in a directory, for one server.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,8 +85,11 @@ impl World {
             [("shop", "logical", "databases = \"all\"\njobs = 2\n"), ("cluster", "physical", "jobs = 2\n")]
         {
             let drill = drill.replace("NAME", name);
-            text +=
-                &format!("\n[source.{name}]\nkind = \"{kind}\"\nconnection = \"{}\"\n{more}{drill}\n", self.connection);
+            let _ = write!(
+                text,
+                "\n[source.{name}]\nkind = \"{kind}\"\nconnection = \"{}\"\n{more}{drill}\n",
+                self.connection
+            );
         }
         std::fs::write(self.path("pgseal.toml"), text).unwrap();
         if let Some(user) = self.user {

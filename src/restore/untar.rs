@@ -142,10 +142,9 @@ fn failed(name: &Path, e: io::Error) -> Error {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-
     use tar::{Builder, Header};
+
+    use super::*;
 
     fn header(kind: EntryType, size: u64) -> Header {
         let mut h = Header::new_ustar();

@@ -169,13 +169,12 @@ impl World {
             idle_timeout: Duration::from_secs(30),
         };
         let writer = Writer::start(self.reading.store.clone(), Arc::clone(&self.recipients), options).unwrap();
-        let (mut stored, mut plain_sha256) = (Vec::new(), Vec::new());
+        let mut stored = Vec::new();
         for (i, part) in plain.chunks(self.part_bytes as usize).enumerate() {
             let sealed = writer.object(layout::part(&self.name, &id, "s01", i + 1), part).await.unwrap();
             stored.push(StoredPart(sealed.stored_sha256, sealed.stored_bytes));
-            plain_sha256.push(sealed.plain_sha256);
         }
-        let stream = StreamFacts { database: Some("shop".into()), argv: vec![], plain_sha256, tables: vec![] };
+        let stream = StreamFacts { database: Some("shop".into()), argv: vec![], tables: vec![] };
         let facts = Facts {
             format: Facts::FORMAT.into(),
             version: 1,

@@ -28,7 +28,7 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::List(args) => list::run(args, ui).await,
         Command::Show(args) => show::run(args, ui).await,
         Command::Verify(args) => verify::run(args, ui).await,
-        Command::Restore(args) => restore::run(args, ui).await,
+        Command::Restore(args) => Box::pin(restore::run(args, ui)).await,
         Command::Drill(args) => drill::run(args, ui).await,
         Command::Store(args) => store::run(args, ui).await,
         Command::Completions(args) => completions::run(&args, ui),

@@ -253,22 +253,29 @@ async fn open(
 ) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let reader = Reader::start(Arc::clone(store), Arc::clone(identities), workers, 1)?;
-    let (facts_key, _) = parts::of_facts(manifest);
+    let (facts_key, facts_part) = parts::of_facts(manifest);
     if out.errors.iter().any(|e| e.object() == Some(facts_key.as_str())) {
         return hash(store, objects, progress, out).await;
     }
-    let reader = &reader;
-    let facts = &facts_key;
-    let mut results = stream::iter(objects)
-        .map(|(key, part)| async move {
-            let plain = reader.part(key.clone(), part).await?;
-            if key == *facts {
-                serde_json::from_slice::<Facts>(&plain).map_err(|e| {
-                    Error::new(Code::Corrupt, Stage::Verify, "the facts are not readable").on(key.as_str()).because(e)
-                })?;
-            }
-            Ok::<u64, Error>(part.stored_bytes)
+    // The facts first: without an identity that fits, or with facts that nobody can
+    // read, the rest need not be fetched.
+    let opened = reader.part(facts_key.clone(), facts_part).await.and_then(|plain| {
+        serde_json::from_slice::<Facts>(&plain).map(drop).map_err(|e| {
+            Error::new(Code::Corrupt, Stage::Verify, "the facts are not readable").on(facts_key.as_str()).because(e)
         })
+    });
+    match opened {
+        Ok(()) => (out.hashed, out.opened) = (1, 1),
+        Err(e) if unavailable(&e) => return Err(e),
+        Err(e) => {
+            out.errors.push(e);
+            return Ok(());
+        }
+    }
+    progress.event(Event::Advanced { bytes: facts_part.stored_bytes });
+    let reader = &reader;
+    let mut results = stream::iter(objects.into_iter().filter(|(key, _)| *key != facts_key))
+        .map(|(key, part)| async move { reader.part(key, part).await.map(|_| part.stored_bytes) })
         .buffer_unordered(workers + 2);
     while let Some(result) = results.next().await {
         match result {

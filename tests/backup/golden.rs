@@ -61,7 +61,12 @@ fn every_answer() {
     answer("show", 0, &["show", "shop@latest"]);
     answer("verify", 0, &["verify", "shop"]);
     answer("verify-open", 0, &["verify", "shop", "--open"]);
-    answer("restore-dry-run", 0, &["restore", "shop@latest", "--target-db", "copy", "--dry-run"]);
+    let target = server.conninfo();
+    answer(
+        "restore-dry-run",
+        0,
+        &["restore", "shop@latest", "--target-db", "copy", "--connection", &target, "--dry-run"],
+    );
     answer("restore-wrong-target", 2, &["restore", "shop@latest", "--target-dir", "x"]);
     answer("no-such-source", 2, &["backup", "shpo"]);
     answer("no-such-backup", 2, &["show", "shop@2001-01-01"]);

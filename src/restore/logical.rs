@@ -60,6 +60,7 @@ pub struct LogicalOutcome {
 impl LogicalTarget<'_> {
     /// Restores. A database that could not be finished is removed again.
     pub async fn restore(&self, opened: &Opened) -> Result<LogicalOutcome> {
+        opened.must_be_whole()?;
         let session = self.conn.connect("pgseal restore").await?;
         if let Some(keep) = self.globals {
             for stream in opened.streams(Role::Globals, None) {

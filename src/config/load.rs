@@ -157,7 +157,7 @@ fn source(section: &Section<'_>) -> Result<Source> {
         databases,
         jobs: section.number_or("jobs", 1..=64, cores, values::number)? as usize,
         compression: section.number_or("compression", 1..=19, 3, values::number)? as i32,
-        part_bytes: section.number_or("part_bytes", 64 << 10..=256 << 20, 16 << 20, values::size)?,
+        part_bytes: section.number_or("part_bytes", 64 << 10..=256 << 20, 8 << 20, values::size)?,
         role_passwords: section.flag_or("role_passwords", true)?,
         next_due: section.text("next_due", values::duration)?,
         idle_timeout: section.text_or("idle_timeout", "15m", values::duration)?,

@@ -129,7 +129,7 @@ pub struct Source {
     pub jobs: usize,
     /// zstd level, 1 to 19; default 3.
     pub compression: i32,
-    /// Plain bytes of a part; default 16 MiB.
+    /// Plain bytes of a part; default 8 MiB.
     pub part_bytes: u64,
     /// Whether globals hold password verifiers; default true.
     pub role_passwords: bool,

@@ -13,7 +13,7 @@
 //! **Memory.** Buffers are reused and their number is fixed when a [`Writer`]
 //! starts: `workers + streams` plain ones, `workers + uploads` sealed ones and
 //! one scratch buffer a worker, each of about the part size. With the default
-//! 16 MiB parts, 2 workers, 2 streams and 4 uploads that is 12 × 16 MiB = 192 MiB
+//! 8 MiB parts, 2 workers, 3 streams and 4 uploads that is 13 × 8 MiB = 104 MiB
 //! at most, of which compressed data touches only its own size.
 //!
 //! **Order is a type.** [`Writer::stream`] gives [`Unproven`] parts; only the

@@ -121,7 +121,7 @@ fn the_full_example_parses() {
     assert_eq!(c.keys.allowed_signers, Some(file.parent().unwrap().join("trust/allowed_signers")));
     assert_eq!(c.pg_bindir.as_deref(), Some(Path::new("/usr/lib/postgresql/15/bin")));
     let shop = c.source("shop").unwrap();
-    assert_eq!((shop.kind, shop.jobs, shop.compression, shop.part_bytes), (Kind::Logical, 2, 3, 16 << 20));
+    assert_eq!((shop.kind, shop.jobs, shop.compression, shop.part_bytes), (Kind::Logical, 2, 3, 8 << 20));
     assert_eq!(shop.databases, Databases::Named(vec!["shop".into()]));
     assert_eq!(shop.next_due, Some(Duration::from_hours(26)));
     assert_eq!(shop.retention.as_ref().unwrap().keep_daily, Some(14));

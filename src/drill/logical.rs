@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::record::{Record, seconds};
+use super::record::Record;
 use super::run::{Work, could_not_run};
 use crate::error::{Code, Error, Result, Stage};
 use crate::report::model::ProofLevel;
@@ -19,7 +19,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     let options = ClusterOptions::new(&facts.server.bootstrap_superuser);
     init_cluster(&work.scratch, work.bin.dir(), &options).await.map_err(could_not_run)?;
     let instance = slot.insert(work.start(Origin::Fresh).await?);
-    record.timings.start = seconds(start);
+    record.timings.start = record.stage("start", start);
     work.probe(instance, record).await?;
 
     let restore = Instant::now();
@@ -47,7 +47,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         progress: work.job.progress.clone(),
     };
     target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log()))?;
-    record.timings.restore = seconds(restore);
+    record.timings.restore = record.stage("restore", restore);
     record.reached = ProofLevel::Booted;
     work.check(instance, record).await;
     work.probe(instance, record).await

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::record::{Record, seconds};
+use super::record::Record;
 use super::run::{Work, could_not_run};
 use crate::checks::{checksums, manifest};
 use crate::error::{Code, Result};
@@ -28,18 +28,18 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         Code::RestoreFailed | Code::NoSpace | Code::Refused => could_not_run(e),
         _ => e,
     })?;
-    record.timings.restore = seconds(restore);
+    record.timings.restore = record.stage("restore", restore);
     record.reached = ProofLevel::Restored;
 
     // Files are compared before anything is changed in them.
     let checks = Instant::now();
     record.checks.push(manifest::run(&work.jail, work.bin.dir(), &data).await);
-    let mut checked = seconds(checks);
+    let mut checked = record.stage("checks", checks);
 
     let start = Instant::now();
     sanitise(&data, &work.scratch.evidence_dir(), &work.jail)?;
     let instance = slot.insert(work.start(Origin::Backup).await?);
-    record.timings.start = seconds(start);
+    record.timings.start = record.stage("start", start);
     record.reached = ProofLevel::Booted;
     work.probe(instance, record).await?;
     work.check(instance, record).await;
@@ -51,7 +51,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         instance.stop().await?;
     }
     record.checks.push(checksums::run(&work.jail, work.bin.dir(), &data).await);
-    checked += seconds(checks);
+    checked += record.stage("checks", checks);
     record.timings.checks += checked;
     Ok(())
 }

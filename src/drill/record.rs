@@ -8,7 +8,9 @@ use crate::catalog::Entry;
 use crate::checks::CheckResult;
 use crate::config::schema::Isolation;
 use crate::error::{Code, Error};
-use crate::report::model::{ErrorEntry, IsolationReport, ProofLevel, Report, Timings, ToolRef};
+use crate::report::model::{
+    ErrorEntry, IsolationReport, PastDrill, ProofLevel, RecipientProof, Report, Span, TableProof, Timings, ToolRef,
+};
 use crate::report::verdict::{Evidence, Judgement, judge};
 use crate::scratch::{Probe, Teardown};
 
@@ -29,8 +31,16 @@ pub struct Record {
     pub probes: Vec<Probe>,
     /// Checks.
     pub checks: Vec<CheckResult>,
+    /// Rows of each table.
+    pub tables: Vec<TableProof>,
     /// How long things took.
     pub timings: Timings,
+    /// What was done when.
+    pub stages: Vec<Span>,
+    /// Earlier drills.
+    pub history: Vec<PastDrill>,
+    /// Who can open the backup.
+    pub recipients: Vec<RecipientProof>,
     /// Whether everything is gone.
     pub teardown: Option<Teardown>,
 }
@@ -46,9 +56,21 @@ impl Record {
             isolation: None,
             probes: Vec::new(),
             checks: Vec::new(),
+            tables: Vec::new(),
             timings: Timings::default(),
+            stages: Vec::new(),
+            history: Vec::new(),
+            recipients: Vec::new(),
             teardown: None,
         }
+    }
+
+    /// Notes that stage `name` went from `since` to now; tells its seconds.
+    pub fn stage(&mut self, name: &str, since: Instant) -> f64 {
+        let took = seconds(since);
+        let to_s = seconds(self.began);
+        self.stages.push(Span { name: name.to_owned(), from_s: (to_s - took).max(0.0), to_s });
+        took
     }
 
     /// Adds probes of a second look: the worse outcome of the two stands.
@@ -97,6 +119,8 @@ impl Record {
             proof_level: judgement.level,
             exit_code: judgement.code.number(),
             reasons: judgement.reasons,
+            plain_bytes: m.plain_bytes(),
+            stored_bytes: m.stored_bytes(),
             isolation: self.isolation.map(|(level, reasons)| IsolationReport {
                 level: level.name().to_owned(),
                 required: min.name().to_owned(),
@@ -104,7 +128,11 @@ impl Record {
                 probes: self.probes,
             }),
             checks: self.checks,
+            tables: self.tables,
             timings_s: t,
+            stages: self.stages,
+            history: self.history,
+            recipients: self.recipients,
             rpo_s: age(m.started_at),
             rto_s: (self.reached >= ProofLevel::Booted).then_some(t.fetch + t.restore + t.start),
             backup_age_s: age(m.finished_at),

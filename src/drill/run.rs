@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::record::{Record, seconds};
+use super::record::Record;
 use super::{logical, physical};
 use crate::catalog::{Entry, Reading};
 use crate::checks::{self, CheckResult, Rule, Severity, Subject};
@@ -83,7 +83,9 @@ impl Job<'_> {
         let left = limit.saturating_sub(began.elapsed());
         let done = tokio::time::timeout(left, self.prove(&work, &mut instance, record)).await;
         // Whatever came of it, everything is taken down, and looked at.
+        let began = Instant::now();
         let teardown = work.scratch.teardown(instance).await;
+        record.stage("teardown", began);
         record.probes.push(probe::gone(&teardown));
         record.teardown = Some(teardown);
         done.unwrap_or_else(|_| Err(late()))
@@ -99,7 +101,7 @@ impl Job<'_> {
         }
         let streams = m.streams.len().min(self.jobs + 1);
         let opened = Opened::open(&self.reading.store, self.entry, &self.identities, streams).await?;
-        record.timings.fetch = seconds(fetch);
+        record.timings.fetch = record.stage("fetch", fetch);
 
         let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?;
         record.isolation = Some((jail.level, jail.reasons.clone()));
@@ -192,7 +194,7 @@ impl Work<'_> {
         let kind = self.job.entry.manifest.kind;
         record.checks.extend(checks::run(&subject, kind, &self.job.drill.sql).await);
         record.checks.push(budget(self.job.drill.max_restore, record.timings));
-        record.timings.checks = seconds(began);
+        record.timings.checks = record.stage("checks", began);
     }
 
     /// Proves the sealing of the running instance.
@@ -200,10 +202,12 @@ impl Work<'_> {
     /// # Errors
     /// A failed probe: nothing more is done with the instance.
     pub(super) async fn probe(&self, instance: &Instance, record: &mut Record) -> Result<()> {
+        let began = Instant::now();
         let session = instance.connect_any().await?;
         let probes = probe::run(instance, session.client(), self.jail.level).await;
         let failed = probe::any_failed(&probes);
         record.add_probes(probes);
+        record.stage("probes", began);
         if failed {
             return Err(Error::new(
                 Code::Exposure,

@@ -52,6 +52,7 @@ pub fn read(bytes: &[u8]) -> Result<Report> {
 pub(super) mod tests {
     use super::*;
     use crate::checks::{Rule, Severity};
+    use crate::report::model::{PastDrill, RecipientProof, Span, TableProof};
     use crate::report::{ErrorEntry, IsolationReport, ProofLevel, Timings, ToolRef, Verdict};
     use crate::scratch::{Probe, ProbeOutcome, Teardown};
     use crate::types::{Digest, Kind};
@@ -77,6 +78,8 @@ pub(super) mod tests {
             proof_level: ProofLevel::Booted,
             exit_code: 51,
             reasons: vec!["INT-ROWS found something: every table has its rows".into()],
+            plain_bytes: 2_000_000,
+            stored_bytes: 300_000,
             isolation: Some(IsolationReport {
                 level: "I2".into(),
                 required: "I2".into(),
@@ -112,7 +115,31 @@ pub(super) mod tests {
                     &Error::new(Code::CouldNotRun, Stage::Checks, "SQLSTATE 57014"),
                 ),
             ],
+            tables: vec![TableProof {
+                database: "shop".into(),
+                table: hostile.into(),
+                expected_rows: Some(3),
+                rows: Some(2),
+                content_matches: Some(false),
+            }],
             timings_s: Timings { fetch: 1.25, restore: 4.0, start: 0.4, checks: 2.2, total: 8.1 },
+            stages: vec![
+                Span { name: "fetch".into(), from_s: 0.0, to_s: 1.25 },
+                Span { name: "restore".into(), from_s: 1.65, to_s: 5.65 },
+            ],
+            history: vec![PastDrill {
+                run: "0011223344556677".into(),
+                backup_id: "20261122T030000Z-cdcdcdcdcdcdcdcd".parse().unwrap(),
+                kind: Kind::Logical,
+                finished_at: "2026-11-22T04:00:08Z".parse().unwrap(),
+                verdict: Verdict::Passed,
+                proof_level: ProofLevel::Data,
+                rto_s: Some(5.0),
+                total_s: 7.5,
+                plain_bytes: 1_900_000,
+                stored_bytes: 290_000,
+            }],
+            recipients: vec![RecipientProof { recipient: "a1b2c3d4".into(), opened: Some(true), last_proven_at: None }],
             rpo_s: 3600,
             rto_s: Some(5.65),
             backup_age_s: 3000,

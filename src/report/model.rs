@@ -99,12 +99,30 @@ pub struct Report {
     pub exit_code: u8,
     /// Why the verdict is what it is.
     pub reasons: Vec<String>,
+    /// Bytes of the backup's data before compression.
+    #[serde(default)]
+    pub plain_bytes: u64,
+    /// Bytes of it in the store.
+    #[serde(default)]
+    pub stored_bytes: u64,
     /// How the instance was sealed off; absent where none was made.
     pub isolation: Option<IsolationReport>,
     /// What was checked.
     pub checks: Vec<CheckResult>,
+    /// Tables whose rows were compared or read, in the order of their names.
+    #[serde(default)]
+    pub tables: Vec<TableProof>,
     /// How long things took.
     pub timings_s: Timings,
+    /// What was done when, in the order of their beginning.
+    #[serde(default)]
+    pub stages: Vec<Span>,
+    /// Earlier drills of the source by their signed reports, oldest first.
+    #[serde(default)]
+    pub history: Vec<PastDrill>,
+    /// Who can open the backup, as far as it was tried.
+    #[serde(default)]
+    pub recipients: Vec<RecipientProof>,
     /// Seconds from the backup's snapshot to the start of the drill: what would
     /// be lost if the source were lost then.
     pub rpo_s: u64,
@@ -143,6 +161,73 @@ pub struct IsolationReport {
     pub reasons: Vec<String>,
     /// Proofs.
     pub probes: Vec<Probe>,
+}
+
+/// What is known of one table's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableProof {
+    /// Database.
+    pub database: String,
+    /// `schema.table`, quoted where SQL would want it.
+    pub table: String,
+    /// Rows by the signed facts; absent where they hold none.
+    pub expected_rows: Option<u64>,
+    /// Rows that were read; absent where it could not be read.
+    pub rows: Option<u64>,
+    /// Whether the content is the signed one; absent where no digest is known.
+    pub content_matches: Option<bool>,
+}
+
+/// A stage of the drill, in seconds from its beginning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// `fetch`, `restore`, `start`, `probes`, `checks`, `teardown`.
+    pub name: String,
+    /// When it began.
+    pub from_s: f64,
+    /// When it ended.
+    pub to_s: f64,
+}
+
+/// One earlier drill, as its signed report tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PastDrill {
+    /// Its run.
+    pub run: String,
+    /// Its backup.
+    pub backup_id: BackupId,
+    /// The backup's kind.
+    pub kind: Kind,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// What it said.
+    pub verdict: Verdict,
+    /// How far the proof went.
+    pub proof_level: ProofLevel,
+    /// Seconds of fetch, restore and start.
+    pub rto_s: Option<f64>,
+    /// Seconds of the whole drill.
+    pub total_s: f64,
+    /// Bytes of the backup's data before compression.
+    pub plain_bytes: u64,
+    /// Bytes of it in the store.
+    pub stored_bytes: u64,
+}
+
+/// Whether a recipient's identity opened the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientProof {
+    /// Short fingerprint, as the manifest names it; never the recipient itself.
+    pub recipient: String,
+    /// Whether an identity for it was there and opened the backup in this run;
+    /// absent where no identity for it was given.
+    pub opened: Option<bool>,
+    /// When a signed report last told that it opened one.
+    pub last_proven_at: Option<Timestamp>,
 }
 
 /// Seconds. What was not reached is 0.

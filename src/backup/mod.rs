@@ -166,7 +166,7 @@ impl Job<'_> {
         let work = streams::Work { writer: &writer, source: &self.name, id: &id, progress: &self.progress };
         let taken = match self.kind {
             Kind::Logical => logical::take(self, &ready, &work, private.path()).await?,
-            Kind::Physical => physical::take(&ready, &work, private.path()).await?,
+            Kind::Physical => physical::take(&ready, &work, private.path(), self.source.manifest_checksums).await?,
         };
         self.progress.event(Event::Finished);
         ready.warnings.extend(taken.warnings.iter().cloned());

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::Ready;
 use super::streams::{Taken, Work, reference};
+use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::{Snapshot, Tapped, physical, probe};
 
 /// Takes everything.
-pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path) -> Result<Taken> {
+pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksums: FileChecksums) -> Result<Taken> {
     let mut taken = Taken::default();
     taken.producer.insert("pg_basebackup".into(), ready.bin.version_line("pg_basebackup").await?);
     taken.roles = probe::roles(&ready.conn.connect_read_only("pgseal backup").await?).await?;
@@ -18,7 +19,7 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path) -> Resu
     }
     // The slot must exist before the checkpoint whose WAL it keeps.
     let hold = physical::hold_wal(&ready.conn).await?;
-    let stream = physical::stream(&ready.bin, &ready.conn, private)?;
+    let stream = physical::stream(&ready.bin, &ready.conn, private, checksums)?;
     let done = work.run(reference(1), stream).await?;
     if !hold.is_whole().await? {
         return Err(Error::new(

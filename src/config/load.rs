@@ -9,7 +9,8 @@ use super::inputs::Inputs;
 use super::origin::{Explained, Origin, refused};
 use super::reader::{Layers, Section};
 use super::schema::{
-    Checksums, Config, Databases, Drill, Isolation, Keys, Repository, Retention, S3, Scratch, Source, SqlCheck,
+    Checksums, Config, Databases, Drill, FileChecksums, Isolation, Keys, Repository, Retention, S3, Scratch, Source,
+    SqlCheck,
 };
 use super::{connection, values};
 use crate::error::{Code, Error, Result, Stage};
@@ -144,6 +145,13 @@ fn source(section: &Section<'_>) -> Result<Source> {
     if kind == Kind::Physical && section.has("databases") {
         return Err(section.wrong("databases", "a physical backup always holds the whole cluster"));
     }
+    let manifest_checksums = match kind {
+        Kind::Physical => section.text_or("manifest_checksums", "sha256", values::file_checksums)?,
+        Kind::Logical if section.has("manifest_checksums") => {
+            return Err(section.wrong("manifest_checksums", "only a physical backup has a manifest of files"));
+        }
+        Kind::Logical => FileChecksums::default(),
+    };
     let databases = if let Some(d) = section.any("databases", databases)? {
         d
     } else {
@@ -158,6 +166,7 @@ fn source(section: &Section<'_>) -> Result<Source> {
         jobs: section.number_or("jobs", 1..=64, cores, values::number)? as usize,
         compression: section.number_or("compression", 1..=19, 3, values::number)? as i32,
         part_bytes: section.number_or("part_bytes", 64 << 10..=256 << 20, 8 << 20, values::size)?,
+        manifest_checksums,
         role_passwords: section.flag_or("role_passwords", true)?,
         next_due: section.text("next_due", values::duration)?,
         idle_timeout: section.text_or("idle_timeout", "15m", values::duration)?,

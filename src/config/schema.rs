@@ -131,6 +131,8 @@ pub struct Source {
     pub compression: i32,
     /// Plain bytes of a part; default 8 MiB.
     pub part_bytes: u64,
+    /// What a base backup's own manifest holds of each file (physical); default SHA-256.
+    pub manifest_checksums: FileChecksums,
     /// Whether globals hold password verifiers; default true.
     pub role_passwords: bool,
     /// A hint in the manifest: the next backup comes within this time.
@@ -164,6 +166,29 @@ pub struct Retention {
     pub keep_yearly: Option<u32>,
     /// The newest this many that a drill has proven.
     pub keep_proven: Option<u32>,
+}
+
+/// `source.NAME.manifest_checksums`: what the server computes of each file
+/// (PostgreSQL manual, "pg_basebackup", `--manifest-checksums`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileChecksums {
+    /// `sha256`. Whoever has the restored files and the signed hash of the
+    /// manifest alone can prove each file.
+    #[default]
+    Sha256,
+    /// `crc32c`: for a server whose CPU is short. Finds accidents; against forgery
+    /// stand the signed hashes of the parts, as for every backup.
+    Crc32c,
+}
+
+impl FileChecksums {
+    /// As pg_basebackup names it.
+    pub const fn pg_name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA256",
+            Self::Crc32c => "CRC32C",
+        }
+    }
 }
 
 /// `source.NAME.databases`.

@@ -58,4 +58,9 @@ url = @URL@
 # name = "orders are recent"
 # query = "select max(created_at) > now() - interval '2 days' from orders"
 # expect = true
+
+# [source.shop-cluster]
+# kind = "physical"                # the whole cluster, as files
+# connection = "service=shop-replication"
+# manifest_checksums = "sha256"    # of each file, by the server; "crc32c" spares its CPU
 "#;

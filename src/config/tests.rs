@@ -259,6 +259,8 @@ fn every_error_names_its_line() {
         (source("databases = [\"\"]"), 2, "not empty"),
         (source("databases = [\"a\", \"a\"]"), 2, "listed twice"),
         (source("kind = \"physical\"\ndatabases = \"all\""), 3, "the whole cluster"),
+        (source("manifest_checksums = \"sha256\""), 2, "only a physical backup"),
+        (source("kind = \"physical\"\nmanifest_checksums = \"none\""), 3, "neither \"sha256\" nor"),
         (source("retnetion = 1"), 2, "unknown key"),
         (source("retention = 1"), 2, "not a table"),
         ("[source.shop.retention]\nkeep_daily = 0\n".to_owned(), 2, "not within 1 and 10000"),

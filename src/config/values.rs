@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::schema::{Checksums, Isolation, ObjectLock};
+use super::schema::{Checksums, FileChecksums, Isolation, ObjectLock};
 use crate::types::{Kind, shown};
 
 /// Longest duration: ten years.
@@ -64,6 +64,15 @@ pub fn checksums(text: &str) -> Result<Checksums, String> {
         "auto" => Ok(Checksums::Auto),
         "when-required" => Ok(Checksums::WhenRequired),
         _ => Err(format!("{:?} is neither \"auto\" nor \"when-required\"", shown(text))),
+    }
+}
+
+/// `sha256` or `crc32c`.
+pub fn file_checksums(text: &str) -> Result<FileChecksums, String> {
+    match text {
+        "sha256" => Ok(FileChecksums::Sha256),
+        "crc32c" => Ok(FileChecksums::Crc32c),
+        _ => Err(format!("{:?} is neither \"sha256\" nor \"crc32c\"", shown(text))),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{BaseTap, ConnParams, DumpStream, PgBin, Session, StreamRole};
+use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::Stdout;
 use crate::types::ids::random_bytes;
@@ -105,11 +106,13 @@ pub async fn hold_wal(conn: &ConnParams) -> Result<WalHold> {
     Ok(WalHold { session, slot })
 }
 
-/// `pg_basebackup` to a pipe, with the WAL it needs and SHA-256 in its manifest.
-pub fn stream(bin: &PgBin, conn: &ConnParams, private_dir: &Path) -> Result<DumpStream> {
+/// `pg_basebackup` to a pipe, with the WAL it needs and `checksums` of the files
+/// in its manifest.
+pub fn stream(bin: &PgBin, conn: &ConnParams, private_dir: &Path, checksums: FileChecksums) -> Result<DumpStream> {
     let tool = bin
         .tool("pg_basebackup")?
-        .args(["--format=tar", "--pgdata=-", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256"])
+        .args(["--format=tar", "--pgdata=-", "--wal-method=fetch", "--checkpoint=fast"])
+        .arg(format!("--manifest-checksums={}", checksums.pg_name()))
         .args(["--label=pgseal", "--no-password", "--no-sync"])
         .envs(conn.child_env(private_dir)?)
         .stdout(Stdout::Piped);

@@ -66,6 +66,7 @@ impl World {
                 databases: Databases::All,
                 jobs: 2,
                 compression: 3,
+                manifest_checksums: pgseal::config::schema::FileChecksums::default(),
                 part_bytes: 256 * 1024,
                 role_passwords: true,
                 next_due: None,

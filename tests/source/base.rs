@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
+use pgseal::config::schema::FileChecksums;
 use pgseal::source::facts::PhysicalFacts;
 use pgseal::source::{BaseTap, ConnParams, PgBin, StreamRole, Tap, Tapped, physical};
 use pgseal::types::Digest;
@@ -62,7 +63,7 @@ async fn a_base_backup_is_whole_or_refused() {
         "SELECT string_agg(slot_name, ',') FROM pg_replication_slots WHERE temporary AND restart_lsn IS NOT NULL";
     assert_eq!(server.psql("postgres", slots), hold.slot());
 
-    let stream = physical::stream(&bin, &conn(&server), private.path()).unwrap();
+    let stream = physical::stream(&bin, &conn(&server), private.path(), FileChecksums::default()).unwrap();
     assert_eq!((stream.role, stream.database.as_deref()), (StreamRole::Base, None));
     let mut tap = stream.tap;
     let mut child = stream.tool.spawn().await.unwrap();
@@ -87,6 +88,23 @@ async fn a_base_backup_is_whole_or_refused() {
     assert_eq!(facts.timeline, 1);
     assert!(String::from_utf8_lossy(&members["backup_label"]).contains(&facts.start_lsn.to_string()));
     assert!(facts.stop_lsn > facts.start_lsn);
+
+    let algorithm = |manifest: &[u8], name: &str| {
+        let text = String::from_utf8_lossy(manifest);
+        text.matches(&format!("\"Checksum-Algorithm\": \"{name}\"")).count()
+    };
+    assert!(algorithm(&members["backup_manifest"], "SHA256") > 900);
+    assert_eq!(algorithm(&members["backup_manifest"], "CRC32C"), 0);
+
+    // The cheaper checksums when asked for, with as much looked at.
+    let stream = physical::stream(&bin, &conn(&server), private.path(), FileChecksums::Crc32c).unwrap();
+    let mut tap = stream.tap;
+    let (exit, cheap) = stream.tool.spawn().await.unwrap().output(1 << 30).await.unwrap();
+    exit.success(Code::DumpFailed, Stage::Basebackup).unwrap();
+    tap.push(&cheap).unwrap();
+    assert!(matches!(tap.finish().unwrap(), Tapped::Base(f) if f.files == facts.files));
+    let at = memchr::memmem::rfind(&cheap, b"PostgreSQL-Backup-Manifest-Version").unwrap();
+    assert!(algorithm(&cheap[at..], "CRC32C") > 900 && algorithm(&cheap[at..], "SHA256") == 0);
 
     let mut random = fastrand::Rng::with_seed(3);
     for most in [513, 70_000, 5_000_000] {

@@ -21,6 +21,8 @@ pub struct Found {
     pub entry: Entry,
     /// What the newest signed report says of it.
     pub proof: Option<Proof>,
+    /// The history it is part of.
+    pub catalog: Catalog,
 }
 
 /// Configuration, keys, store and progress of one command.
@@ -165,9 +167,11 @@ impl<'a> Context<'a> {
                 .progress
                 .warn(&text, Some("`pgseal verify` shows everything; this backup's own signature is good."));
         }
+        let catalogs = catalogs.into_iter().find(|c| c.source == entry.manifest.source);
+        let catalog = catalogs.ok_or_else(|| Error::internal("a backup of no catalog"))?;
         let proof =
             proofs.into_iter().find(|p| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest);
-        Ok(Found { entry, proof })
+        Ok(Found { entry, proof, catalog })
     }
 
     /// `keys.recipients`.

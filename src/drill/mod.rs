@@ -13,11 +13,14 @@
 //! |---|---|
 //! | [`run`] | the way above |
 //! | [`logical`] / [`physical`] | what differs by kind |
+//! | [`standing`] | the backup within its history |
 //! | [`record`] | what a run collects, and the report made of it |
 
 pub mod logical;
 pub mod physical;
 pub mod record;
 pub mod run;
+pub mod standing;
 
 pub use run::Job;
+pub use standing::Standing;

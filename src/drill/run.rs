@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::record::Record;
+use super::standing::Standing;
 use super::{logical, physical};
 use crate::catalog::{Entry, Reading};
 use crate::checks::{self, CheckResult, Rule, Severity, Subject};
@@ -30,6 +31,8 @@ const ROOM: f64 = 1.3;
 pub struct Job<'a> {
     /// The backup.
     pub entry: &'a Entry,
+    /// Where it stands in the history.
+    pub standing: Standing,
     /// Configuration of its source.
     pub drill: &'a schema::Drill,
     /// Parallel index builds and checks.
@@ -64,6 +67,9 @@ impl Job<'_> {
         let mut record = Record::begin();
         let title = format!("drill {}", self.entry.manifest.backup_id);
         self.progress.event(Event::Started { title, total: Some(self.entry.manifest.stored_bytes()) });
+        let (checks, late) = self.standing.judge(&self.entry.manifest, record.started_at);
+        record.checks.extend(checks);
+        record.errors.extend(late);
         if let Err(e) = self.steps(&mut record).await {
             record.errors.push(e);
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::pg::{self, PgServer};
 use crate::reseal::{files_of_tar, reseal};
-use crate::world::{World, check, outcome, verdict};
+use crate::world::{World, check, checks_of_the_copy, outcome, verdict, within};
 use pgseal::manifest::model::Role;
 
 const HOSTILE: &str = "t<b>\u{1b}[31m\"&\n\u{202e}\u{9b}]]>";
@@ -108,7 +108,7 @@ fn a_row_that_breaks_a_constraint_fails_the_restore_without_being_quoted() {
     assert!(error["object"].as_str().unwrap().contains("people"), "{error:#}");
     assert_eq!(verdict(&report), ("failed", "none"));
     // No check looked at anything, and the report does not pretend so.
-    assert_eq!(report["checks"].as_array().unwrap().len(), 0);
+    assert_eq!(checks_of_the_copy(&report), 0);
 }
 
 #[test]
@@ -219,4 +219,31 @@ fn the_operators_own_measures_fail_a_drill() {
     let (code, report) = world.drill("shop");
     let slow = report["rto_s"].as_f64().unwrap() > 1.0;
     assert_eq!((code, outcome(&report, "RTO-BUDGET")), if slow { (51, "finding") } else { (0, "pass") });
+}
+
+#[test]
+fn a_newest_backup_that_is_overdue_is_stale_and_an_older_one_is_not() {
+    let server = server();
+    let world = World::new(&server);
+    world.configure("", "next_due = \"1s\"");
+    let first = world.ok(&["backup", "shop"]).out.trim().to_owned();
+    let shown: Value = serde_json::from_str(&world.ok(&["show", &first, "--json"]).out).unwrap();
+    let due: jiff::Timestamp = shown["manifest"]["next_due"].as_str().unwrap().parse().unwrap();
+    assert!(within(20, || jiff::Timestamp::now() > due));
+    let report = failed(&world, "shop", 43);
+    // The copy itself is good, and the report says so.
+    assert_eq!((report["proof_level"].as_str(), outcome(&report, "INT-ROWS")), (Some("data"), "pass"));
+    assert_eq!(check(&report, "CHAIN-FRESH")["outcome"], "finding");
+
+    // Slot 1 is gone: a hole in the history is a warning in the drill of slot 2.
+    world.ok(&["backup", "shop"]);
+    let (code, report) = world.drill(&first);
+    assert_eq!((code, outcome(&report, "CHAIN-FRESH")), (0, "not_applicable"), "{report:#}");
+    std::fs::remove_file(world.path("store/s/shop/m/0000000001.json")).unwrap();
+    world.configure("", "next_due = \"1d\"");
+    let last = world.pgseal(&["backup", "shop"]);
+    assert_eq!(last.code, 3, "{last:?}");
+    let (code, report) = world.drill("shop");
+    assert_eq!((code, outcome(&report, "CHAIN-FRESH")), (3, "pass"), "{report:#}");
+    assert_eq!(outcome(&report, "CHAIN-HISTORY"), "finding");
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::pg::{self, PgServer};
-use crate::world::{World, verdict};
+use crate::world::{World, checks_of_the_copy, verdict};
 use pgseal::keys::Identities;
 
 fn inconclusive(world: &World, what: &str, code: i32) -> Value {
@@ -75,7 +75,7 @@ fn what_the_host_lacks_is_named_before_anything_is_restored() {
             let report = inconclusive(&world, source, 53);
             says(&report, text);
             assert_eq!((verdict(&report).1, report["rto_s"].is_null()), ("none", true));
-            assert!(report["checks"].as_array().unwrap().is_empty());
+            assert_eq!(checks_of_the_copy(&report), 0);
         }
         assert!(std::fs::read_dir(&closed).unwrap().next().is_none(), "{text}");
     }

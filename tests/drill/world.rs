@@ -168,6 +168,12 @@ pub fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
     all.iter().find(|c| c["id"] == id).unwrap_or_else(|| panic!("no {id}: {report:#}"))
 }
 
+/// How many checks looked at the restored copy; those of the history need none.
+pub fn checks_of_the_copy(report: &Value) -> usize {
+    let all = report["checks"].as_array().unwrap();
+    all.iter().filter(|c| !c["id"].as_str().unwrap().starts_with("CHAIN-")).count()
+}
+
 /// Waits for `condition`, at most `seconds`.
 pub fn within(seconds: u64, mut condition: impl FnMut() -> bool) -> bool {
     let give_up = std::time::Instant::now() + std::time::Duration::from_secs(seconds);

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::cli::output::Ui;
-use crate::drill::Job;
+use crate::drill::{Job, Standing};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::write_new;
 use crate::report::model::{ProofLevel, Report};
@@ -20,8 +20,8 @@ use crate::types::SourceName;
 #[command(
     after_long_help = "The report is signed, stored beside the backups, and written to --report-dir as .txt, .json, \
     .json.sig and .xml (JUnit).\n\n\
-    Exit code 0 means passed, 3 passed with warnings; 40, 41, 42, 44, 50 and 51 a bad backup; 52 an unsafe drill; 53 that \
-    there is no evidence either way (12 and 124 say so too: no identity fits, the deadline passed). Where the newest \
+    Exit code 0 means passed, 3 passed with warnings; 40, 41, 42, 44, 50 and 51 a bad backup; 43 that \
+    the newest backup is overdue (source.NAME.next_due); 52 an unsafe drill; 53 that there is no evidence either way (12 and 124 say so too: no identity fits, the deadline passed). Where the newest \
     backup has no trusted signature there is nothing to report on: the command ends with 41, drills no older backup, and \
     writes no report. Nor does it when it is interrupted.\n\n\
     Times in the report: fetch is signature, presence and opening of the backup's facts; restore is all its data, fetched, \
@@ -74,6 +74,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     }
     let job = Job {
         entry: &found.entry,
+        standing: Standing::of(&found.catalog, found.entry.manifest.seq),
         drill: &source.drill,
         jobs: args.jobs.map_or(source.jobs, usize::from),
         scratch: &ctx.config().scratch,

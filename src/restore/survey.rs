@@ -71,7 +71,7 @@ impl Survey<'_> {
 
 fn text(e: &Error) -> String {
     match e.next_step() {
-        Some(hint) => format!("{e}; {hint}"),
+        Some(hint) => format!("{e}. {hint}"),
         None => e.to_string(),
     }
 }

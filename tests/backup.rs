@@ -14,6 +14,8 @@ mod pg;
 mod refused;
 #[path = "backup/secrets.rs"]
 mod secrets;
+#[path = "support/golden.rs"]
+mod snapshot;
 #[path = "backup/stores.rs"]
 mod stores;
 #[path = "backup/stress.rs"]

@@ -209,7 +209,7 @@ impl Job<'_> {
             .on(self.name.as_str())
             .hint("If the cluster was re-created or upgraded on purpose, run once with --accept-new-system."));
         }
-        let bin = PgBin::find(self.pg_bindir.as_deref(), server.version_num.major())?;
+        let bin = PgBin::find(self.pg_bindir.as_deref(), server.version_num.major()).await?;
         let databases = match self.kind {
             Kind::Logical => logical::databases(self, &conn, &session).await?,
             Kind::Physical => {

@@ -96,6 +96,7 @@ fn default_state_dir(inputs: &Inputs) -> Result<PathBuf> {
 
 fn repository(section: &Section<'_>) -> Result<Repository> {
     let url = section.text("url", values::repository_url)?.unwrap_or_default();
+    let retry_for = section.text_or("retry_for", "5m", values::duration)?;
     let s3 = section.sub("s3")?;
     let out = S3 {
         endpoint: s3.text("endpoint", values::endpoint)?,
@@ -108,7 +109,7 @@ fn repository(section: &Section<'_>) -> Result<Repository> {
     };
     s3.finish()?;
     section.finish()?;
-    Ok(Repository { url, s3: out })
+    Ok(Repository { url, retry_for, s3: out })
 }
 
 fn keys(section: &Section<'_>) -> Result<Keys> {

@@ -44,12 +44,20 @@ impl Config {
 }
 
 /// Where backups go.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Repository {
     /// `file:///path` or `s3://bucket/prefix`; empty where not configured.
     pub url: String,
+    /// How long one call to the store is repeated after errors that may pass; default 5 min.
+    pub retry_for: Duration,
     /// Settings of S3 stores.
     pub s3: S3,
+}
+
+impl Default for Repository {
+    fn default() -> Self {
+        Self { url: String::new(), retry_for: Duration::from_mins(5), s3: S3::default() }
+    }
 }
 
 /// `repository.s3`.

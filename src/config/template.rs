@@ -13,6 +13,7 @@ const TEMPLATE: &str = r#"# Configuration of pgseal. Precedence: flag > PGSEAL_*
 
 [repository]
 url = @URL@
+# retry_for = "5m"                 # a store that is down or throttles is tried again for this long
 # s3 = { region = "eu-central-1", object_lock = "compliance:35d" }
 
 [keys]

@@ -229,6 +229,7 @@ fn every_error_names_its_line() {
         ("repository = 1\n".to_owned(), 1, "repository is not a table"),
         ("[repository]\nurl = 1\n".to_owned(), 2, "text in quotes"),
         ("[repository]\nurl = \n".to_owned(), 2, "not valid TOML"),
+        ("[repository]\nretry_for = \"0s\"\n".to_owned(), 2, "not within"),
         ("[repository.s3]\nchecksums = \"x\"\n".to_owned(), 2, "when-required"),
         ("[repository.s3]\npath_style = \"true\"\n".to_owned(), 2, "true or false"),
         ("[repository.s3]\nobject_lock = \"x\"\n".to_owned(), 2, "compliance:35d"),

@@ -123,7 +123,7 @@ impl Job<'_> {
             )
             .hint(format!("{} Nothing was restored.", jail.reasons.join(" "))));
         }
-        let bin = PgBin::find(self.pg_bindir.as_deref(), m.pg.version_num.major()).map_err(could_not_run)?;
+        let bin = PgBin::find(self.pg_bindir.as_deref(), m.pg.version_num.major()).await.map_err(could_not_run)?;
         // Before the space is looked at: they may be what fills it.
         self.sweep(&jail).await;
         if let Some(free) = plan::free(&self.scratch.dir)

@@ -77,7 +77,7 @@ pub(super) mod tests {
             verdict: Verdict::Failed,
             proof_level: ProofLevel::Booted,
             exit_code: 51,
-            reasons: vec!["INT-ROWS found something: every table has its rows".into()],
+            reasons: vec!["INT-ROWS (every table has its rows) has findings".into()],
             plain_bytes: 2_000_000,
             stored_bytes: 300_000,
             isolation: Some(IsolationReport {

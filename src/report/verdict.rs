@@ -122,7 +122,7 @@ fn unsafe_reasons(evidence: &Evidence<'_>) -> Vec<String> {
         .probes
         .iter()
         .filter(|p| p.outcome == ProbeOutcome::Fail)
-        .map(|p| format!("{} failed: {} ({})", p.id, p.title, p.evidence))
+        .map(|p| format!("{} ({}) failed: {}", p.id, p.title, p.evidence))
         .collect();
     if evidence.teardown.is_some_and(|t| !t.is_clean()) {
         all.push("the scratch instance was not removed completely".to_owned());
@@ -135,11 +135,11 @@ fn failed_reasons(evidence: &Evidence<'_>, codes: &mut Vec<Code>) -> Vec<String>
         .errors
         .iter()
         .filter(|c| against_the_backup(**c))
-        .map(|c| format!("the drill ended with \"{}\" ({})", c.class(), c.number()))
+        .map(|c| format!("the drill ended with an error: {} ({})", c.class(), c.number()))
         .collect();
     for c in evidence.checks.iter().filter(|c| c.outcome == Outcome::Finding && c.severity >= Severity::Medium) {
         codes.push(Code::ChecksFailed);
-        all.push(format!("{} found something: {}", c.id, c.title));
+        all.push(format!("{} ({}) has findings", c.id, c.title));
     }
     all
 }
@@ -149,7 +149,7 @@ fn open_reasons(evidence: &Evidence<'_>, level: ProofLevel) -> Vec<String> {
         .errors
         .iter()
         .filter(|c| !against_the_backup(**c) && !matches!(c, Code::Done | Code::Warnings))
-        .map(|c| format!("the drill could not go on: \"{}\" ({})", c.class(), c.number()))
+        .map(|c| format!("the drill could not go on: {} ({})", c.class(), c.number()))
         .collect();
     for c in evidence.checks {
         let why = c.reason.as_deref().unwrap_or("no reason given");
@@ -177,7 +177,7 @@ fn open_reasons(evidence: &Evidence<'_>, level: ProofLevel) -> Vec<String> {
         all.push("whether the scratch instance is gone was not looked at".to_owned());
     }
     if level < evidence.required && !nothing_to_prove(evidence, level) {
-        all.push(format!("proof level \"{}\" is less than \"{}\"", level.name(), evidence.required.name()));
+        all.push(format!("proof level {} is less than {}", level.name(), evidence.required.name()));
     }
     all
 }

@@ -69,7 +69,7 @@ pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
     Err(Error::new(
         Code::Refused,
         Stage::Restore,
-        format!("the target database is not empty, it holds {objects} objects"),
+        format!("the target database is not empty (objects: {objects})"),
     )
     .on(name)
     .hint("Restore into a new name with --target-db, then rename; pgseal never writes over data."))

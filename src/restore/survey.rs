@@ -43,7 +43,7 @@ impl Survey<'_> {
         let (from, to) = (self.facts.server.version_num.major(), probe::version(&session).await?.major());
         if to < from {
             all.push(format!("the backup is of PostgreSQL {from}, the target server is {to}"));
-        } else if let Err(e) = PgBin::find(self.bindir, to) {
+        } else if let Err(e) = PgBin::find(self.bindir, to).await {
             all.push(text(&e));
         }
         if database::exists(&session, self.target).await? {
@@ -71,7 +71,7 @@ impl Survey<'_> {
 
 fn text(e: &Error) -> String {
     match e.next_step() {
-        Some(hint) => format!("{e}; {hint}"),
+        Some(hint) => format!("{e}. {hint}"),
         None => e.to_string(),
     }
 }

@@ -14,6 +14,10 @@ use crate::process::{Stdout, Tool};
 /// The program that shows which major a directory holds.
 const MARK: &str = "pg_dump";
 
+/// How long a program may take to say its version. A wrapper may be slow, but
+/// one that hangs must not hang a backup.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A directory with the programs of one major.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PgBin {
@@ -29,12 +33,13 @@ impl PgBin {
     /// # Errors
     /// Source unusable (22) where there is none of that major; usage (2) where
     /// others could replace the programs.
-    pub fn find(configured: Option<&Path>, major: u32) -> Result<Self> {
+    pub async fn find(configured: Option<&Path>, major: u32) -> Result<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Self::find_in(configured, major, &std::env::split_paths(&path).collect::<Vec<_>>())
+        let path: Vec<PathBuf> = std::env::split_paths(&path).collect();
+        Self::find_in(configured, major, &path, PATIENCE).await
     }
 
-    fn find_in(configured: Option<&Path>, major: u32, path: &[PathBuf]) -> Result<Self> {
+    async fn find_in(configured: Option<&Path>, major: u32, path: &[PathBuf], patience: Duration) -> Result<Self> {
         let mut dirs: Vec<PathBuf> = Vec::new();
         if let Some(dir) = configured {
             dirs.push(dir.to_owned());
@@ -45,7 +50,8 @@ impl PgBin {
             if let Some(config) = absolute().map(|d| d.join("pg_config")).find(|p| p.is_file())
                 && check_owner(&config).is_ok()
             {
-                dirs.extend(first_line(&config, "--bindir").map(PathBuf::from).filter(|p| p.is_absolute()));
+                let said = first_line(&config, "--bindir", patience).await.ok();
+                dirs.extend(said.map(PathBuf::from).filter(|p| p.is_absolute()));
             }
             dirs.extend(absolute().cloned());
         }
@@ -57,14 +63,15 @@ impl PgBin {
             if program.file_name() != Some(MARK.as_ref()) {
                 continue;
             }
-            match first_line(&program, "--version").as_deref().and_then(major_of) {
-                Some(found) if found == major => {
+            match first_line(&program, "--version", patience).await.map(|line| major_of(&line)) {
+                Ok(Some(found)) if found == major => {
                     let dir = program.parent().unwrap_or(dir).to_owned();
                     check_owner(&dir)?;
                     return Ok(Self { dir, major });
                 }
-                Some(found) => seen.push(format!("{} has {found}", dir.display())),
-                None => seen.push(format!("{} gives no version", program.display())),
+                Ok(Some(found)) => seen.push(format!("{} has {found}", dir.display())),
+                Ok(None) => seen.push(format!("{} gives no version", program.display())),
+                Err(e) => seen.push(format!("{} --version {}", program.display(), e.text())),
             }
         }
         let message = if seen.is_empty() {
@@ -102,12 +109,7 @@ impl PgBin {
 
     /// What `NAME --version` prints: `pg_dump (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`.
     pub async fn version_line(&self, name: &str) -> Result<String> {
-        let child = self.tool(name)?.arg("--version").stdout(Stdout::Piped).spawn().await?;
-        let (exit, out) = tokio::time::timeout(Duration::from_secs(30), child.output(4096))
-            .await
-            .map_err(|_| Error::new(Code::SourceUnusable, Stage::Source, "--version gives no answer").on(name))??;
-        exit.success(Code::SourceUnusable, Stage::Source)?;
-        let line = String::from_utf8_lossy(&out).trim().to_owned();
+        let line = answer(self.tool(name)?.arg("--version"), PATIENCE).await.map_err(|e| e.on(name))?;
         if major_of(&line) == Some(self.major) {
             Ok(line)
         } else {
@@ -123,18 +125,24 @@ fn major_of(line: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// First line of a program's output; it is run with an empty environment.
-fn first_line(program: &Path, arg: &str) -> Option<String> {
-    let out = std::process::Command::new(program)
-        .arg(arg)
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("LC_ALL", "C")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .ok()?;
-    let text = String::from_utf8_lossy(&out.stdout);
-    out.status.success().then(|| text.lines().next().unwrap_or("").trim().to_owned())
+/// First line of what a program says to `arg`.
+async fn first_line(program: &Path, arg: &str, patience: Duration) -> Result<String> {
+    let text = answer(Tool::new(program).arg(arg), patience).await?;
+    Ok(text.lines().next().unwrap_or("").trim().to_owned())
+}
+
+/// What a program prints; it is ended, with what it started, when it takes too long.
+async fn answer(tool: Tool, patience: Duration) -> Result<String> {
+    let asked = async {
+        let (exit, out) = tool.stdout(Stdout::Piped).spawn().await?.output(4096).await?;
+        exit.success(Code::SourceUnusable, Stage::Source)?;
+        Ok(String::from_utf8_lossy(&out).trim().to_owned())
+    };
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| {
+        let message = format!("gave no answer within {} s", patience.as_secs());
+        Err(Error::new(Code::SourceUnusable, Stage::Source, message)
+            .hint("Set tools.pg_bindir to the directory of the programs themselves, not of wrappers."))
+    })
 }
 
 /// A program runs with the database's password: nobody but root and us may be able to replace it.
@@ -173,27 +181,54 @@ mod tests {
         assert_eq!(major_of("pg_dump 15"), None);
     }
 
-    #[test]
-    fn only_the_same_major_will_do() {
+    #[tokio::test]
+    async fn only_the_same_major_will_do() {
         let dir = fake("16.2", 0o755);
-        let e = PgBin::find(Some(dir.path()), 15).unwrap_err();
+        let e = PgBin::find(Some(dir.path()), 15).await.unwrap_err();
         assert_eq!(e.code(), Code::SourceUnusable);
         assert!(e.to_string().contains("has 16"), "{e}");
-        assert_eq!(PgBin::find(Some(dir.path()), 16).unwrap().major(), 16);
+        assert_eq!(PgBin::find(Some(dir.path()), 16).await.unwrap().major(), 16);
     }
 
-    #[test]
-    fn the_path_is_searched_last() {
+    #[tokio::test]
+    async fn the_path_is_searched_last() {
         let dir = fake("99.1", 0o755);
-        let found = PgBin::find_in(None, 99, &["relative".into(), dir.path().to_owned()]).unwrap();
+        let found = PgBin::find_in(None, 99, &["relative".into(), dir.path().to_owned()], PATIENCE).await.unwrap();
         assert_eq!(found.dir(), dir.path().canonicalize().unwrap());
-        assert_eq!(PgBin::find_in(None, 98, &[]).unwrap_err().code(), Code::SourceUnusable);
+        assert_eq!(PgBin::find_in(None, 98, &[], PATIENCE).await.unwrap_err().code(), Code::SourceUnusable);
     }
 
-    #[test]
-    fn programs_that_others_may_replace_are_refused() {
+    #[tokio::test]
+    async fn a_wrapper_that_hangs_is_given_up_and_ended() {
+        let dir = fake("15.1", 0o755);
+        let (program, mark) = (dir.path().join(MARK), dir.path().join("pid"));
+        // What the wrapper started holds its output open, too.
+        let script = format!("#!/bin/sh\nsleep 1000 &\necho $! > {}\nwait\n", mark.display());
+        std::fs::write(&program, script).unwrap();
+        // Long enough for the shell to start even on a busy machine.
+        let e = PgBin::find_in(Some(dir.path()), 15, &[], Duration::from_secs(2)).await.unwrap_err();
+        assert_eq!(e.code(), Code::SourceUnusable);
+        assert!(e.to_string().ends_with("pg_dump --version gave no answer within 2 s)"), "{e}");
+        assert!(e.next_step().is_some_and(|h| h.contains("tools.pg_bindir")), "{e:?}");
+        let pid = std::fs::read_to_string(mark).unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        let alive = || !state().is_empty() && !state().contains(") Z ");
+        let give_up = std::time::Instant::now() + Duration::from_secs(10);
+        while alive() {
+            assert!(std::time::Instant::now() < give_up, "the wrapper's child lives on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // One of several places that hangs does not hide the one that answers.
+        let good = fake("99.1", 0o755);
+        let path = [dir.path().to_owned(), good.path().to_owned()];
+        let found = PgBin::find_in(None, 99, &path, Duration::from_secs(2)).await.unwrap();
+        assert_eq!(found.dir(), good.path().canonicalize().unwrap());
+    }
+
+    #[tokio::test]
+    async fn programs_that_others_may_replace_are_refused() {
         let dir = fake("15.1", 0o775);
-        let e = PgBin::find(Some(dir.path()), 15).unwrap_err();
+        let e = PgBin::find(Some(dir.path()), 15).await.unwrap_err();
         assert_eq!(e.code(), Code::Usage);
         assert!(e.to_string().contains("0775"), "{e}");
     }
@@ -201,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_program_is_named() {
         let dir = fake("15.1", 0o755);
-        let bin = PgBin::find(Some(dir.path()), 15).unwrap();
+        let bin = PgBin::find(Some(dir.path()), 15).await.unwrap();
         assert_eq!(bin.version_line("pg_dump").await.unwrap(), "pg_dump (PostgreSQL) 15.1");
         assert_eq!(bin.tool("pg_restore").unwrap_err().code(), Code::SourceUnusable);
     }

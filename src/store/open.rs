@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::fs::FileStore;
-use super::retry::Retrying;
+use super::retry::{Policy, Retrying};
 use super::s3::S3Store;
 use super::{Key, SharedStore};
 use crate::config::schema::Repository;
@@ -35,15 +35,16 @@ pub async fn create(repository: &Repository, progress: Progress) -> Result<Share
 }
 
 async fn make(repository: &Repository, progress: Progress, create: bool) -> Result<SharedStore> {
+    let policy = Policy { deadline: repository.retry_for, ..Policy::default() };
     match parse(&repository.url)? {
         Place::Directory(root) => {
             let opened = if create { FileStore::create(&root) } else { FileStore::open(&root) };
             let store = opened.map_err(|e| e.about(root.display()))?;
-            Ok(Arc::new(Retrying::new(store, progress)))
+            Ok(Arc::new(Retrying::new(store, progress, policy)))
         }
         Place::Bucket { bucket, prefix } => {
             let store = S3Store::open(&bucket, &prefix, &repository.s3).await?;
-            Ok(Arc::new(Retrying::new(store, progress)))
+            Ok(Arc::new(Retrying::new(store, progress, policy)))
         }
     }
 }

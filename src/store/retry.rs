@@ -84,11 +84,11 @@ pub struct Retrying<S> {
 
 impl<S: Store> Retrying<S> {
     /// Wraps `inner`; repetitions are told to `progress`.
-    pub fn new(inner: S, progress: Progress) -> Self {
-        Self::with(inner, progress, Policy::default(), Arc::new(RealPace::default()))
+    pub fn new(inner: S, progress: Progress, policy: Policy) -> Self {
+        Self::with(inner, progress, policy, Arc::new(RealPace::default()))
     }
 
-    /// The same with another policy and clock.
+    /// The same with another clock.
     pub fn with(inner: S, progress: Progress, policy: Policy, pace: Arc<dyn Pace>) -> Self {
         Self { inner, policy, progress, pace }
     }

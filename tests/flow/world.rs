@@ -130,7 +130,7 @@ impl World {
     pub async fn restore_logical(&self, server: &PgServer, databases: &[(&str, &str)]) -> Result<()> {
         let opened = self.open().await;
         let conn = ConnParams::resolve(&server.conninfo(), &|_| None).unwrap();
-        let bin = PgBin::find(Some(&pg::bindir()), 15).unwrap();
+        let bin = PgBin::find(Some(&pg::bindir()), 15).await.unwrap();
         let target = LogicalTarget {
             conn: &conn,
             bin: &bin,

@@ -51,7 +51,7 @@ fn rebuilt(bytes: &[u8], mut change: impl FnMut(&str, Vec<u8>) -> Option<Vec<u8>
 #[tokio::test]
 async fn a_base_backup_is_whole_or_refused() {
     let server = PgServer::start(&bindir(), &[("wal_level", "replica")]);
-    let bin = PgBin::find(Some(server.bindir()), major()).unwrap();
+    let bin = PgBin::find(Some(server.bindir()), major()).await.unwrap();
     let private = tempfile::tempdir().unwrap();
     server.psql("postgres", "CREATE TABLE t AS SELECT g FROM generate_series(1, 1000) g");
     let session = conn(&server).connect("test").await.unwrap();

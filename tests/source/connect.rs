@@ -61,8 +61,8 @@ async fn an_unreachable_server_is_code_20_with_its_cause() {
 
 #[tokio::test]
 async fn the_installed_programs_are_found() {
-    let bin = PgBin::find(None, 15).unwrap();
+    let bin = PgBin::find(None, 15).await.unwrap();
     assert_eq!(bin.dir(), std::path::Path::new("/usr/lib/postgresql/15/bin"));
     assert!(bin.version_line("pg_basebackup").await.unwrap().starts_with("pg_basebackup (PostgreSQL) 15."));
-    assert_eq!(PgBin::find(None, 14).unwrap_err().code(), Code::SourceUnusable);
+    assert_eq!(PgBin::find(None, 14).await.unwrap_err().code(), Code::SourceUnusable);
 }

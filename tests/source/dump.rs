@@ -152,7 +152,7 @@ fn pretend_large(sizes: &mut [TableSize], names: &[&str]) {
 #[tokio::test]
 async fn the_taps_read_what_the_tables_hold_under_load_and_after_a_restore() {
     let server = PgServer::start(&bindir(), &[]);
-    let bin = PgBin::find(Some(server.bindir()), major()).unwrap();
+    let bin = PgBin::find(Some(server.bindir()), major()).await.unwrap();
     let private = tempfile::tempdir().unwrap();
     create(&server, NAMES[3]);
     server.psql(NAMES[3], SCHEMA);
@@ -218,7 +218,7 @@ async fn the_taps_read_what_the_tables_hold_under_load_and_after_a_restore() {
 #[tokio::test]
 async fn hostile_database_names_are_names_to_every_program() {
     let server = PgServer::start(&bindir(), &[]);
-    let bin = PgBin::find(Some(server.bindir()), major()).unwrap();
+    let bin = PgBin::find(Some(server.bindir()), major()).await.unwrap();
     for name in NAMES {
         create(&server, name);
         server.psql(name, "CREATE TABLE t AS SELECT current_database()::text AS d");
@@ -250,7 +250,7 @@ async fn hostile_database_names_are_names_to_every_program() {
 #[tokio::test]
 async fn globals_hold_verifiers_only_where_asked() {
     let server = PgServer::start(&bindir(), &[]);
-    let bin = PgBin::find(Some(server.bindir()), major()).unwrap();
+    let bin = PgBin::find(Some(server.bindir()), major()).await.unwrap();
     let private = tempfile::tempdir().unwrap();
     server.psql(
         "postgres",
@@ -276,7 +276,7 @@ async fn globals_hold_verifiers_only_where_asked() {
 #[tokio::test]
 async fn a_role_that_policies_would_filter_fails_instead() {
     let server = PgServer::start(&bindir(), &[]);
-    let bin = PgBin::find(Some(server.bindir()), major()).unwrap();
+    let bin = PgBin::find(Some(server.bindir()), major()).await.unwrap();
     let private = tempfile::tempdir().unwrap();
     server.psql(
         "postgres",

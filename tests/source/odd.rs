@@ -11,7 +11,7 @@ use crate::pg::{PgServer, bindir, major};
 
 /// Facts of a database after a dump of it.
 async fn dumped(conn: &ConnParams) -> (Vec<CatalogTable>, DatabaseFacts) {
-    let bin = PgBin::find(Some(&bindir()), major()).unwrap();
+    let bin = PgBin::find(Some(&bindir()), major()).await.unwrap();
     let private = tempfile::tempdir().unwrap();
     let snapshot = Snapshot::open(conn).await.unwrap();
     let (tables, mut facts) = (snapshot.tables().await.unwrap(), snapshot.facts().await.unwrap());

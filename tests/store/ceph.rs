@@ -12,7 +12,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Region};
 use aws_sdk_s3::types::ObjectLockMode;
 use pgseal::config::schema::{ObjectLock, S3};
 use pgseal::store::contract::{self, Capabilities};
-use pgseal::store::retry::Retrying;
+use pgseal::store::retry::{Policy, Retrying};
 use pgseal::store::s3::S3Store;
 use pgseal::store::{Store, StoreError};
 use pgseal::types::Silent;
@@ -53,7 +53,8 @@ async fn store(settings: &S3, bucket: &str, secret: &str) -> S3Store {
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
-    let store = Retrying::new(store(&settings(), &bucket(false).await, SECRET).await, Arc::new(Silent));
+    let store =
+        Retrying::new(store(&settings(), &bucket(false).await, SECRET).await, Arc::new(Silent), Policy::default());
     let report = contract::run(&store, "run-1", true, &Silent).await.unwrap();
     assert!(report.passed(), "{report:#?}");
     // It takes a body that contradicts its SHA-256; that is why custom endpoints are not relied on.

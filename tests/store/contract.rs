@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use pgseal::store::contract::{self, Capabilities, ContractReport};
 use pgseal::store::fault::{Calls, Fault, Faulty, Kind, Op, Rule, When};
 use pgseal::store::fs::FileStore;
-use pgseal::store::retry::Retrying;
+use pgseal::store::retry::{Policy, Retrying};
 use pgseal::store::s3::S3Store;
 use pgseal::store::{Key, ObjectMeta, Page, Store, StoreError};
 use pgseal::types::{Digest, Silent};
@@ -41,7 +41,7 @@ async fn an_s3_server_keeps_it() {
     let settings = server.settings();
     let inner = S3Store::open_with("bucket", "deep/prefix", &settings, with_credential(ACCESS_KEY, SECRET_KEY));
     let kept = Kept::default();
-    let store = Retrying::new(inner.await.unwrap(), Arc::new(kept.clone()));
+    let store = Retrying::new(inner.await.unwrap(), Arc::new(kept.clone()), Policy::default());
     let report = check(&store, true).await;
     assert!(report.passed(), "{report:#?}");
     assert_eq!(report.capabilities, Capabilities { create_only: true, checks_bodies: true, can_delete: true });

@@ -82,7 +82,7 @@ async fn plain_http_to_another_host_is_refused() {
         allow_plain_http: allow,
         ..S3::default()
     };
-    let repository = Repository { url: "s3://bucket/pg".into(), s3: settings(false) };
+    let repository = Repository { url: "s3://bucket/pg".into(), s3: settings(false), ..Repository::default() };
     let e: Error = open(&repository, Arc::new(Silent)).await.unwrap_err();
     assert_eq!(e.code(), Code::Usage);
     assert!(e.next_step().is_some());

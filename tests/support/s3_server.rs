@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -19,6 +20,18 @@ pub const ACCESS_KEY: &str = "AKIATESTTESTTEST";
 pub const SECRET_KEY: &str = "geheimgeheimgeheim";
 pub const REGION: &str = "us-east-1";
 
+/// What becomes of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// As S3 does it.
+    Store,
+    /// It is never answered.
+    Stall,
+}
+
+/// Asked before every put, with its bucket's folder and its key.
+pub type OnPut = Arc<dyn Fn(&Path, &str) -> Put + Send + Sync>;
+
 /// Serves until dropped.
 pub struct S3Server {
     address: SocketAddr,
@@ -29,6 +42,11 @@ pub struct S3Server {
 impl S3Server {
     /// Serves the folders of `root`; `buckets` are created in it.
     pub fn start(root: &Path, buckets: &[&str]) -> Self {
+        Self::start_with(root, buckets, Arc::new(|_, _| Put::Store))
+    }
+
+    /// The same, with something that happens on every put.
+    pub fn start_with(root: &Path, buckets: &[&str], on_put: OnPut) -> Self {
         for bucket in buckets {
             std::fs::create_dir_all(root.join(bucket)).unwrap();
         }
@@ -36,6 +54,7 @@ impl S3Server {
             root: root.to_owned(),
             files: s3s_fs::FileSystem::new(root).unwrap(),
             put: tokio::sync::Mutex::new(()),
+            on_put,
         };
         let mut builder = s3s::service::S3ServiceBuilder::new(store);
         builder.set_auth(s3s::auth::SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -81,6 +100,18 @@ impl S3Server {
         }
     }
 
+    /// Everything that makes a bucket of it a child's repository, with a state of its own.
+    pub fn repository(&self, bucket: &str, state: &Path) -> Vec<(&'static str, String)> {
+        let mut all: Vec<_> = Self::env().into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        all.extend([
+            ("PGSEAL_REPOSITORY_URL", format!("s3://{bucket}/pg")),
+            ("PGSEAL_REPOSITORY_S3_ENDPOINT", self.endpoint()),
+            ("PGSEAL_REPOSITORY_S3_PATH_STYLE", "true".to_owned()),
+            ("PGSEAL_STATE_DIR", state.display().to_string()),
+        ]);
+        all
+    }
+
     /// The credential as a child's environment.
     pub fn env() -> [(&'static str, &'static str); 3] {
         [("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET_KEY), ("AWS_REGION", REGION)]
@@ -101,11 +132,15 @@ struct Atomic {
     root: PathBuf,
     files: s3s_fs::FileSystem,
     put: tokio::sync::Mutex<()>,
+    on_put: OnPut,
 }
 
 #[async_trait::async_trait]
 impl S3 for Atomic {
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        if (self.on_put)(&self.root.join(&req.input.bucket), &req.input.key) == Put::Stall {
+            std::future::pending::<()>().await;
+        }
         let _one = self.put.lock().await;
         let bucket = self.root.join(&req.input.bucket);
         if !bucket.is_dir() {

@@ -11,7 +11,7 @@ use pgseal::catalog::Reading;
 use pgseal::manifest::chain;
 use pgseal::store::fault::{Calls, Fault, Faulty, Op, Rule, When};
 use pgseal::store::memory::MemoryStore;
-use pgseal::store::retry::Retrying;
+use pgseal::store::retry::{Policy, Retrying};
 use pgseal::store::{Key, ObjectMeta, Page, SharedStore, Store, StoreError, layout};
 use pgseal::types::{Digest, Kind, Silent, SourceName};
 use pgseal::{Code, Result};
@@ -247,7 +247,7 @@ async fn a_store_that_lies_is_found_out() {
 
     // The reply to the put is lost: once it is ours on the second look, once on the first.
     let faulty = Faulty::new(shared()).with(Rule::new(Calls::On(Op::Put, slot(2)), When::Nth(1), Fault::LoseReply));
-    let retrying = Retrying::new(faulty, Arc::new(Silent));
+    let retrying = Retrying::new(faulty, Arc::new(Silent), Policy::default());
     assert_eq!(Host::new(&w, "a", Arc::new(retrying)).backup().await.unwrap().manifest.seq, 2);
     let echo = Meanwhile { inner: shared(), at: At::Put, act: Box::new(|_| ()), echo: true };
     assert_eq!(Host::new(&w, "a", Arc::new(echo)).backup().await.unwrap().manifest.seq, 3);

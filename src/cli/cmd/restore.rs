@@ -154,7 +154,7 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
         )
         .hint("Restore into a server of the same or a newer major version."));
     }
-    let bin = PgBin::find(ctx.config().pg_bindir.as_deref(), major)?;
+    let bin = PgBin::find(ctx.config().pg_bindir.as_deref(), major).await?;
     let private = private_dir()?;
     let tables = args.table.iter().map(|t| table_name(t)).collect::<Result<Vec<ObjectName>>>()?;
     let restore = LogicalTarget {

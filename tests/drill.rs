@@ -17,5 +17,7 @@ mod pg;
 mod reaching;
 #[path = "drill/reseal.rs"]
 mod reseal;
+#[path = "drill/self_test.rs"]
+mod self_test;
 #[path = "drill/world.rs"]
 mod world;

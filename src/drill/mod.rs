@@ -14,12 +14,14 @@
 //! | [`run`] | the way above |
 //! | [`logical`] / [`physical`] | what differs by kind |
 //! | [`standing`] | the backup within its history |
+//! | [`self_test`] | attacks on copies, which must be noticed |
 //! | [`record`] | what a run collects, and the report made of it |
 
 pub mod logical;
 pub mod physical;
 pub mod record;
 pub mod run;
+pub mod self_test;
 pub mod standing;
 
 pub use run::Job;

@@ -8,7 +8,7 @@ use age::x25519::Identity;
 use zeroize::Zeroizing;
 
 use super::files::read_secret;
-use super::recipients::short_id;
+use super::recipients::{Recipients, short_id};
 use crate::error::{Code, Error, Result, Stage};
 
 /// Largest identity file: 1 MiB.
@@ -75,6 +75,17 @@ impl Identities {
         self.all.iter().map(|(_, recipient)| short_id(recipient)).collect()
     }
 
+    /// Whom they belong to: what these identities can open was sealed for one of these.
+    pub fn recipients(&self) -> Result<Recipients> {
+        Recipients::parse(&self.all.iter().map(|(_, recipient)| recipient.clone()).collect::<Vec<_>>())
+    }
+
+    /// Each alone, with its short id.
+    pub fn each(&self) -> Vec<(String, Self)> {
+        let alone = |(i, r): &(Identity, String)| (short_id(r), Self { all: vec![(i.clone(), r.clone())] });
+        self.all.iter().map(alone).collect()
+    }
+
     /// For `age::Decryptor`.
     pub fn iter(&self) -> impl Iterator<Item = &dyn age::Identity> {
         self.all.iter().map(|(i, _)| i as &dyn age::Identity)
@@ -101,7 +112,7 @@ fn refused(message: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Recipients, write_new};
+    use crate::keys::write_new;
 
     #[test]
     fn files_with_comments_and_several_keys_are_read() {
@@ -114,6 +125,10 @@ mod tests {
         let ids = Identities::from_file(&path).unwrap();
         assert_eq!(ids.iter().count(), 2);
         assert_eq!(ids.short_ids(), Recipients::parse(&[r1, r2]).unwrap().short_ids());
+        assert_eq!(ids.recipients().unwrap().short_ids(), ids.short_ids());
+        let alone: Vec<String> = ids.each().iter().flat_map(|(_, i)| i.short_ids()).collect();
+        assert_eq!(alone, ids.short_ids());
+        assert!(ids.each().iter().all(|(name, i)| i.short_ids() == [name.clone()]));
         assert!(!format!("{ids:?}").contains(&one[16..40]));
     }
 

@@ -23,6 +23,7 @@
 //! | [`retry`] | repeats what may be repeated |
 //! | [`fault`] | breaks on purpose, for tests |
 //! | [`memory`] | in memory, for tests |
+//! | [`overlay`] | another store as it would be had somebody changed it |
 //! | [`open()`] | from the configured URL to a store |
 //! | [`contract`] | the suite that every store must pass, also `pgseal store check` |
 
@@ -43,6 +44,7 @@ pub mod fs;
 pub mod layout;
 pub mod memory;
 mod open;
+pub mod overlay;
 pub mod retry;
 pub mod s3;
 mod s3_error;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
+use super::self_test;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::cli::output::Ui;
@@ -31,6 +32,7 @@ use crate::types::SourceName;
     pgseal drill shop\n  \
     pgseal drill shop --report-dir drill-reports\n  \
     pgseal drill shop@2026-11-20 --level booted\n  \
+    pgseal drill shop --self-test\n  \
     pgseal drill 20261123T0300 --json | jq .verdict"
 )]
 pub struct Args {
@@ -39,6 +41,10 @@ pub struct Args {
     /// Write the report into this directory, made if missing
     #[arg(long, value_name = "DIR")]
     report_dir: Option<PathBuf>,
+    /// Attack copies of the newest backup (flip, cut, swap, forge, roll back, ...) and show that each is noticed;
+    /// nothing is restored, nothing is stored
+    #[arg(long, conflicts_with_all = ["report_dir", "level", "jobs"])]
+    self_test: bool,
     /// How far the proof must go for the drill to pass
     #[arg(long, value_enum, default_value_t = Level::Data)]
     level: Level,
@@ -60,12 +66,15 @@ enum Level {
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let ctx = Context::new(ui)?;
     let identities = Arc::new(ctx.identities()?);
-    let signer = ctx.report_signer()?;
     let name = match args.what.parse::<SourceName>() {
         Ok(source) if ctx.config().sources.contains_key(&source) => format!("{source}@latest"),
         _ => args.what.clone(),
     };
     let found = ctx.find(&name).await.map_err(no_report)?;
+    if args.self_test {
+        return self_test::run(&ctx, &found, identities).await;
+    }
+    let signer = ctx.report_signer()?;
     let (_, source) = ctx.source(found.entry.manifest.source.as_str())?;
     if let Some(dir) = &args.report_dir {
         // Before the work, not after it: a report that cannot be written is no report.

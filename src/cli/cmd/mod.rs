@@ -10,6 +10,7 @@ pub mod keygen;
 pub mod list;
 pub mod man;
 pub mod restore;
+pub mod self_test;
 pub mod show;
 pub mod store;
 pub mod verify;

@@ -66,13 +66,9 @@ pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
     if objects == 0 {
         return Ok(());
     }
-    Err(Error::new(
-        Code::Refused,
-        Stage::Restore,
-        format!("the target database is not empty (objects: {objects})"),
-    )
-    .on(name)
-    .hint("Restore into a new name with --target-db, then rename; pgseal never writes over data."))
+    Err(Error::new(Code::Refused, Stage::Restore, format!("the target database is not empty (objects: {objects})"))
+        .on(name)
+        .hint("Restore into a new name with --target-db, then rename; pgseal never writes over data."))
 }
 
 /// Creates the database that will become `name`, or takes the empty one that exists.

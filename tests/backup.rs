@@ -20,5 +20,7 @@ mod snapshot;
 mod stores;
 #[path = "backup/stress.rs"]
 mod stress;
+#[path = "backup/terminal.rs"]
+mod terminal;
 #[path = "support/world.rs"]
 mod world;

@@ -21,7 +21,7 @@ use pgseal::store::layout;
 use rustix::process::Signal;
 
 use pg::PgServer;
-use s3_server::{Put, S3Server};
+use s3_server::{Answer, S3Server};
 use world::{PGSEAL, Said, World, send, until};
 
 const SOURCE: &str = "databases = [\"shop\"]\n";
@@ -279,7 +279,7 @@ fn a_slot_that_cannot_be_won(server: &PgServer, code: i32) {
     let taken = Arc::new(AtomicU32::new(0));
     let seen = Arc::clone(&taken);
     let source = "shop".parse().unwrap();
-    let race = move |bucket: &std::path::Path, key: &str| {
+    let race = move |_, bucket: &std::path::Path, key: &str| {
         let slot =
             key.rsplit_once("/m/").and_then(|(_, name)| name.strip_suffix(".sig")?.split('.').next()?.parse().ok());
         if let Some(slot) = slot {
@@ -288,7 +288,7 @@ fn a_slot_that_cannot_be_won(server: &PgServer, code: i32) {
             std::fs::write(manifest, "not ours").unwrap();
             seen.fetch_add(1, Ordering::SeqCst);
         }
-        Put::Store
+        Answer::Usual
     };
     let s3 = S3Server::start_with(&world.path("buckets"), &["backups"], Arc::new(race));
     let run = |args: &[&str]| {

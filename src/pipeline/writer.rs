@@ -46,6 +46,10 @@ pub struct Writer {
     workers: Workers<Sealer>,
     plain: Pool,
     sealed: Pool,
+    /// For reading back. Whoever holds an upload's permit must never wait for a
+    /// buffer that others hold while they wait for the permit: that is why these
+    /// are not taken from `sealed`.
+    found: Pool,
     uploads: Arc<Semaphore>,
 }
 
@@ -93,6 +97,7 @@ impl Writer {
             workers,
             plain: Pool::new(options.workers + options.streams.max(1)),
             sealed: Pool::new(options.workers + options.uploads.max(1)),
+            found: Pool::new(options.uploads.max(1)),
             uploads: Arc::new(Semaphore::new(options.uploads.max(1))),
             options,
         })
@@ -215,7 +220,7 @@ impl Writer {
     /// Some S3 servers accept a body that contradicts its SHA-256 header: where
     /// the store is not known to check, read the part back and hash it.
     async fn read_back(&self, key: &Key, sealed: &Sealed) -> Result<()> {
-        let mut buffer = self.sealed.take().await;
+        let mut buffer = self.found.take().await;
         self.store.get(key, sealed.stored_bytes, &mut buffer).await.map_err(|e| e.about(key))?;
         if buffer.len() as u64 == sealed.stored_bytes && crate::types::Digest::of(&buffer) == sealed.stored_sha256 {
             return Ok(());

@@ -1,6 +1,14 @@
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use pgseal::Code;
+use pgseal::pipeline::Writer;
+use pgseal::pipeline::writer::Options;
+use pgseal::store::memory::MemoryStore;
+use pgseal::store::{Key, ObjectMeta, Page, Store, StoreError};
+use pgseal::types::Digest;
 
 use crate::world::{World, bytes};
 
@@ -91,4 +99,60 @@ async fn a_key_that_is_taken_is_a_conflict_and_not_overwritten() {
     let e = w.write(b"ours", 1024).await.unwrap_err();
     assert_eq!(e.code(), Code::CommitConflict);
     assert_eq!(w.memory.lose(World::key(1).as_str()).unwrap(), &b"theirs"[..]);
+}
+
+/// A server that takes its time, and is not known to check what it is sent.
+#[derive(Debug)]
+struct Doubtful(Arc<MemoryStore>);
+
+#[async_trait::async_trait]
+impl Store for Doubtful {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn checks_bodies(&self) -> bool {
+        false
+    }
+
+    async fn put_new(&self, key: &Key, body: Bytes, digest: &Digest) -> Result<(), StoreError> {
+        // Meanwhile the next parts are sealed, and wait for their turn.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.0.put_new(key, body, digest).await
+    }
+
+    async fn get(&self, key: &Key, limit: u64, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.0.get(key, limit, out).await
+    }
+
+    async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
+        self.0.head(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page, StoreError> {
+        self.0.list(prefix, after).await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        self.0.delete(key).await
+    }
+
+    async fn now(&self) -> Result<jiff::Timestamp, StoreError> {
+        self.0.now().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_parts_reach_a_store_that_is_slower_than_the_source() {
+    let w = World::new();
+    let plain = bytes(30 * 4096, 3);
+    for (workers, uploads) in [(1, 1), (2, 4)] {
+        let memory = Arc::new(MemoryStore::new());
+        let options =
+            Options { part_bytes: 4096, level: 1, workers, streams: 1, uploads, idle_timeout: Duration::from_secs(30) };
+        let writer = Writer::start(Arc::new(Doubtful(Arc::clone(&memory))), w.recipients.clone(), options).unwrap();
+        let work = writer.stream(&plain[..], World::key, |_| Ok(()), &w.progress);
+        let stored = tokio::time::timeout(Duration::from_secs(30), work).await.expect("the parts wait for each other");
+        assert_eq!((stored.unwrap().plain_bytes(), memory.keys().len()), (30 * 4096, 30));
+    }
 }

@@ -20,17 +20,24 @@ pub const ACCESS_KEY: &str = "AKIATESTTESTTEST";
 pub const SECRET_KEY: &str = "geheimgeheimgeheim";
 pub const REGION: &str = "us-east-1";
 
-/// What becomes of a put.
+/// A request of the S3 protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Put {
-    /// As S3 does it.
-    Store,
-    /// It is never answered.
-    Stall,
+pub enum Call {
+    Put,
+    Get,
 }
 
-/// Asked before every put, with its bucket's folder and its key.
-pub type OnPut = Arc<dyn Fn(&Path, &str) -> Put + Send + Sync>;
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// As S3 does it.
+    Usual,
+    /// None, ever.
+    Never,
+}
+
+/// Asked before every put and get, with the bucket's folder and the key.
+pub type Hook = Arc<dyn Fn(Call, &Path, &str) -> Answer + Send + Sync>;
 
 /// Serves until dropped.
 pub struct S3Server {
@@ -42,11 +49,11 @@ pub struct S3Server {
 impl S3Server {
     /// Serves the folders of `root`; `buckets` are created in it.
     pub fn start(root: &Path, buckets: &[&str]) -> Self {
-        Self::start_with(root, buckets, Arc::new(|_, _| Put::Store))
+        Self::start_with(root, buckets, Arc::new(|_, _, _| Answer::Usual))
     }
 
-    /// The same, with something that happens on every put.
-    pub fn start_with(root: &Path, buckets: &[&str], on_put: OnPut) -> Self {
+    /// The same, with something that happens on every put and get.
+    pub fn start_with(root: &Path, buckets: &[&str], hook: Hook) -> Self {
         for bucket in buckets {
             std::fs::create_dir_all(root.join(bucket)).unwrap();
         }
@@ -54,7 +61,7 @@ impl S3Server {
             root: root.to_owned(),
             files: s3s_fs::FileSystem::new(root).unwrap(),
             put: tokio::sync::Mutex::new(()),
-            on_put,
+            hook,
         };
         let mut builder = s3s::service::S3ServiceBuilder::new(store);
         builder.set_auth(s3s::auth::SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
@@ -132,15 +139,21 @@ struct Atomic {
     root: PathBuf,
     files: s3s_fs::FileSystem,
     put: tokio::sync::Mutex<()>,
-    on_put: OnPut,
+    hook: Hook,
+}
+
+impl Atomic {
+    async fn before(&self, call: Call, bucket: &str, key: &str) {
+        if (self.hook)(call, &self.root.join(bucket), key) == Answer::Never {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 #[async_trait::async_trait]
 impl S3 for Atomic {
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        if (self.on_put)(&self.root.join(&req.input.bucket), &req.input.key) == Put::Stall {
-            std::future::pending::<()>().await;
-        }
+        self.before(Call::Put, &req.input.bucket, &req.input.key).await;
         let _one = self.put.lock().await;
         let bucket = self.root.join(&req.input.bucket);
         if !bucket.is_dir() {
@@ -157,6 +170,7 @@ impl S3 for Atomic {
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        self.before(Call::Get, &req.input.bucket, &req.input.key).await;
         self.files.get_object(req).await
     }
 

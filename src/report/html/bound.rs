@@ -10,9 +10,15 @@ pub const TEXT: usize = 600;
 
 /// `text` as it is shown, at most `limit` characters of it.
 pub fn cut(text: &str, limit: usize) -> String {
-    let text = shown(text);
+    // What is cut off anyway is not made visible first: texts may be long.
+    let (head, longer) = match text.char_indices().nth(limit) {
+        None => (text, false),
+        Some((at, _)) => (&text[..at], true),
+    };
+    let text = shown(head);
     match text.char_indices().nth(limit) {
-        None => text.into_owned(),
+        None if !longer => text.into_owned(),
+        None => format!("{text}…"),
         Some((at, _)) => format!("{}…", &text[..at]),
     }
 }
@@ -25,6 +31,11 @@ pub fn name(text: &str) -> String {
 /// A sentence, cut.
 pub fn text(text: &str) -> String {
     cut(text, TEXT)
+}
+
+/// A sentence that stands by itself, cut.
+pub fn sentence(text: &str) -> String {
+    super::words::capital(&self::text(text))
 }
 
 /// The first items of a list, and how many are left out.

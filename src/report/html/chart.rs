@@ -1,12 +1,12 @@
 //! A line chart: places are percentages across and pixels down, so that it fits
 //! any width while its text keeps its size.
 
-use super::mark::{Mark, Point};
+use super::mark::{DOT, Mark, Point};
 
 /// Height of the drawing, pixels.
-pub const HEIGHT: f64 = 190.0;
+pub const HEIGHT: f64 = 220.0;
 const TOP: f64 = 26.0;
-const BOTTOM: f64 = 158.0;
+const BOTTOM: f64 = 188.0;
 const LEFT: f64 = 13.0;
 const RIGHT: f64 = 97.0;
 
@@ -30,8 +30,8 @@ pub struct Data {
     pub desc: String,
     /// Moments of the drills, seconds since any moment, ascending.
     pub at: Vec<f64>,
-    /// Sign and words of each drill.
-    pub marks: Vec<(Mark, String)>,
+    /// Sign and words of each drill; without a sign it is a small disc.
+    pub marks: Vec<(Option<Mark>, String)>,
     /// Lines; the first carries the signs.
     pub series: Vec<Series>,
     /// A limit with its label.
@@ -145,7 +145,7 @@ impl Chart {
             .map(|(i, (mark, words))| {
                 let value = first.and_then(|s| s.values.get(i).copied().flatten());
                 // A drill without a value stands on the ground line.
-                Dot { x: pc(x[i]), y: px(y(value.unwrap_or(0.0))), point: mark.point(), words }
+                Dot { x: pc(x[i]), y: px(y(value.unwrap_or(0.0))), point: mark.map_or(DOT, Mark::point), words }
             })
             .collect();
         Self {
@@ -209,7 +209,7 @@ mod tests {
             title: "t".into(),
             desc: "d".into(),
             at: (0..n).map(|i| i as f64 * 10.0).collect(),
-            marks: vec![(Mark::Good, "w".into()); n],
+            marks: vec![(Some(Mark::Good), "w".into()); n],
             series: vec![Series { class: "a", values, end: "end".into() }],
             limit: None,
             step: |_| 5.0,
@@ -223,7 +223,7 @@ mod tests {
         let c = Chart::draw("c", data(vec![Some(0.0), Some(5.0), Some(10.0)]));
         let labels: Vec<&str> = c.grid.iter().map(|g| g.label.as_str()).collect();
         assert_eq!(labels, ["0", "5", "10"]);
-        assert_eq!((c.grid[0].y.as_str(), c.grid[2].y.as_str()), ("158.0", "26.0"));
+        assert_eq!((c.grid[0].y.as_str(), c.grid[2].y.as_str()), ("188.0", "26.0"));
         assert_eq!((c.dots[1].x.as_str(), c.dots[1].y.as_str()), ("55.00%", c.grid[1].y.as_str()));
         assert_eq!(c.pieces.len(), 2);
     }

@@ -116,20 +116,17 @@ pub fn of(r: &Report) -> Checks {
 /// How many checks had which outcome, worst first.
 pub fn tally(checks: &[CheckResult]) -> Vec<Count> {
     [
-        (Outcome::Finding, "found something", "found something"),
-        (Outcome::Error, "broke off", "broke off"),
-        (Outcome::NotEvaluated, "could not look", "could not look"),
-        (Outcome::Waived, "found something you accept", "found something you accept"),
-        (Outcome::Pass, "check passed", "checks passed"),
-        (Outcome::NotApplicable, "had nothing to look at", "had nothing to look at"),
+        (Outcome::Finding, "found something"),
+        (Outcome::Error, "broke off"),
+        (Outcome::NotEvaluated, "could not look"),
+        (Outcome::Waived, "found something you accept"),
+        (Outcome::Pass, "passed"),
+        (Outcome::NotApplicable, "had nothing to look at"),
     ]
     .into_iter()
-    .filter_map(|(outcome, one, many)| {
+    .filter_map(|(outcome, words)| {
         let n = checks.iter().filter(|c| c.outcome == outcome).count();
-        (n > 0).then(|| Count {
-            mark: outcome.into(),
-            words: format!("{} {}", count(n as u64), if n == 1 { one } else { many }),
-        })
+        (n > 0).then(|| Count { mark: outcome.into(), words: format!("{} {words}", count(n as u64)) })
     })
     .collect()
 }
@@ -154,7 +151,7 @@ fn rank(c: &CheckResult) -> (u8, Reverse<Severity>) {
 pub const fn words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "passed",
-        Outcome::Finding => "found",
+        Outcome::Finding => "not so",
         Outcome::Waived => "accepted",
         Outcome::NotEvaluated => "not looked at",
         Outcome::NotApplicable => "nothing there",
@@ -179,12 +176,12 @@ fn line(c: &CheckResult, budget: &mut Budget) -> Line {
     let rest = if first.len() > OPEN + 1 { first.split_off(OPEN) } else { Vec::new() };
     Line {
         id: bound::name(&c.id),
-        title: bound::text(&c.title),
+        title: bound::sentence(&c.title),
         mark: c.outcome.into(),
         words: words(c.outcome),
         severity: (c.outcome == Outcome::Finding).then(|| severity(c.severity)),
         examined: format!("{} of {}", count(c.examined), count(c.present)),
-        reason: c.reason.as_deref().map(bound::text),
+        reason: c.reason.as_deref().map(bound::sentence),
         first,
         rest,
         left_out,
@@ -215,7 +212,7 @@ mod tests {
         let tally: Vec<&str> = c.tally.iter().map(|t| t.words.as_str()).collect();
         assert_eq!(
             tally,
-            ["1 found something", "1 broke off", "1 could not look", "2 checks passed", "1 had nothing to look at"]
+            ["1 found something", "1 broke off", "1 could not look", "2 passed", "1 had nothing to look at"]
         );
     }
 

@@ -24,8 +24,6 @@ mod tests {
 
     use askama::Template;
 
-    use super::*;
-
     #[derive(Template)]
     #[template(source = "<i title=\"{{ text }}\">{{ text }}</i>", ext = "html")]
     struct One<'a> {

@@ -35,7 +35,11 @@ pub fn of(r: &Report) -> Vec<Figure> {
             "Whole drill",
             None,
             duration(r.timings_s.total),
-            format!("of it {} of checks", duration(r.timings_s.checks)),
+            if r.timings_s.checks > 0.0 {
+                format!("{} of it for checks", duration(r.timings_s.checks))
+            } else {
+                "it did not come to the checks".to_owned()
+            },
         ),
     ]
 }
@@ -88,5 +92,8 @@ mod tests {
         assert_eq!((f[3].value.as_str(), f[3].note.as_str()), ("1.9 MiB", "stored as 293.0 KiB, 15 % of it"));
         r.plain_bytes = 0;
         assert_eq!(of(&r)[3].note, "the report names no size");
+        assert_eq!(f[4].note, "2.2 s of it for checks");
+        r.timings_s.checks = 0.0;
+        assert_eq!(of(&r)[4].note, "it did not come to the checks");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bound::Bounded;
 use super::chart::Chart;
-use super::mark::Mark;
+use super::mark::{DOT_KEY, Mark};
 use super::words::{self, When, duration, sane};
 use super::{lead, recovery, sizes};
 use crate::report::model::PastDrill;
@@ -38,10 +38,16 @@ pub struct Line {
 /// A sign of the charts in words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Sign.
-    pub mark: Mark,
+    verdict: Verdict,
     /// Words.
     pub words: &'static str,
+}
+
+impl Key {
+    /// The sign.
+    pub fn svg(&self) -> &'static str {
+        if self.verdict == Verdict::Passed { DOT_KEY } else { Mark::from(self.verdict).svg() }
+    }
 }
 
 /// The section.
@@ -73,7 +79,7 @@ pub fn of(r: &Report) -> History {
     let keys = [Verdict::Passed, Verdict::Failed, Verdict::Inconclusive, Verdict::Unsafe]
         .into_iter()
         .filter(|v| same.iter().any(|p| p.verdict == *v))
-        .map(|v| Key { mark: v.into(), words: v.name() })
+        .map(|v| Key { verdict: v, words: v.name() })
         .collect();
     all.reverse();
     History { summary: summary(r), charts, keys, lines: Bounded::of(&all, LISTED, |p| line(p, &r.run)) }

@@ -6,6 +6,7 @@ use super::mark::Mark;
 use super::tables::{State, Tally};
 use super::words::{self, When};
 use crate::report::{ProofLevel, Report, Verdict};
+use crate::scratch::ProbeOutcome;
 use crate::types::Kind;
 
 /// One rung of the proof ladder.
@@ -118,9 +119,7 @@ fn sentence(r: &Report) -> String {
         }
         Verdict::Failed => format!("{which} is not as it should be: {}.", failed(r)),
         Verdict::Inconclusive => format!("{which} is still unproven: {}.", first(r)),
-        Verdict::Unsafe => {
-            format!("While the backup of {} was drilled, the seal did not hold: {}.", r.source, first(r))
-        }
+        Verdict::Unsafe => format!("In the drill of the backup of {}, {}.", r.source, exposed(r)),
     }
 }
 
@@ -149,6 +148,16 @@ fn failed(r: &Report) -> String {
         return format!("{} of {of} {verb} from what was backed up", words::count(bad as u64));
     }
     first(r)
+}
+
+fn exposed(r: &Report) -> String {
+    let failed = r.isolation.iter().flat_map(|i| &i.probes).find(|p| p.outcome == ProbeOutcome::Fail);
+    let left = r.teardown.as_ref().is_some_and(|t| !t.is_clean());
+    match failed {
+        Some(p) => format!("the copy was not sealed off: {}", bound::text(p.evidence.trim_end_matches('.'))),
+        None if left => "the copy was not removed completely: data may still lie on the drill host".to_owned(),
+        None => first(r),
+    }
 }
 
 /// The first reason, without its full stop.
@@ -208,7 +217,12 @@ mod tests {
         r.verdict = Verdict::Inconclusive;
         assert!(of(&r).sentence.contains("is still unproven: INT-ROWS"));
         r.verdict = Verdict::Unsafe;
-        assert!(of(&r).sentence.contains("the seal did not hold"));
+        r.isolation.as_mut().unwrap().probes[0].outcome = ProbeOutcome::Fail;
+        assert!(of(&r).sentence.ends_with("the copy was not sealed off: 0 listeners."));
+        r.isolation = None;
+        r.teardown.as_mut().unwrap().directory_gone = false;
+        assert!(of(&r).sentence.contains("not removed completely"));
+        r.teardown = None;
         r.reasons.clear();
         assert!(of(&r).sentence.contains("1 check found something"));
         r.errors.clear();

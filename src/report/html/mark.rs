@@ -49,7 +49,7 @@ macro_rules! point {
 pub const SYMBOLS: &str = r#"<svg class="symbols" width="0" height="0" aria-hidden="true" focusable="false"><defs>
 <symbol id="m-good" viewBox="0 0 20 20"><circle cx="10" cy="10" r="9" fill="currentColor"/><path class="in" d="M5.6 10.4l3 3 5.8-6.4" fill="none" stroke-width="2.2"/></symbol>
 <symbol id="m-bad" viewBox="0 0 20 20"><rect x="1" y="1" width="18" height="18" rx="2" fill="currentColor"/><path class="in" d="M6 6l8 8M14 6l-8 8" fill="none" stroke-width="2.6"/></symbol>
-<symbol id="m-alarm" viewBox="0 0 20 20"><path d="M10 .8L19.6 18.6H.4z" fill="currentColor"/><path class="in" d="M10 7v5.4M10 14.6v2" fill="none" stroke-width="2.4"/></symbol>
+<symbol id="m-alarm" viewBox="0 0 20 20"><path d="M10 .8L19.6 18.6H.4z" fill="currentColor"/><path class="in" d="M10 7v4.4M10 15.3v.2" fill="none" stroke-width="2.4"/></symbol>
 <symbol id="m-open" viewBox="0 0 20 20"><circle class="paper" cx="10" cy="10" r="8.6" stroke="currentColor" stroke-width="1.8" stroke-dasharray="3.2 2.2"/><path d="M7.4 7.8c0-3.6 5.2-3.4 5.2-.2 0 2-2.6 2.2-2.6 4.2M10 13.6v1.9" fill="none" stroke="currentColor" stroke-width="1.8"/></symbol>
 <symbol id="m-waived" viewBox="0 0 20 20"><circle class="paper" cx="10" cy="10" r="8.6" stroke="currentColor" stroke-width="1.8"/><path d="M10 1.4a8.6 8.6 0 0 1 0 17.2z" fill="currentColor"/></symbol>
 <symbol id="m-empty" viewBox="0 0 20 20"><circle class="paper" cx="10" cy="10" r="8.6" stroke="currentColor" stroke-width="1.8"/><path d="M6.4 10h7.2" fill="none" stroke="currentColor" stroke-width="1.8"/></symbol>
@@ -92,6 +92,15 @@ impl Mark {
         })
     }
 }
+
+/// A small disc: a drill that passed, among many.
+pub const DOT: Point = Point("<circle class=\"dot\" r=\"3.5\"/>");
+
+/// The same beside a word.
+pub const DOT_KEY: &str = concat!(
+    "<svg class=\"mark good\" viewBox=\"0 0 20 20\" width=\"20\" height=\"20\" aria-hidden=\"true\" ",
+    "focusable=\"false\"><circle class=\"dot\" cx=\"10\" cy=\"10\" r=\"4\"/></svg>"
+);
 
 /// Markup of a sign within a chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -45,11 +45,13 @@ impl Next {
 pub fn of(r: &Report) -> Next {
     let title = if r.verdict == Verdict::Passed { "Warnings" } else { "Why, and what to do now" };
     let steps = steps(r);
+    // What the reasons say already is not said twice.
+    let others: Vec<&ErrorEntry> = r.errors.iter().filter(|e| !r.reasons.contains(&e.message)).collect();
     Next {
         title,
-        reasons: Bounded::of(&r.reasons, REASONS, |t| bound::text(t)),
-        failures: Bounded::of(&r.errors, ERRORS, failure),
-        steps: Bounded::of(&steps, STEPS, |t| bound::text(t)),
+        reasons: Bounded::of(&r.reasons, REASONS, |t| bound::sentence(t)),
+        failures: Bounded::of(&others, ERRORS, |e| failure(e)),
+        steps: Bounded::of(&steps, STEPS, |t| bound::sentence(t)),
     }
 }
 
@@ -57,7 +59,11 @@ fn failure(e: &ErrorEntry) -> Failure {
     let object = e.object.as_deref().map_or_else(String::new, |o| format!("{}: ", bound::name(o)));
     Failure {
         place: format!("{}, code {}", bound::name(&e.stage), e.code),
-        message: format!("{object}{}", bound::text(&e.message)),
+        message: if object.is_empty() {
+            bound::sentence(&e.message)
+        } else {
+            format!("{object}{}", bound::text(&e.message))
+        },
     }
 }
 
@@ -132,6 +138,8 @@ mod tests {
         assert_eq!(n.failures.items[0].place, "checks, code 51");
         r.history.clear();
         assert!(of(&r).steps.items[0].contains("no good backup of this source at all"));
+        r.reasons.push("1 check found something".into());
+        assert!(of(&r).failures.items.is_empty(), "a reason says it already");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Item {
 pub struct Open {
     /// One sentence.
     pub summary: String,
+    /// The words that lead here.
+    pub link: String,
     /// What should have been looked at.
     pub missed: Bounded<Item>,
     /// What there is nothing of.
@@ -42,8 +44,8 @@ pub fn of(r: &Report) -> Open {
     let item = |mark, id: &str, what: &str, why: &str| Item {
         mark,
         id: bound::name(id),
-        what: bound::text(what),
-        why: bound::text(why),
+        what: bound::sentence(what),
+        why: bound::sentence(why),
     };
     if r.checks.is_empty() {
         missed.push(item(Mark::Open, "", "Everything", "No check was run: the drill ended before."));
@@ -59,8 +61,11 @@ pub fn of(r: &Report) -> Open {
         let partly = format!("Only {} of {} were looked at.", words::count(c.examined), words::count(c.present));
         let why = match (&c.reason, c.outcome) {
             (_, Outcome::Finding | Outcome::Waived | Outcome::Pass) | (None, _) if c.examined < c.present => partly,
+            // The heading says it.
+            (Some(why), Outcome::NotApplicable) if why == "there is nothing of this kind" => String::new(),
             (Some(why), Outcome::Error) => format!("The check broke off: {why}"),
             (Some(why), _) => why.clone(),
+            (None, Outcome::NotApplicable) => String::new(),
             (None, _) => "The report gives no reason.".to_owned(),
         };
         let mark = if c.examined < c.present && c.outcome != Outcome::Error { Mark::Open } else { c.outcome.into() };
@@ -89,6 +94,10 @@ pub fn of(r: &Report) -> Open {
     }
     Open {
         summary: summary(missed.len(), r),
+        link: match missed.len() {
+            0 => "What no drill checks".to_owned(),
+            n => format!("{}: what was not checked", words::some(n, "gap", "gaps")),
+        },
         missed: Bounded::of(&missed, LISTED, Item::clone),
         nothing: Bounded::of(&nothing, LISTED, Item::clone),
     }
@@ -124,10 +133,10 @@ mod tests {
         r.checks.push(rule.judged(9, 4, vec![rule.finding("a", "b", "c")]));
         let said = said(&r);
         for part in [
-            "PHY-AMCHECK indexes agree with their tables: the extension amcheck is not installed",
-            "USR-SQL your queries: The check broke off: ",
+            "PHY-AMCHECK Indexes agree with their tables: The extension amcheck is not installed",
+            "USR-SQL Your queries: The check broke off: ",
             "INT-P partly: Only 4 of 9 were looked at.",
-            "ISO-009 census: no answer",
+            "ISO-009 census: No answer",
             " 1 table: Not readable",
             " 1 recipient: No identity",
         ] {

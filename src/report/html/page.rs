@@ -13,7 +13,7 @@ use super::recipients::{self, Recipients};
 use super::sealing::{self, Sealing};
 use super::tables::{self, Tables};
 use super::timeline::{self, Timeline};
-use super::{chart, mark, style};
+use super::{chart, mark, style, words};
 use crate::error::{Error, Result};
 use crate::report::Report;
 
@@ -25,6 +25,7 @@ struct Page {
     chart_height: u32,
     lead: Lead,
     tally: Vec<Count>,
+    checked: String,
     next: Next,
     figures: Vec<Figure>,
     timeline: Timeline,
@@ -50,6 +51,7 @@ pub fn render(report: &Report) -> Result<String> {
         chart_height: chart::HEIGHT as u32,
         lead: lead::of(report),
         tally: checks::tally(&report.checks),
+        checked: words::some(report.checks.len(), "check", "checks"),
         next: next::of(report),
         figures: figures::of(report),
         timeline: timeline::of(report),

@@ -4,6 +4,7 @@ use super::chart::{Chart, Data, Series};
 use super::history::{days, tip};
 use super::timeline;
 use super::words::{duration, sane};
+use crate::report::Verdict;
 use crate::report::model::PastDrill;
 
 /// Drills of one kind, oldest first, at least one; the budget in seconds.
@@ -15,7 +16,15 @@ pub fn chart(drills: &[&PastDrill], budget: Option<f64>) -> Chart {
             title: "Recovery time".to_owned(),
             desc: desc(&values, budget),
             at: drills.iter().map(|p| p.finished_at.as_second() as f64).collect(),
-            marks: drills.iter().map(|p| (p.verdict.into(), tip(p))).collect(),
+            // Among many, only what did not pass stands out; the last is this drill.
+            marks: drills
+                .iter()
+                .enumerate()
+                .map(|(i, p)| {
+                    let stands_out = p.verdict != Verdict::Passed || i + 1 == drills.len();
+                    (stands_out.then(|| p.verdict.into()), tip(p))
+                })
+                .collect(),
             series: vec![Series {
                 class: "rto",
                 end: values.last().copied().flatten().map_or_else(String::new, duration),

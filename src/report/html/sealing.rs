@@ -78,7 +78,8 @@ pub fn of(r: &Report) -> Sealing {
         .map(|(n, (name, words))| Level {
             name,
             words,
-            reached: reached.is_some_and(|r| n <= r),
+            // Not to be sealed off is nothing that is reached on the way.
+            reached: reached.is_some_and(|r| n <= r && (n > 0) == (r > 0)),
             note: match (reached == Some(n), required == Some(n)) {
                 (true, true) => Some("reached, as required"),
                 (true, false) => Some("reached"),
@@ -92,7 +93,7 @@ pub fn of(r: &Report) -> Sealing {
     Sealing {
         summary: summary(&i.level, &i.required, reached >= required && reached.is_some(), &i.probes),
         levels,
-        reasons: Bounded::of(&i.reasons, REASONS, |t| bound::text(t)),
+        reasons: Bounded::of(&i.reasons, REASONS, |t| bound::sentence(t)),
         probes: Bounded::of(&sorted, LISTED, |p| line(p)),
     }
 }
@@ -117,10 +118,10 @@ const fn words(outcome: ProbeOutcome) -> &'static str {
 fn line(p: &Probe) -> Line {
     Line {
         id: bound::name(&p.id),
-        title: bound::text(&p.title),
+        title: bound::sentence(&p.title),
         mark: p.outcome.into(),
         words: words(p.outcome),
-        evidence: bound::text(&p.evidence),
+        evidence: bound::sentence(&p.evidence),
     }
 }
 
@@ -152,7 +153,7 @@ mod tests {
         let mut r = sample();
         let s = of(&r);
         assert_eq!(s.summary, "Level I2 was reached; 1 of 2 probes prove it, 1 could not look.");
-        assert_eq!(s.levels.iter().map(|l| l.reached).collect::<Vec<_>>(), [true, true, true, false, false]);
+        assert_eq!(s.levels.iter().map(|l| l.reached).collect::<Vec<_>>(), [false, true, true, false, false]);
         assert_eq!(s.levels[2].note, Some("reached, as required"));
         assert_eq!(s.probes.items[0].id, "ISO-009", "what was not looked at stands before what was");
         assert_eq!(s.reasons.items.len(), 1);

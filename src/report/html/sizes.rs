@@ -19,7 +19,7 @@ pub fn chart(drills: &[&PastDrill]) -> Chart {
             title: "Backup size".to_owned(),
             desc: desc(drills),
             at: drills.iter().map(|p| p.finished_at.as_second() as f64).collect(),
-            marks: drills.iter().map(|p| (p.verdict.into(), tip(p))).collect(),
+            marks: drills.iter().map(|p| (None, tip(p))).collect(),
             series: vec![
                 series("plain", |p| p.plain_bytes, "data"),
                 series("stored", |p| p.stored_bytes, "in the store"),
@@ -35,7 +35,9 @@ pub fn chart(drills: &[&PastDrill]) -> Chart {
 /// 1, 2 or 5 times a power of ten of a unit, at most three of them.
 fn step(highest: f64) -> f64 {
     let unit = 1024f64.powf((highest / 3.0).max(1.0).log(1024.0).floor());
-    unit * decimal(highest / 3.0 / unit).max(1.0)
+    let step = decimal(highest / 3.0 / unit).max(1.0);
+    // Not 1000 MiB but 1 GiB.
+    unit * if step > 500.0 { 1024.0 } else { step }
 }
 
 fn label(v: f64) -> String {
@@ -63,8 +65,8 @@ mod tests {
     fn the_grid_counts_in_round_numbers_of_a_unit() {
         for (highest, expected) in [
             (900.0, 500.0),
-            (2_000_000.0, 1024.0 * 1024.0),
-            (1.6e9, 1024.0 * 1024.0 * 1000.0),
+            (2_000_000.0, 1024f64.powi(2)),
+            (1.6e9, 1024f64.powi(3)),
             (5.0 * 1024f64.powi(3), 2.0 * 1024f64.powi(3)),
         ] {
             assert!((step(highest) - expected).abs() < 1.0, "{highest}: {}", step(highest));

@@ -207,7 +207,11 @@ fn bar(tally: Tally) -> Vec<Stretch> {
             x: format!("{start:.3}%"),
             width: format!("{wide:.3}%"),
             mark: state.mark(),
-            words: format!("{} {}", count(n as u64), state.words()),
+            words: format!(
+                "{} {}",
+                count(n as u64),
+                if n > 1 && state == State::Differs { "differ" } else { state.words() }
+            ),
         });
         x = start + wide;
     }

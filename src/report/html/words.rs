@@ -58,6 +58,18 @@ pub fn some(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(n as u64), if n == 1 { one } else { many })
 }
 
+/// The first letter of a sentence in upper case. A first word that is a name
+/// (`source.NAME.drill`, `pg_dump`) stays as it is.
+pub fn capital(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    let plain = first.len() < text.len() && first.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b',' | b':'));
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(c) if plain => c.to_ascii_uppercase().to_string() + letters.as_str(),
+        _ => text.to_owned(),
+    }
+}
+
 /// A moment: for machines and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct When {
@@ -114,6 +126,20 @@ mod tests {
         assert_eq!(some(1, "table", "tables"), "1 table");
         assert_eq!(some(0, "table", "tables"), "0 tables");
         assert_eq!(bytes(2_000_000), "1.9 MiB");
+    }
+
+    #[test]
+    fn sentences_begin_with_a_capital_and_names_stay() {
+        for (text, shown) in [
+            ("every table has its rows", "Every table has its rows"),
+            ("source.shop.drill.max_restore is not set", "source.shop.drill.max_restore is not set"),
+            ("pg_dump is missing", "pg_dump is missing"),
+            ("INT-ROWS found", "INT-ROWS found"),
+            ("reporting", "reporting"),
+            ("", ""),
+        ] {
+            assert_eq!(capital(text), shown);
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Record {
     pub tables: Vec<TableProof>,
     /// How long things took.
     pub timings: Timings,
+    /// What the operator allows for fetch, restore and start.
+    pub rto_budget: Option<Duration>,
     /// What was done when.
     pub stages: Vec<Span>,
     /// Earlier drills.
@@ -58,6 +60,7 @@ impl Record {
             checks: Vec::new(),
             tables: Vec::new(),
             timings: Timings::default(),
+            rto_budget: None,
             stages: Vec::new(),
             history: Vec::new(),
             recipients: Vec::new(),
@@ -135,6 +138,7 @@ impl Record {
             recipients: self.recipients,
             rpo_s: age(m.started_at),
             rto_s: (self.reached >= ProofLevel::Booted).then_some(t.fetch + t.restore + t.start),
+            rto_budget_s: self.rto_budget.map(|d| d.as_secs_f64()),
             backup_age_s: age(m.finished_at),
             teardown: self.teardown,
             tool: ToolRef::default(),

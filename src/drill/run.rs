@@ -65,6 +65,7 @@ impl Job<'_> {
     pub async fn run(&self) -> Result<(Report, Code)> {
         let run = hex::encode(random_bytes::<8>()?);
         let mut record = Record::begin();
+        record.rto_budget = self.drill.max_restore;
         let title = format!("drill {}", self.entry.manifest.backup_id);
         self.progress.event(Event::Started { title, total: Some(self.entry.manifest.stored_bytes()) });
         let (checks, late) = self.standing.judge(&self.entry.manifest, record.started_at);

@@ -7,8 +7,10 @@
 //! | [`json`] | the canonical bytes, written and read |
 //! | [`text`] | for people |
 //! | [`junit`] | for CI |
+//! | [`html`] | for people, as one page with pictures |
 //! | [`signed`] | stored beside the backups with a signature |
 
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod model;

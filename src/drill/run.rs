@@ -132,6 +132,7 @@ impl Job<'_> {
             .hint("Free space, or set scratch.dir to a larger file system. Nothing was restored."));
         }
         let scratch = Scratch::create(&self.scratch.dir, &jail, &m.source).await.map_err(could_not_run)?;
+        let jail = scratch.jail().clone();
         Ok(Work { job: self, opened, bin, jail, scratch })
     }
 

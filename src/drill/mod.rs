@@ -13,11 +13,17 @@
 //! |---|---|
 //! | [`run`] | the way above |
 //! | [`logical`] / [`physical`] | what differs by kind |
+//! | [`host`] | whether the database runs on this host |
+//! | [`required`] | how much isolation is needed, and whether it was had |
+//! | [`room`] | space on disk, before and while it runs |
 //! | [`record`] | what a run collects, and the report made of it |
 
+pub mod host;
 pub mod logical;
 pub mod physical;
 pub mod record;
+pub mod required;
+pub mod room;
 pub mod run;
 
 pub use run::Job;

@@ -213,14 +213,16 @@ impl Instance {
         &self.settings
     }
 
-    /// Sends a signal to the postmaster alone.
+    /// Sends a signal to the postmaster alone, and wakes one that was stopped.
     fn signal(&self, signal: Signal) {
-        // A kernel before 5.3 has no such descriptors.
-        let _ = match (&self.postmaster, Pid::from_raw(self.pid)) {
-            (Some(fd), _) => pidfd_send_signal(fd, signal),
-            (None, Some(pid)) if procfs::start_time(self.pid).is_some() => kill_process(pid, signal),
-            (None, _) => Ok(()),
-        };
+        for signal in [signal, Signal::CONT] {
+            // A kernel before 5.3 has no such descriptors.
+            let _ = match (&self.postmaster, Pid::from_raw(self.pid)) {
+                (Some(fd), _) => pidfd_send_signal(fd, signal),
+                (None, Some(pid)) if procfs::start_time(self.pid).is_some() => kill_process(pid, signal),
+                (None, _) => Ok(()),
+            };
+        }
     }
 
     /// What the server logged last. It may hold names and rows: for

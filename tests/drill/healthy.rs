@@ -115,7 +115,7 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     assert_eq!(r["isolation"]["level"], "I3");
     let probes: Vec<&str> =
         r["isolation"]["probes"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap()).collect();
-    assert_eq!(probes, ["ISO-001", "ISO-004", "ISO-005", "ISO-009", "ISO-010", "ISO-014"]);
+    assert_eq!(probes, ["ISO-001", "ISO-004", "ISO-005", "ISO-009", "ISO-010", "ISO-014", "ISO-015"]);
     for c in r["checks"].as_array().unwrap() {
         let good = c["outcome"] == "pass" && c["examined"] == c["present"] && c["examined"].as_u64() > Some(0);
         assert!(good || c["outcome"] == "not_applicable", "{c:#}");

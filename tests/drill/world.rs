@@ -136,6 +136,14 @@ impl World {
         }
     }
 
+    /// Replaces text of the configuration.
+    pub fn edit(&self, from: &str, to: &str) {
+        let path = self.path("pgseal.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}: {text}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    }
+
     pub fn ok(&self, args: &[&str]) -> Said {
         let said = self.pgseal(args);
         assert_eq!(said.code, 0, "{args:?}: {said:?}");

@@ -75,6 +75,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let job = Job {
         entry: &found.entry,
         drill: &source.drill,
+        connection: &source.connection,
         jobs: args.jobs.map_or(source.jobs, usize::from),
         scratch: &ctx.config().scratch,
         reading: ctx.reading().await?,

@@ -11,6 +11,10 @@ mod cannot;
 mod healthy;
 #[path = "drill/interrupt.rs"]
 mod interrupt;
+#[path = "drill/isolation.rs"]
+mod isolation;
+#[path = "drill/limits.rs"]
+mod limits;
 #[path = "support/pg.rs"]
 mod pg;
 #[path = "drill/reaching.rs"]

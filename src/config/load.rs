@@ -9,12 +9,18 @@ use super::inputs::Inputs;
 use super::origin::{Explained, Origin, refused};
 use super::reader::{Layers, Section};
 use super::schema::{
-    Checksums, Config, Databases, Drill, FileChecksums, Isolation, Keys, Repository, Retention, S3, Scratch, Source,
-    SqlCheck,
+    Checksums, Config, Databases, Drill, FileChecksums, Keys, Repository, Retention, S3, Scratch, Source, SqlCheck,
 };
 use super::{connection, values};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::{Kind, SourceName};
+
+/// Least `scratch.max_memory`: a server maps its shared buffers, its libraries
+/// and room to work in.
+const LEAST_MEMORY: u64 = 512 << 20;
+
+/// Largest size that is taken for one: 1 EiB.
+const MOST_BYTES: u64 = 1 << 60;
 
 /// A configuration and where it came from.
 #[derive(Debug, Clone)]
@@ -136,8 +142,24 @@ fn scratch(section: &Section<'_>) -> Result<Scratch> {
         PathBuf::from("/var/tmp")
     };
     let user = section.text_or("user", "postgres", values::some_text)?;
+    // Depends on the host, so the default is in words.
+    let size = |key, least, default: &str| {
+        let found = section.number(key, least..=MOST_BYTES, values::size)?;
+        if found.is_none() {
+            section.explain(key, default, Origin::Default);
+        }
+        Ok::<_, Error>(found)
+    };
+    let out = Scratch {
+        dir,
+        user,
+        max_memory: size("max_memory", LEAST_MEMORY, "half of the host's")?,
+        max_processes: section.number_or("max_processes", 64..=1 << 20, 1024, values::number)?,
+        max_disk: size("max_disk", 1 << 20, "all but keep_free")?,
+        keep_free: size("keep_free", 0, "5 %, 1 GiB at most")?,
+    };
     section.finish()?;
-    Ok(Scratch { dir, user })
+    Ok(out)
 }
 
 fn source(section: &Section<'_>) -> Result<Source> {
@@ -232,7 +254,10 @@ fn retention(section: &Section<'_>) -> Result<Retention> {
 }
 
 fn drill(section: &Section<'_>) -> Result<Drill> {
-    let min_isolation: Isolation = section.text_or("min_isolation", "I2", values::isolation)?;
+    let min_isolation = section.text("min_isolation", values::min_isolation)?.unwrap_or_else(|| {
+        section.explain("min_isolation", "auto: I3 on the database's own host, else I2", Origin::Default);
+        None
+    });
     let max_restore = section.text("max_restore", values::duration)?;
     let deadline = section.text("deadline", values::duration)?;
     let mut sql: Vec<SqlCheck> = Vec::new();

@@ -122,6 +122,14 @@ pub struct Scratch {
     pub dir: PathBuf,
     /// Who runs them when pgseal is root; default `postgres`.
     pub user: String,
+    /// Address space of each process in bytes; default half of the host's memory.
+    pub max_memory: Option<u64>,
+    /// Processes of an instance that has a user namespace of its own; default 1024.
+    pub max_processes: u64,
+    /// Bytes that one drill may take on disk; default all but `keep_free`.
+    pub max_disk: Option<u64>,
+    /// Bytes of the file system that stay free; default a twentieth of it, 1 GiB at most.
+    pub keep_free: Option<u64>,
 }
 
 /// `[source.NAME]`.
@@ -213,8 +221,9 @@ pub enum Databases {
 /// `[source.NAME.drill]`.
 #[derive(Debug, Clone)]
 pub struct Drill {
-    /// Least isolation; below it the drill ends as "could not run". Default 2.
-    pub min_isolation: Isolation,
+    /// Least isolation; below it the drill ends as "could not run". `None` is
+    /// `auto`: I3 on the database's own host, I2 elsewhere.
+    pub min_isolation: Option<Isolation>,
     /// Budget for fetch, restore and start; slower is a finding.
     pub max_restore: Option<Duration>,
     /// The whole drill may take this long.
@@ -232,9 +241,10 @@ pub enum Isolation {
     I1,
     /// And an empty network namespace.
     I2,
-    /// And own mount, pid and ipc namespaces.
+    /// And own mount, pid and ipc namespaces: no file of the host but programs.
     I3,
-    /// A separate host.
+    /// A separate host. It can be asked for, but is never claimed: it cannot be
+    /// proven from inside.
     I4,
 }
 

@@ -34,8 +34,12 @@ url = @URL@
 # dir = "/var/lib/pgseal"
 
 # [scratch]
-# dir = "/var/tmp"
-# user = "postgres"
+# dir = "/var/tmp"                 # needs room for one restored copy
+# user = "postgres"                # who runs the servers when pgseal is root
+# max_memory = "4GiB"              # of each process; default: half of the host's
+# max_processes = 1024
+# max_disk = "100GiB"              # of one drill; default: all but keep_free
+# keep_free = "1GiB"               # default: 5 % of the file system, 1 GiB at most
 
 # [source.shop]
 # kind = "logical"                 # or "physical"
@@ -52,7 +56,7 @@ url = @URL@
 # keep_proven = 2
 
 # [source.shop.drill]
-# min_isolation = "I2"
+# min_isolation = "auto"           # I3 on the database's own host, I2 elsewhere; or I0 to I4
 # max_restore = "30m"
 
 # [[source.shop.drill.sql]]

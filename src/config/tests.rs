@@ -32,6 +32,7 @@ dir = "/var/lib/pgseal"
 
 [scratch]
 dir = "/var/tmp"
+max_memory = "2GiB"
 
 [source.shop]
 kind = "logical"
@@ -120,14 +121,15 @@ fn the_full_example_parses() {
     assert_eq!(c.keys.recipients, ["age1one", "age1two"]);
     assert_eq!(c.keys.allowed_signers, Some(file.parent().unwrap().join("trust/allowed_signers")));
     assert_eq!(c.pg_bindir.as_deref(), Some(Path::new("/usr/lib/postgresql/15/bin")));
+    assert_eq!(c.scratch.max_memory, Some(2 << 30));
     let shop = c.source("shop").unwrap();
     assert_eq!((shop.kind, shop.jobs, shop.compression, shop.part_bytes), (Kind::Logical, 2, 3, 8 << 20));
     assert_eq!(shop.databases, Databases::Named(vec!["shop".into()]));
     assert_eq!(shop.next_due, Some(Duration::from_hours(26)));
     assert_eq!(shop.retention.as_ref().unwrap().keep_daily, Some(14));
-    assert_eq!(shop.drill.min_isolation, Isolation::I2);
+    assert_eq!(shop.drill.min_isolation, Some(Isolation::I2));
     assert_eq!(shop.drill.sql[0].expect, "t");
-    assert_eq!(origin(&loaded, "source.shop.jobs"), ("2", &Origin::File { path: file.clone(), line: 25 }));
+    assert_eq!(origin(&loaded, "source.shop.jobs"), ("2", &Origin::File { path: file.clone(), line: 26 }));
     assert_eq!(origin(&loaded, "source.shop.lock_wait"), ("60s", &Origin::Default));
     assert_eq!(origin(&loaded, "repository.url").1.to_string(), format!("{}:3", file.display()));
 }
@@ -138,6 +140,8 @@ fn nothing_at_all_gives_defaults() {
     let loaded = bench.load().unwrap();
     assert!(loaded.file.is_none() && loaded.config.repository.url.is_empty());
     assert_eq!(loaded.config.scratch.dir, Path::new("/var/tmp"));
+    let s = &loaded.config.scratch;
+    assert_eq!((s.max_memory, s.max_processes, s.max_disk, s.keep_free), (None, 1024, None, None));
     assert_eq!(loaded.config.state_dir, bench.dir.path().join("home/.local/state/pgseal"));
     let mut root = Bench::new();
     root.inputs.root = true;
@@ -267,6 +271,8 @@ fn every_error_names_its_line() {
         ("[source.shop.retention]\nkeep_daily = 0\n".to_owned(), 2, "not within 1 and 10000"),
         ("[source.shop.retention]\nkeep_dayly = 3\n".to_owned(), 2, "unknown key"),
         ("[source.shop.drill]\nmin_isolation = \"5\"\n".to_owned(), 2, "not one of I0"),
+        ("[scratch]\nmax_memory = \"100MiB\"\n".to_owned(), 2, "not within"),
+        ("[scratch]\nkeep_free = \"much\"\n".to_owned(), 2, "not a size"),
         ("[source.shop.drill]\nsql = 1\n".to_owned(), 2, "not an array of tables"),
         (drill("name = \"n\""), 1, "no query"),
         (drill("query = \"n\"\nexpect = 1"), 1, "no name"),

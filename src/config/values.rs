@@ -95,6 +95,14 @@ pub fn isolation(text: &str) -> Result<Isolation, String> {
         .ok_or_else(|| format!("{:?} is not one of I0, I1, I2, I3, I4", shown(text)))
 }
 
+/// `auto` (`None`), or a level.
+pub fn min_isolation(text: &str) -> Result<Option<Isolation>, String> {
+    match text {
+        "auto" => Ok(None),
+        _ => isolation(text).map(Some).map_err(|e| format!("{e}, nor \"auto\"")),
+    }
+}
+
 /// `file:///absolute/path` or `s3://bucket/prefix`, without credentials.
 pub fn repository_url(text: &str) -> Result<String, String> {
     let (scheme, rest) = text.split_once("://").ok_or("a URL is expected: file:///path or s3://bucket/prefix")?;
@@ -177,6 +185,8 @@ mod tests {
         assert!(checksums("never").is_err());
         assert_eq!(isolation("I3").unwrap(), Isolation::I3);
         assert!(isolation("3").is_err());
+        assert_eq!((min_isolation("auto"), min_isolation("I1")), (Ok(None), Ok(Some(Isolation::I1))));
+        assert!(min_isolation("Auto").is_err());
         let lock = object_lock("governance:35d").unwrap();
         assert_eq!((lock.compliance, lock.keep.as_secs()), (false, 35 * 86400));
         for bad in ["compliance", "compliance:", "legal:35d", "35d"] {

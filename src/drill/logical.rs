@@ -35,7 +35,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         conn: &maintenance,
         bin: &work.bin,
         // The programs run the source's statements too: in the same jail.
-        under: work.jail.prefix(),
+        under: work.jail.prefix(&work.bin.dir().join("pg_restore")),
         private: &private,
         jobs: work.job.jobs,
         // Under their own names. The fresh cluster's `postgres` takes the source's.

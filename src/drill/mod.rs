@@ -15,11 +15,17 @@
 //! | [`logical`] / [`physical`] | what differs by kind |
 //! | [`standing`] | the backup within its history |
 //! | [`self_test`] | attacks on copies, which must be noticed |
+//! | [`host`] | whether the database runs on this host |
+//! | [`required`] | how much isolation is needed, and whether it was had |
+//! | [`room`] | space on disk, before and while it runs |
 //! | [`record`] | what a run collects, and the report made of it |
 
+pub mod host;
 pub mod logical;
 pub mod physical;
 pub mod record;
+pub mod required;
+pub mod room;
 pub mod run;
 pub mod self_test;
 pub mod standing;

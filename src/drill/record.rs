@@ -27,6 +27,8 @@ pub struct Record {
     pub errors: Vec<Error>,
     /// Level and what could not be had.
     pub isolation: Option<(Isolation, Vec<String>)>,
+    /// The least level that is needed.
+    pub min_isolation: Isolation,
     /// Proofs of the isolation.
     pub probes: Vec<Probe>,
     /// Checks.
@@ -56,6 +58,7 @@ impl Record {
             reached: ProofLevel::None,
             errors: Vec::new(),
             isolation: None,
+            min_isolation: Isolation::I2,
             probes: Vec::new(),
             checks: Vec::new(),
             tables: Vec::new(),
@@ -89,7 +92,8 @@ impl Record {
     }
 
     /// Judges and writes the report.
-    pub fn report(mut self, entry: &Entry, run: String, min: Isolation, required: ProofLevel) -> (Report, Code) {
+    pub fn report(mut self, entry: &Entry, run: String, required: ProofLevel) -> (Report, Code) {
+        self.probes.sort_by(|a, b| a.id.cmp(&b.id));
         self.errors.sort_by_key(|e| e.code().precedence());
         let codes: Vec<Code> = self.errors.iter().map(Error::code).collect();
         let judgement: Judgement = judge(Evidence {
@@ -97,7 +101,7 @@ impl Record {
             required,
             errors: &codes,
             isolation: self.isolation.as_ref().map(|i| i.0),
-            min_isolation: min,
+            min_isolation: self.min_isolation,
             probes: &self.probes,
             checks: &self.checks,
             teardown: self.teardown.as_ref(),
@@ -126,7 +130,7 @@ impl Record {
             stored_bytes: m.stored_bytes(),
             isolation: self.isolation.map(|(level, reasons)| IsolationReport {
                 level: level.name().to_owned(),
-                required: min.name().to_owned(),
+                required: self.min_isolation.name().to_owned(),
                 reasons,
                 probes: self.probes,
             }),

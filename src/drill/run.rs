@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::record::Record;
+use super::room::Room;
 use super::standing::Standing;
-use super::{logical, physical};
+use super::{host, logical, physical, required};
 use crate::catalog::{Entry, Reading};
 use crate::checks::{self, CheckResult, Rule, Severity, Subject};
-use crate::config::schema;
+use crate::config::schema::{self, Isolation};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
 use crate::report::model::{ProofLevel, Report, Timings};
-use crate::restore::{Opened, plan};
-use crate::scratch::{Instance, Jail, Origin, Scratch, StartOptions, leftovers, probe};
+use crate::restore::Opened;
+use crate::scratch::{Instance, Jail, Limits, Origin, Scratch, StartOptions, leftovers, probe};
 use crate::source::PgBin;
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
@@ -23,8 +24,6 @@ use crate::verify;
 
 /// How long start and recovery may take where no deadline is configured.
 const START: Duration = Duration::from_hours(1);
-/// Room that a restored copy needs beyond its own bytes: indexes, WAL.
-const ROOM: f64 = 1.3;
 
 /// Everything one drill needs.
 #[derive(Debug)]
@@ -35,6 +34,8 @@ pub struct Job<'a> {
     pub standing: Standing,
     /// Configuration of its source.
     pub drill: &'a schema::Drill,
+    /// `source.NAME.connection`: tells whether the database is on this host.
+    pub connection: &'a str,
     /// Parallel index builds and checks.
     pub jobs: usize,
     /// `[scratch]`.
@@ -57,6 +58,7 @@ pub(super) struct Work<'a> {
     pub opened: Opened,
     pub bin: PgBin,
     pub jail: Jail,
+    pub room: Option<Room>,
     pub scratch: Scratch,
 }
 
@@ -75,7 +77,7 @@ impl Job<'_> {
             record.errors.push(e);
         }
         self.progress.event(Event::Finished);
-        Ok(record.report(self.entry, run, self.drill.min_isolation, self.required))
+        Ok(record.report(self.entry, run, self.required))
     }
 
     async fn steps(&self, record: &mut Record) -> Result<()> {
@@ -88,7 +90,13 @@ impl Job<'_> {
         let work = tokio::time::timeout(limit, self.prepare(record)).await.map_err(|_| late())??;
         let mut instance = None;
         let left = limit.saturating_sub(began.elapsed());
-        let done = tokio::time::timeout(left, self.prove(&work, &mut instance, record)).await;
+        let proving = async {
+            tokio::select! {
+                done = self.prove(&work, &mut instance, record) => done,
+                full = work.watch() => Err(full),
+            }
+        };
+        let done = tokio::time::timeout(left, proving).await;
         // Whatever came of it, everything is taken down, and looked at.
         let began = Instant::now();
         let teardown = work.scratch.teardown(instance).await;
@@ -110,36 +118,22 @@ impl Job<'_> {
         let opened = Opened::open(&self.reading.store, self.entry, &self.identities, streams).await?;
         record.timings.fetch = record.stage("fetch", fetch);
 
-        let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?;
+        let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?.limited(limits(self.scratch));
         record.isolation = Some((jail.level, jail.reasons.clone()));
-        if jail.level < self.drill.min_isolation {
-            return Err(Error::new(
-                Code::CouldNotRun,
-                Stage::Scratch,
-                format!(
-                    "only isolation {} can be had here, {} is required",
-                    jail.level.name(),
-                    self.drill.min_isolation.name()
-                ),
-            )
-            .hint(format!("{} Nothing was restored.", jail.reasons.join(" "))));
-        }
+        record.min_isolation = self.drill.min_isolation.unwrap_or(Isolation::I2);
+        let near = host::look(self.connection, &m.pg.system_identifier).await;
+        let required = required::decide(self.drill.min_isolation, &near)?;
+        record.min_isolation = required.least;
+        record.probes.push(required::probe(jail.level, &required));
+        required::enough(&jail, &required)?;
         let bin = PgBin::find(self.pg_bindir.as_deref(), m.pg.version_num.major()).await.map_err(could_not_run)?;
         // Before the space is looked at: they may be what fills it.
         self.sweep(&jail).await;
-        if let Some(free) = plan::free(&self.scratch.dir)
-            && (free as f64) < m.plain_bytes() as f64 * ROOM
-        {
-            return Err(Error::new(
-                Code::CouldNotRun,
-                Stage::Scratch,
-                format!("{free} bytes are free, the restored copy needs about {:.0}", m.plain_bytes() as f64 * ROOM),
-            )
-            .on(self.scratch.dir.display().to_string())
-            .hint("Free space, or set scratch.dir to a larger file system. Nothing was restored."));
-        }
+        let room = Room::of(self.scratch);
+        room.as_ref().map_or(Ok(()), |room| room.fits(m.plain_bytes()))?;
         let scratch = Scratch::create(&self.scratch.dir, &jail, &m.source).await.map_err(could_not_run)?;
-        Ok(Work { job: self, opened, bin, jail, scratch })
+        let jail = scratch.jail().clone();
+        Ok(Work { job: self, opened, bin, jail, room, scratch })
     }
 
     /// Removes what killed runs left in the scratch directory. What cannot be
@@ -177,6 +171,14 @@ impl Job<'_> {
 }
 
 impl Work<'_> {
+    /// Ends only when the drill takes more of the disk than it may.
+    async fn watch(&self) -> Error {
+        match &self.room {
+            Some(room) => room.watch(self.scratch.path()).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Starts the scratch server, sealed.
     pub(super) async fn start(&self, origin: Origin) -> Result<Instance> {
         let options = StartOptions {
@@ -242,6 +244,14 @@ fn budget(limit: Option<Duration>, t: Timings) -> CheckResult {
         1,
         vec![RULE.finding("restore", message, "Restore on a faster host, with more jobs, or allow more time.")],
     )
+}
+
+/// What each process may use: by default half of the host's memory, so that one
+/// that runs away meets its limit before the host does.
+fn limits(scratch: &schema::Scratch) -> Limits {
+    let host = rustix::system::sysinfo();
+    let half = host.totalram.saturating_mul(u64::from(host.mem_unit)) / 2;
+    Limits { memory: Some(scratch.max_memory.unwrap_or(half)), processes: Some(scratch.max_processes) }
 }
 
 /// A fault of this host says nothing about the backup.

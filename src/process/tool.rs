@@ -98,7 +98,8 @@ impl Tool {
     }
 
     /// Runs the program under another one (`unshare … --`, `setpriv … --`):
-    /// `prefix` is its path and arguments. It must exec, not fork.
+    /// `prefix` is its path and arguments. One that forks instead of exec
+    /// (`bwrap … --`) must take what it forked down with it.
     #[must_use]
     pub fn under(mut self, prefix: Vec<OsString>) -> Self {
         self.prefix = prefix;

@@ -141,7 +141,7 @@ pub(crate) fn field<'a>(text: &'a str, label: &str) -> Option<&'a str> {
 /// # Errors
 /// 53 where the files cannot be written or the name cannot be mapped.
 pub async fn write_config(scratch: &Scratch, major: u32, superuser: &str, floors: Floors) -> Result<()> {
-    let us = super::jail::user_name(rustix::process::geteuid().as_raw()).await?;
+    let us = scratch.jail().our_name().await?;
     let ident = ident_file(major, superuser, &[scratch.jail().user(), &us])?;
     let conf = format!(
         "# Written by pgseal; every sealed setting stands on the command line.\n\

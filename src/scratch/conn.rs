@@ -80,10 +80,21 @@ pub fn failed(code: Code, e: &tokio_postgres::Error) -> Error {
     Error::new(code, Stage::Scratch, reduced(e))
 }
 
+/// What this host lacks, where that is what a state says (PostgreSQL manual,
+/// "PostgreSQL Error Codes", class 53).
+fn meaning(state: &str) -> &'static str {
+    match state {
+        "53100" => " (out of space; see scratch.max_disk)",
+        "53200" => " (out of memory; see scratch.max_memory)",
+        "53300" => " (too many connections; use fewer jobs)",
+        _ => "",
+    }
+}
+
 /// What may be said of a server's error: its SQLSTATE, or that there was none.
 pub fn reduced(e: &tokio_postgres::Error) -> String {
     match e.code() {
-        Some(state) => format!("the server refused with SQLSTATE {}", state.code()),
+        Some(state) => format!("the server refused with SQLSTATE {}{}", state.code(), meaning(state.code())),
         None if e.is_closed() => "the server closed the connection".to_owned(),
         None => "the connection failed".to_owned(),
     }

@@ -7,6 +7,7 @@
 //!   conf/                                   our own configuration files
 //!   s/                                      the socket
 //!   evidence/                               what was taken out of a restored PGDATA
+//!   etc/ tmp/                               /etc and /tmp of the programs that run in it (I3)
 //! ```
 
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -89,24 +90,26 @@ impl Scratch {
                 .hint("Set scratch.dir to a directory that pgseal may write to.")
                 .because(e)
         })?;
-        let scratch = Self { path, jail: jail.clone(), mark, removed: false };
+        let jail = jail.clone().around(&path);
+        let scratch = Self { path, jail, mark, removed: false };
         Lease::ours(&scratch.path)?.write()?;
-        for sub in ["data", "conf", "s", "evidence"] {
+        for sub in ["data", "conf", "s", "evidence", "etc", "tmp"] {
             let sub = scratch.path.join(sub);
             std::fs::DirBuilder::new()
                 .mode(0o700)
                 .create(&sub)
                 .map_err(|e| cannot("cannot make a directory", &sub).because(e))?;
-            jail.give(&sub)?;
+            scratch.jail.give(&sub)?;
         }
-        jail.give(&scratch.path)?;
+        scratch.write_etc()?;
+        scratch.jail.give(&scratch.path)?;
         scratch.check_reach().await?;
         Ok(scratch)
     }
 
     /// The directories above must let the scratch user through.
     async fn check_reach(&self) -> Result<()> {
-        let program = super::jail::program("test").ok_or_else(|| Error::internal("there is no test program"))?;
+        let program = super::user::program("test").ok_or_else(|| Error::internal("there is no test program"))?;
         let exit =
             self.jail.tool(program).arg("-w").arg(self.data_dir().into_os_string()).spawn().await?.wait().await?;
         if exit.code() == Some(0) {

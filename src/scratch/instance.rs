@@ -1,10 +1,11 @@
 //! The running server.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 use super::cluster::{Floors, write_config};
 use super::seal::{self, Setting};
@@ -47,8 +48,11 @@ pub struct StartOptions {
 /// A running scratch server. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Instance {
+    /// What was spawned: the postmaster, or what put up the walls around it.
     running: Option<Running>,
     pid: i32,
+    /// Names the postmaster for signals, even where its id was given to another.
+    postmaster: Option<OwnedFd>,
     data_dir: PathBuf,
     socket_dir: PathBuf,
     port: u16,
@@ -81,8 +85,8 @@ impl Scratch {
 
         let began = Instant::now();
         let mut running = self.jail().tool(&postgres).args(args).spawn().await?;
-        let pid = running.pid().ok_or_else(|| Error::internal("a started server has no process id"))?;
-        loop {
+        let top = running.pid().ok_or_else(|| Error::internal("a started server has no process id"))?;
+        let pid = loop {
             if running.has_ended() {
                 let exit = running.wait().await?;
                 let mut why = failure::explain(&exit.stderr().text());
@@ -91,16 +95,11 @@ impl Scratch {
                 }
                 return Err(why.into_error());
             }
-            match status(&data) {
-                Some((inside, true)) if inside == pid => break,
-                Some((_, true)) => {
-                    return Err(Error::new(
-                        Code::CouldNotRun,
-                        Stage::Scratch,
-                        "another server runs on the scratch data",
-                    ));
-                }
-                _ => {}
+            // The file holds the id that the server has in its own namespace.
+            if let Some((inner, true)) = status(&data) {
+                break procfs::descendant(top, inner).ok_or_else(|| {
+                    Error::new(Code::CouldNotRun, Stage::Scratch, "another server runs on the scratch data")
+                })?;
             }
             if began.elapsed() > options.deadline {
                 let seconds = options.deadline.as_secs();
@@ -112,10 +111,11 @@ impl Scratch {
                 .hint("Raise source.NAME.drill.deadline; recovery of a large backup takes time."));
             }
             tokio::time::sleep(LOOK).await;
-        }
+        };
         Ok(Instance {
             running: Some(running),
             pid,
+            postmaster: Pid::from_raw(pid).and_then(|p| pidfd_open(p, PidfdFlags::empty()).ok()),
             data_dir: data,
             socket_dir: self.socket_dir(),
             port,
@@ -178,7 +178,7 @@ fn status(data: &Path) -> Option<(i32, bool)> {
 }
 
 impl Instance {
-    /// Process id of the postmaster.
+    /// Process id of the postmaster, as the host sees it.
     pub const fn pid(&self) -> i32 {
         self.pid
     }
@@ -211,6 +211,18 @@ impl Instance {
     /// The sealed settings it was started with.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
+    }
+
+    /// Sends a signal to the postmaster alone, and wakes one that was stopped.
+    fn signal(&self, signal: Signal) {
+        for signal in [signal, Signal::CONT] {
+            // A kernel before 5.3 has no such descriptors.
+            let _ = match (&self.postmaster, Pid::from_raw(self.pid)) {
+                (Some(fd), _) => pidfd_send_signal(fd, signal),
+                (None, Some(pid)) if procfs::start_time(self.pid).is_some() => kill_process(pid, signal),
+                (None, _) => Ok(()),
+            };
+        }
     }
 
     /// What the server logged last. It may hold names and rows: for
@@ -260,7 +272,7 @@ impl Instance {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         let waits = [(Signal::INT, FAST), (Signal::QUIT, IMMEDIATE)];
         for (signal, patience) in waits {
-            running.signal(signal);
+            self.signal(signal);
             let asked = Instant::now();
             while !running.has_ended() && asked.elapsed() < patience {
                 tokio::time::sleep(LOOK).await;
@@ -283,7 +295,7 @@ impl Drop for Instance {
         let Some(mut running) = self.running.take() else { return };
         // Children of the postmaster are in sessions of their own: only the
         // postmaster can end them all, so it is asked before it is killed.
-        running.signal(Signal::QUIT);
+        self.signal(Signal::QUIT);
         let asked = Instant::now();
         while procfs::start_time(self.pid).is_some() && !running.has_ended() && asked.elapsed() < IMMEDIATE {
             std::thread::sleep(LOOK);

@@ -1,16 +1,34 @@
 //! How far we can isolate on this host, found by trying and not by guessing.
+//!
+//! | level | how | what a trial run must have seen |
+//! |---|---|---|
+//! | I1 | `setpriv`: the scratch user, no capabilities, `no_new_privs` | that user |
+//! | I2 | and `unshare --net --ipc` | a network namespace of its own with `lo` alone |
+//! | I3 | `bwrap`: and own mount, pid, ipc and user namespaces | and no file of the host but programs |
+//!
+//! I4, a host of its own, cannot be seen from inside and is never reached by
+//! trying.
+//!
+//! Whatever the level, it ends with us. `setpriv` sets the parent-death signal
+//! as its last act, because changing credentials clears it (`prctl(2)`).
+//! `bwrap` forks: pgseal's end kills its outer process, that one's end the first
+//! process of the pid namespace, and with that the kernel ends all others in it.
 
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::inside::{self, Inside};
+use super::user::{self, User, program};
+use super::view::{self, View};
+use super::{Limits, Scratch};
 use crate::config::schema::Isolation;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::{Stdout, Tool};
 
-/// Where the system's programs may be; never `$PATH`, which others may set.
-const PROGRAM_DIRS: [&str; 6] =
-    ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/run/current-system/sw/bin"];
+/// Name inside a user namespace of all who are not in it, so of pgseal when it
+/// is root: `peer` authentication needs one. The socket lies in a 0700 directory
+/// of the scratch user, so only root can come as this.
+const OUTSIDE: &str = "pgseal-outside";
 
 /// How servers and tools are run apart from the rest of the host.
 #[derive(Debug, Clone)]
@@ -19,124 +37,238 @@ pub struct Jail {
     pub level: Isolation,
     /// What could not be had, and why.
     pub reasons: Vec<String>,
-    uid: u32,
-    gid: u32,
-    user: String,
-    prefix: Vec<OsString>,
+    user: User,
+    walls: Walls,
+    view: View,
+    limits: Limits,
+}
+
+/// The programs that put up the walls, in the order they run.
+#[derive(Debug, Clone, Default)]
+struct Walls {
+    /// Before bubblewrap, or all there is.
+    before: Vec<OsString>,
+    bwrap: Option<PathBuf>,
+    /// Whether there is a user namespace, with the scratch user alone in it.
+    own_user: bool,
+    /// Inside bubblewrap.
+    after: Vec<OsString>,
+    prlimit: Option<PathBuf>,
 }
 
 impl Jail {
     /// Tries what this host allows. `user` runs the servers when pgseal is
     /// root; an ordinary user runs them itself.
     ///
-    /// The credentials are dropped by `setpriv` after the namespace was made:
-    /// changing them clears the parent-death signal (`prctl(2)`), so `setpriv`
-    /// sets it again as its last act before exec.
-    ///
     /// # Errors
     /// 53 where pgseal is root and `user` does not exist or is root, or where
     /// `setpriv` is missing: PostgreSQL refuses to run as root.
     pub async fn detect(user: &str) -> Result<Self> {
         let root = rustix::process::geteuid().is_root();
+        let user = if root { User::named(user).await? } else { User::of_process().await? };
         let mut reasons = Vec::new();
-        let setpriv = program("setpriv");
-        let (uid, gid, name) = if root {
-            let (uid, gid) = lookup(user).await?;
-            (uid, gid, user.to_owned())
-        } else {
-            let uid = rustix::process::geteuid().as_raw();
-            (uid, rustix::process::getegid().as_raw(), user_name(uid).await?)
+        let give_up = drop_rights(&user, root, &mut reasons)?;
+        let prlimit = program("prlimit");
+        if prlimit.is_none() {
+            reasons.push("prlimit is not installed: memory and processes are not limited".to_owned());
+        }
+        let walls = |before: Vec<OsString>| Walls { before, prlimit: prlimit.clone(), ..Walls::default() };
+        let mut jail = Self {
+            level: Isolation::I1,
+            reasons,
+            user,
+            walls: walls(give_up.clone()),
+            view: View::default(),
+            limits: Limits::default(),
         };
-        let drop_rights: Vec<OsString> = match (&setpriv, root) {
-            (Some(setpriv), true) => words(
-                setpriv,
-                &[
-                    &format!("--reuid={uid}"),
-                    &format!("--regid={gid}"),
-                    "--clear-groups",
-                    "--inh-caps=-all",
-                    "--bounding-set=-all",
-                    "--no-new-privs",
-                    "--pdeathsig",
-                    "QUIT",
-                    "--",
-                ],
-            ),
-            (Some(setpriv), false) => words(setpriv, &["--no-new-privs", "--pdeathsig", "QUIT", "--"]),
-            (None, true) => {
-                return Err(Error::new(Code::CouldNotRun, Stage::Scratch, "cannot give up root")
-                    .on("setpriv")
-                    .hint("Install util-linux, or run pgseal as an ordinary user."));
-            }
-            (None, false) => {
-                reasons.push("setpriv is not installed: no_new_privs could not be set".to_owned());
-                Vec::new()
-            }
-        };
-        let mut jail = Self { level: Isolation::I1, reasons, uid, gid, user: name, prefix: drop_rights.clone() };
-        jail.run_inside().await.map_err(|why| {
+        jail.look().await.map_err(|why| {
             Error::new(Code::CouldNotRun, Stage::Scratch, format!("cannot run a program as the scratch user: {why}"))
-                .on(jail.user.clone())
+                .on(jail.user.name.clone())
                 .hint("Set scratch.user to an ordinary user of this host.")
         })?;
+
+        let mut why_not = Vec::new();
+        if let Some(bwrap) = program("bwrap") {
+            let inside = |own_user, before: &[OsString], after: &[OsString]| {
+                let bwrap = Some(bwrap.clone());
+                Walls { own_user, bwrap, after: after.to_vec(), ..walls(before.to_vec()) }
+            };
+            let tries = if root {
+                // Where ordinary users may have no user namespace, root needs none.
+                vec![inside(true, &give_up, &[]), inside(false, &[], &give_up)]
+            } else {
+                // It sets no_new_privs itself, after what a set-uid one must do.
+                vec![inside(true, &[], &[])]
+            };
+            for attempt in tries {
+                match jail.attempt(attempt, |i| i.lacks_walls(&view::root_names())).await {
+                    Ok(inside) => {
+                        if !inside.is_apart("user") {
+                            jail.reasons.push(format!("no user namespace of its own: {}", why_not.join("; ")));
+                        }
+                        jail.level = Isolation::I3;
+                        return Ok(jail);
+                    }
+                    Err(why) => why_not.push(why),
+                }
+            }
+        } else {
+            why_not.push("bubblewrap (bwrap) is not installed".to_owned());
+        }
+        why_not.extend(forbidden(Path::new("/proc/sys")));
+        jail.reasons.push(format!("no mount and process namespaces of its own: {}", why_not.join("; ")));
+
         let Some(unshare) = program("unshare") else {
-            jail.reasons.push("unshare is not installed: the network is not isolated".to_owned());
+            jail.reasons.push("no network namespace of its own: unshare is not installed".to_owned());
             return Ok(jail);
         };
+        let whose: &[&str] = if root { &[] } else { &["--user", "--map-current-user"] };
+        let mut why_not = String::new();
         // System V shared memory and semaphores come along at no cost.
-        let mut tries: Vec<Vec<OsString>> = Vec::new();
-        if root {
-            tries.push(words(&unshare, &["--net", "--ipc", "--"]));
-            tries.push(words(&unshare, &["--net", "--"]));
-        } else {
-            tries.push(words(&unshare, &["--user", "--map-current-user", "--net", "--ipc", "--"]));
-            tries.push(words(&unshare, &["--user", "--map-current-user", "--net", "--"]));
-        }
-        for mut attempt in tries {
-            attempt.extend(drop_rights.iter().cloned());
-            let without = std::mem::replace(&mut jail.prefix, attempt);
-            match jail.run_inside().await {
-                Ok(inside) if inside.network_is_empty() => {
+        for apart in [&["--net", "--ipc", "--"][..], &["--net", "--"]] {
+            let mut before = words(&unshare, &[whose, apart].concat());
+            before.extend(give_up.iter().cloned());
+            match jail.attempt(walls(before), Inside::lacks_network).await {
+                Ok(_) => {
                     jail.level = Isolation::I2;
-                    break;
+                    return Ok(jail);
                 }
-                Ok(_) => jail.reasons.push("the new network namespace is not empty".to_owned()),
-                Err(why) => jail.reasons.push(format!("no network namespace: {why}")),
+                Err(why) => why_not = why,
             }
-            jail.prefix = without;
         }
-        if jail.level >= Isolation::I2 {
-            jail.reasons.clear();
-            jail.reasons
-                .push("own mount and process namespaces are not set up: the host's files stay visible".to_owned());
-        }
+        jail.reasons.push(format!("no network namespace of its own: {why_not}"));
         Ok(jail)
     }
 
-    /// Program and arguments that go before a command ([`Tool::under`]).
-    pub fn prefix(&self) -> Vec<OsString> {
-        self.prefix.clone()
+    /// Puts up other walls and looks; they stay where nothing is lacking.
+    async fn attempt(&mut self, walls: Walls, lacks: impl Fn(&Inside) -> Option<String>) -> Result<Inside, String> {
+        let before = std::mem::replace(&mut self.walls, walls);
+        let seen = self.look().await.and_then(|inside| match lacks(&inside) {
+            Some(why) => Err(why),
+            None => Ok(inside),
+        });
+        if seen.is_err() {
+            self.walls = before;
+        }
+        seen
+    }
+
+    /// Looks from inside.
+    async fn look(&self) -> Result<Inside, String> {
+        let sh = program("sh").ok_or("there is no sh")?;
+        let tool = self.tool(sh).arg("-c").arg(inside::SCRIPT).stdout(Stdout::Piped);
+        let running = tool.spawn().await.map_err(|e| e.text())?;
+        let (exit, out) = running.output(64 * 1024).await.map_err(|e| e.text())?;
+        exit.success(Code::CouldNotRun, Stage::Scratch).map_err(|e| e.text())?;
+        let inside = Inside::parse(&String::from_utf8_lossy(&out)).ok_or("what it saw cannot be read")?;
+        if inside.uid == self.user.uid { Ok(inside) } else { Err(format!("it runs as user id {}", inside.uid)) }
+    }
+
+    /// With these limits on each process.
+    #[must_use]
+    pub fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// With the files of `scratch` visible, and of no other instance.
+    #[must_use]
+    pub(super) fn around(mut self, scratch: &Path) -> Self {
+        let at = |names: &[&str]| names.iter().map(|n| scratch.join(n)).collect::<Vec<PathBuf>>();
+        self.view = View {
+            writable: at(&["data", "s"]),
+            // What configures the server is not for the server to change.
+            readable: at(&["conf"]),
+            tmp: Some(scratch.join("tmp")),
+            etc: ETC.iter().map(|f| scratch.join("etc").join(f)).collect(),
+        };
+        self
+    }
+
+    /// What stands in `/etc` inside: who the users are, and nothing else.
+    pub(super) fn etc(&self) -> [(&'static str, String); 3] {
+        let User { uid, gid, name } = &self.user;
+        let mut passwd = format!("root:x:0:0::/:/bin/false\n{name}:x:{uid}:{gid}::/:/bin/false\n");
+        if self.is_outside() {
+            passwd.push_str(&format!("{OUTSIDE}:x:{0}:{0}::/:/bin/false\n", overflow_uid()));
+        }
+        let texts = [passwd, format!("{name}:x:{gid}:\n"), "passwd: files\ngroup: files\n".to_owned()];
+        let mut texts = texts.into_iter();
+        ETC.map(|name| (name, texts.next().unwrap_or_default()))
+    }
+
+    /// Whether the server sees pgseal as somebody without a user id.
+    fn is_outside(&self) -> bool {
+        self.walls.own_user && rustix::process::geteuid().as_raw() != self.user.uid
+    }
+
+    /// The name that the server's `peer` authentication sees of pgseal itself.
+    ///
+    /// # Errors
+    /// 53 where this user has no name.
+    pub(super) async fn our_name(&self) -> Result<String> {
+        if self.is_outside() {
+            return Ok(OUTSIDE.to_owned());
+        }
+        user::name_of(rustix::process::geteuid().as_raw()).await
+    }
+
+    /// What goes before `program` to run it inside ([`Tool::under`]). It may
+    /// fork: the program's process is a descendant then.
+    pub fn prefix(&self, program: &Path) -> Vec<OsString> {
+        const APART: [&str; 9] = [
+            "--unshare-ipc",
+            "--unshare-pid",
+            "--unshare-net",
+            "--unshare-uts",
+            "--unshare-cgroup-try",
+            "--die-with-parent",
+            // No terminal to push keys into.
+            "--new-session",
+            "--hostname",
+            "pgseal",
+        ];
+        const OWN_USER: [&str; 3] = ["--unshare-user", "--cap-drop", "ALL"];
+        let walls = &self.walls;
+        let mut prefix = walls.before.clone();
+        if let Some(bwrap) = &walls.bwrap {
+            prefix.push(bwrap.into());
+            // Root keeps what it needs to become the scratch user inside.
+            let own_user = OWN_USER.iter().filter(|_| walls.own_user);
+            prefix.extend(APART.iter().chain(own_user).map(OsString::from));
+            prefix.extend(self.view.args(program));
+            prefix.push("--".into());
+        }
+        prefix.extend(walls.after.iter().cloned());
+        if let Some(prlimit) = &walls.prlimit {
+            prefix.extend(self.limits.words(prlimit, walls.own_user));
+        }
+        prefix
+    }
+
+    /// A tool that runs inside: in namespaces of its own, of the same kind as
+    /// those of every other tool and server of this jail. Of the host's files it
+    /// sees the scratch directory's, and the installation `program` belongs to.
+    pub fn tool(&self, program: impl Into<PathBuf>) -> Tool {
+        let program = program.into();
+        let prefix = self.prefix(&program);
+        let tool = Tool::new(program).on_parent_death(rustix::process::Signal::QUIT);
+        if prefix.is_empty() { tool } else { tool.under(prefix) }
     }
 
     /// User id that servers run under.
     pub const fn uid(&self) -> u32 {
-        self.uid
+        self.user.uid
     }
 
     /// Group id that servers run under.
     pub const fn gid(&self) -> u32 {
-        self.gid
+        self.user.gid
     }
 
     /// Name of the user that servers run under.
     pub fn user(&self) -> &str {
-        &self.user
-    }
-
-    /// A tool that runs inside this jail.
-    pub fn tool(&self, program: impl Into<PathBuf>) -> Tool {
-        let tool = Tool::new(program).on_parent_death(rustix::process::Signal::QUIT);
-        if self.prefix.is_empty() { tool } else { tool.under(self.prefix()) }
+        &self.user.name
     }
 
     /// Gives `path` to the user that servers run under; links are not followed.
@@ -144,123 +276,112 @@ impl Jail {
     /// # Errors
     /// 53 where the owner cannot be changed.
     pub fn give(&self, path: &Path) -> Result<()> {
-        if rustix::process::geteuid().as_raw() == self.uid {
+        if rustix::process::geteuid().as_raw() == self.uid() {
             return Ok(());
         }
-        std::os::unix::fs::lchown(path, Some(self.uid), Some(self.gid)).map_err(|e| {
+        std::os::unix::fs::lchown(path, Some(self.uid()), Some(self.gid())).map_err(|e| {
             Error::new(Code::CouldNotRun, Stage::Scratch, "cannot give the file to the scratch user")
                 .on(path.display().to_string())
                 .because(e)
         })
     }
+}
 
-    async fn run_inside(&self) -> Result<Inside, String> {
-        const SCRIPT: &str = "readlink /proc/self/ns/net && id -u && cat /proc/self/net/dev && echo routes && \
-                              cat /proc/self/net/route /proc/self/net/ipv6_route 2>/dev/null; exit 0";
-        let sh = program("sh").ok_or("there is no sh")?;
-        let tool = self.tool(sh).arg("-c").arg(SCRIPT).stdout(Stdout::Piped);
-        let running = tool.spawn().await.map_err(|e| e.text())?;
-        let (exit, out) = running.output(64 * 1024).await.map_err(|e| e.text())?;
-        let said = exit.stderr().last_lines(1);
-        exit.success(Code::CouldNotRun, Stage::Scratch).map_err(|e| e.text())?;
-        let inside = Inside::parse(&String::from_utf8_lossy(&out)).ok_or(said)?;
-        if inside.uid == self.uid { Ok(inside) } else { Err(format!("it runs as user id {}", inside.uid)) }
+impl Scratch {
+    /// Writes what stands in `/etc` inside.
+    pub(super) fn write_etc(&self) -> Result<()> {
+        for (name, text) in self.jail().etc() {
+            let path = self.path().join("etc").join(name);
+            std::fs::write(&path, text).map_err(|e| {
+                Error::new(Code::CouldNotRun, Stage::Scratch, "cannot write a file")
+                    .on(path.display().to_string())
+                    .because(e)
+            })?;
+            self.jail().give(&path)?;
+        }
+        Ok(())
     }
 }
 
-/// What a command inside the jail saw.
-#[derive(Debug)]
-struct Inside {
-    namespace: String,
-    uid: u32,
-    interfaces: Vec<String>,
+/// Files of ours in `/etc`; the last makes the C library ask nothing else.
+const ETC: [&str; 3] = ["passwd", "group", "nsswitch.conf"];
+
+/// `setpriv`, as far as it is needed.
+fn drop_rights(user: &User, root: bool, reasons: &mut Vec<String>) -> Result<Vec<OsString>> {
+    let always = ["--no-new-privs", "--pdeathsig", "QUIT", "--"];
+    match (program("setpriv"), root) {
+        (Some(setpriv), true) => {
+            let (uid, gid) = (format!("--reuid={}", user.uid), format!("--regid={}", user.gid));
+            let first = [&uid, &gid, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
+            Ok(words(&setpriv, &[&first[..], &always].concat()))
+        }
+        (Some(setpriv), false) => Ok(words(&setpriv, &always)),
+        (None, true) => Err(Error::new(Code::CouldNotRun, Stage::Scratch, "cannot give up root")
+            .on("setpriv")
+            .hint("Install util-linux, or run pgseal as an ordinary user.")),
+        (None, false) => {
+            reasons.push("setpriv is not installed: no_new_privs could not be set".to_owned());
+            Ok(Vec::new())
+        }
+    }
 }
 
-impl Inside {
-    fn parse(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
-        let namespace = lines.next()?.to_owned();
-        let uid = lines.next()?.parse().ok()?;
-        let before = text.split_once("routes\n").map_or(text, |p| p.0);
-        Some(Self { namespace, uid, interfaces: super::procfs::interfaces(before) })
-    }
-
-    fn network_is_empty(&self) -> bool {
-        let ours = std::fs::read_link("/proc/self/ns/net").map(|p| p.to_string_lossy().into_owned());
-        ours.is_ok_and(|o| o != self.namespace) && self.interfaces.iter().all(|i| i == "lo")
-    }
+/// The kernel's settings that keep ordinary users from having namespaces, below
+/// `/proc/sys`.
+fn forbidden(sys: &Path) -> Option<String> {
+    let all = [
+        ("kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor restricts user namespaces of ordinary users"),
+        ("kernel/unprivileged_userns_clone", "0", "the kernel gives ordinary users no user namespaces"),
+        ("user/max_user_namespaces", "0", "the kernel gives no user namespaces"),
+    ];
+    let set = |(file, bad, _): &&(&str, &str, &str)| {
+        std::fs::read_to_string(sys.join(file)).is_ok_and(|value| value.trim() == *bad)
+    };
+    all.iter().find(set).map(|(file, bad, what)| format!("{what} ({} = {bad})", file.replace('/', ".")))
 }
 
-/// The absolute path of a system program.
-pub(super) fn program(name: &str) -> Option<PathBuf> {
-    PROGRAM_DIRS
-        .iter()
-        .map(|d| Path::new(d).join(name))
-        .find(|p| std::fs::metadata(p).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0))
+/// The user id that stands for all that a user namespace does not map.
+fn overflow_uid() -> u32 {
+    let text = std::fs::read_to_string("/proc/sys/kernel/overflowuid").unwrap_or_default();
+    text.trim().parse().unwrap_or(65534)
 }
 
 fn words(program: &Path, args: &[&str]) -> Vec<OsString> {
     std::iter::once(program.as_os_str().to_owned()).chain(args.iter().map(|a| OsString::from(*a))).collect()
 }
 
-/// User and group id by name. `id` asks every source of users the host has.
-async fn lookup(user: &str) -> Result<(u32, u32)> {
-    let bad = |why: &str| {
-        Error::new(Code::CouldNotRun, Stage::Scratch, format!("servers cannot run as this user: {why}"))
-            .on(user)
-            .hint("Set scratch.user to an ordinary user of this host; PostgreSQL refuses to run as root.")
-    };
-    if user.is_empty() || user.starts_with('-') {
-        return Err(bad("not a user name"));
-    }
-    let uid = id(&["-u", "--", user])
-        .await
-        .and_then(|s| s.parse::<u32>().ok())
-        .ok_or_else(|| bad("there is no such user"))?;
-    let gid =
-        id(&["-g", "--", user]).await.and_then(|s| s.parse::<u32>().ok()).ok_or_else(|| bad("it has no group"))?;
-    if uid == 0 { Err(bad("it is root")) } else { Ok((uid, gid)) }
-}
-
-/// The name that `peer` authentication sees for `uid`.
-pub(super) async fn user_name(uid: u32) -> Result<String> {
-    id(&["-un", "--", &uid.to_string()]).await.filter(|n| !n.bytes().all(|b| b.is_ascii_digit())).ok_or_else(|| {
-        Error::new(Code::CouldNotRun, Stage::Scratch, "the user has no name on this host")
-            .on(uid.to_string())
-            .hint("Give the user an entry in /etc/passwd: PostgreSQL's peer authentication needs one.")
-    })
-}
-
-async fn id(args: &[&str]) -> Option<String> {
-    let running = Tool::new(program("id")?).args(args.iter().copied()).stdout(Stdout::Piped).spawn().await.ok()?;
-    let (exit, out) = running.output(4096).await.ok()?;
-    (exit.code() == Some(0)).then(|| String::from_utf8_lossy(&out).trim().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn an_unknown_user_and_root_are_refused_when_we_are_root() {
-        if !rustix::process::geteuid().is_root() {
-            return;
+    #[test]
+    fn what_forbids_namespaces_is_named() {
+        let sys = tempfile::tempdir().unwrap();
+        assert_eq!(forbidden(sys.path()), None);
+        for dir in ["kernel", "user"] {
+            std::fs::create_dir(sys.path().join(dir)).unwrap();
         }
-        for bad in ["root", "no-such-user-here", "", "-u"] {
-            let e = Jail::detect(bad).await.unwrap_err();
-            assert_eq!(e.code(), Code::CouldNotRun, "{bad}");
-            assert!(e.next_step().is_some());
-        }
+        let put = |file: &str, value: &str| std::fs::write(sys.path().join(file), format!("{value}\n")).unwrap();
+        put("kernel/apparmor_restrict_unprivileged_userns", "0");
+        put("kernel/unprivileged_userns_clone", "1");
+        put("user/max_user_namespaces", "10000");
+        assert_eq!(forbidden(sys.path()), None);
+        put("kernel/apparmor_restrict_unprivileged_userns", "1");
+        assert!(forbidden(sys.path()).unwrap().starts_with("AppArmor restricts"));
+        put("kernel/apparmor_restrict_unprivileged_userns", "0");
+        put("user/max_user_namespaces", "0");
+        assert!(forbidden(sys.path()).unwrap().contains("(user.max_user_namespaces = 0)"));
     }
 
-    #[test]
-    fn only_an_empty_foreign_namespace_counts() {
-        let dev = "net:[1]\n101\nInter-| Receive\n face |bytes\n    lo: 0 0\nroutes\n";
-        assert!(Inside::parse(dev).unwrap().network_is_empty());
-        let eth = "net:[1]\n101\nInter-| Receive\n face |bytes\n    lo: 0 0\n  eth0: 0 0\nroutes\n";
-        assert!(!Inside::parse(eth).unwrap().network_is_empty());
-        let own = std::fs::read_link("/proc/self/ns/net").unwrap();
-        let own = dev.replace("net:[1]", &own.to_string_lossy());
-        assert!(!Inside::parse(&own).unwrap().network_is_empty());
+    #[tokio::test]
+    async fn everything_is_had_here_and_said_to_be() {
+        let jail = Jail::detect("postgres").await.unwrap();
+        assert_eq!((jail.level, jail.reasons.as_slice()), (Isolation::I3, &[][..]));
+        let prefix = jail.prefix(Path::new("/usr/bin/true"));
+        assert!(prefix.iter().any(|w| w == "--unshare-user"), "{prefix:?}");
+        assert!(!prefix.iter().any(|w| w.to_string_lossy().starts_with("--as=")));
+        let limits = Limits { memory: Some(1 << 30), processes: Some(9) };
+        let prefix = jail.limited(limits).prefix(Path::new("/usr/bin/true"));
+        assert!(prefix.iter().any(|w| w == "--nproc=9"), "{prefix:?}");
     }
 }

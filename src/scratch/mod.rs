@@ -4,12 +4,14 @@
 //! proven otherwise: its settings want to archive into production, its
 //! subscriptions dial out, its functions run. So nothing of the copied
 //! configuration is used, every dangerous setting stands on the command line
-//! (which outranks every file), the server runs as a user of no rights in an
-//! empty network namespace, and what was asked for is then *proven* by probes.
+//! (which outranks every file), the server runs as a user of no rights in
+//! namespaces of its own, and what was asked for is then *proven* by probes.
 //!
 //! | file | holds |
 //! |---|---|
 //! | [`jail`] | how far we can isolate on this host, found by trying |
+//! | `inside` / `view` / `user` | what a trial run saw · which files are visible · who runs it |
+//! | [`limits`] | what a jailed process may use |
 //! | [`lease`] | the mark of a run in its directory |
 //! | [`dir`] | the directory of one instance, from birth to checked removal |
 //! | [`seal`] | the sealed settings, asked of the program before the start |
@@ -26,19 +28,24 @@ pub mod cluster;
 pub mod conn;
 pub mod dir;
 pub mod failure;
+mod inside;
 pub mod instance;
 pub mod jail;
 pub mod lease;
 pub mod leftovers;
+pub mod limits;
 pub mod probe;
 pub mod procfs;
 pub mod sanitise;
 pub mod seal;
+mod user;
+mod view;
 
 pub use cluster::{ClusterOptions, init_cluster};
 pub use conn::Session;
 pub use dir::{Scratch, Teardown};
 pub use instance::{Instance, Origin, StartOptions};
 pub use jail::Jail;
+pub use limits::Limits;
 pub use probe::{Probe, ProbeOutcome};
 pub use sanitise::{Sanitised, sanitise};

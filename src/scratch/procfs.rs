@@ -1,5 +1,6 @@
 //! What `/proc` says of processes and their networks (`proc(5)`).
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,31 @@ pub fn started_below(dir: &Path) -> Vec<i32> {
     let server = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim_end() == "postgres");
     let apart = |pid| matches!((network_namespace(pid), ours), (Some(theirs), Some(ours)) if theirs != ours);
     working_below(dir).into_iter().filter(|pid| server(*pid) || apart(*pid)).collect()
+}
+
+/// The process that calls itself `inner` in the pid namespace it lives in, and
+/// that is `top` or descends from it.
+pub fn descendant(top: i32, inner: i32) -> Option<i32> {
+    // pid -> parent, and its id in the innermost namespace (NSpid's last number).
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+        let Ok(status) = std::fs::read_to_string(entry.path().join("status")) else { continue };
+        let field = |name: &str| status.lines().find_map(|l| l.strip_prefix(name));
+        let number = |name: &str| field(name)?.split_whitespace().last()?.parse::<i32>().ok();
+        if let (Some(parent), Some(own)) = (number("PPid:"), number("NSpid:")) {
+            all.insert(pid, (parent, own));
+        }
+    }
+    let below = |mut pid: i32| {
+        // A chain is never longer than there are processes.
+        (0..all.len()).any(|_| {
+            let found = pid == top;
+            pid = all.get(&pid).map_or(0, |p| p.0);
+            found
+        })
+    };
+    all.iter().find(|(pid, (_, own))| *own == inner && below(**pid)).map(|(pid, _)| *pid)
 }
 
 /// The inode that names a process's network namespace.
@@ -133,6 +159,29 @@ mod tests {
         assert!(working_below(&std::env::current_dir().unwrap()).contains(&me));
         assert!(network_namespace(me).is_some());
         assert_eq!(start_time(i32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_is_found_by_the_id_it_has_inside() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        // Forks, so that the second process of the namespace is the one that sleeps.
+        let forks = ["--unshare-pid", "--bind", "/", "/", "--proc", "/proc", "--", "sleep", "1000"];
+        let mut child = std::process::Command::new("bwrap").args(forks).spawn().unwrap();
+        let top = i32::try_from(child.id()).unwrap();
+        let title = |pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let found = loop {
+            match descendant(top, 2) {
+                Some(pid) if title(pid) == "sleep\n" => break pid,
+                _ => std::thread::yield_now(),
+            }
+        };
+        assert!(found != top && descendant(me, 2) == Some(found));
+        assert_eq!(descendant(top, top), Some(top), "itself, in our own namespace");
+        assert_eq!(descendant(found, me), None, "not below it");
+        rustix::process::kill_process(rustix::process::Pid::from_raw(found).unwrap(), rustix::process::Signal::KILL)
+            .unwrap();
+        child.wait().unwrap();
+        assert_eq!(descendant(top, 2), None);
     }
 
     #[test]

@@ -67,6 +67,7 @@ fn what_the_host_lacks_is_named_before_anything_is_restored() {
         ("", "[source.NAME.drill]\nmin_isolation = \"I3\"\n", "only isolation I2 can be had here, I3 is required"),
     ] {
         world.configure(top, drill);
+        world.lacks(if text.contains("I3") { &["/usr/bin/bwrap"] } else { &[] });
         for source in ["shop", "cluster"] {
             // The small store of a logical backup fits where a cluster does not.
             if text == "bytes are free" && source == "shop" {
@@ -80,6 +81,7 @@ fn what_the_host_lacks_is_named_before_anything_is_restored() {
         assert!(std::fs::read_dir(&closed).unwrap().next().is_none(), "{text}");
     }
     drop(small);
+    world.lacks(&[]);
 
     // Full only when it is filled: the server or pg_restore runs out of space.
     let small = Small::mount(world.path("smaller"), "60m");

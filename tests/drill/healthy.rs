@@ -112,10 +112,10 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     assert_eq!((r["exit_code"].as_u64(), r["reasons"].as_array().unwrap().len()), (Some(0), 0), "{r:#}");
     assert_eq!(r["teardown"], serde_json::json!({"instance_gone": true, "directory_gone": true}));
     assert!(r["errors"].as_array().unwrap().is_empty());
-    assert_eq!(r["isolation"]["level"], "I2");
+    assert_eq!(r["isolation"]["level"], "I3");
     let probes: Vec<&str> =
         r["isolation"]["probes"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap()).collect();
-    assert_eq!(probes, ["ISO-001", "ISO-004", "ISO-005", "ISO-009", "ISO-010", "ISO-014"]);
+    assert_eq!(probes, ["ISO-001", "ISO-004", "ISO-005", "ISO-009", "ISO-010", "ISO-014", "ISO-015"]);
     for c in r["checks"].as_array().unwrap() {
         let good = c["outcome"] == "pass" && c["examined"] == c["present"] && c["examined"].as_u64() > Some(0);
         assert!(good || c["outcome"] == "not_applicable", "{c:#}");
@@ -157,7 +157,7 @@ fn an_ordinary_user_drills_in_a_user_namespace_and_two_drills_do_not_meet() {
         assert_eq!(out.status.code(), Some(0), "{out:?}");
         let report: Value = serde_json::from_slice(&out.stdout).unwrap();
         assert_eq!(verdict(&report), ("passed", "data"), "{report:#}");
-        assert_eq!(report["isolation"]["level"], "I2");
+        assert_eq!(report["isolation"]["level"], "I3");
     }
     world.nothing_left();
 }

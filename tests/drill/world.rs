@@ -25,6 +25,8 @@ pub struct World {
     connection: String,
     /// Runs pgseal as this user instead of root.
     user: Option<&'static str>,
+    /// Programs of the system that pgseal does not find.
+    lacks: std::cell::Cell<&'static [&'static str]>,
 }
 
 impl World {
@@ -49,7 +51,7 @@ impl World {
             std::fs::write(dir.path().join("keys").join(name), text).unwrap();
             mode(&dir.path().join("keys").join(name), 0o600);
         }
-        let world = Self { dir, recipient, connection: server.conninfo(), user };
+        let world = Self { dir, recipient, connection: server.conninfo(), user, lacks: std::cell::Cell::default() };
         world.configure("", "");
         world.ok(&["init"]);
         world
@@ -100,19 +102,29 @@ impl World {
 
     pub fn command(&self, args: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_pgseal");
-        let mut command = match self.user {
-            None => Command::new(program),
-            Some(user) => {
-                let mut c = Command::new("/usr/bin/setpriv");
-                c.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--clear-groups", "--"]);
-                c.arg(program);
-                c
-            }
-        };
+        // In a mount namespace of its own, where the programs are no programs.
+        let hide = "for p in $0; do mount --bind /dev/null $p || exit 99; done; exec \"$@\"";
+        let lacks = self.lacks.get().join(" ");
+        let mut words: Vec<String> = Vec::new();
+        if !lacks.is_empty() {
+            words.extend(["/usr/bin/unshare", "--mount", "/bin/sh", "-c", hide, &lacks].map(str::to_owned));
+        }
+        if let Some(user) = self.user {
+            words.push("/usr/bin/setpriv".to_owned());
+            words.extend([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()]);
+        }
+        words.push(program.to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.path("tmp")).env("TMPDIR", self.path("tmp"));
         command.env("NO_COLOR", "1").current_dir(self.dir.path()).stdin(Stdio::null());
         command.arg("--config").arg(self.path("pgseal.toml")).args(args);
         command
+    }
+
+    /// From now on without these programs.
+    pub fn lacks(&self, programs: &'static [&'static str]) {
+        self.lacks.set(programs);
     }
 
     pub fn pgseal(&self, args: &[&str]) -> Said {
@@ -122,6 +134,14 @@ impl World {
             out: String::from_utf8(out.stdout).unwrap(),
             err: String::from_utf8(out.stderr).unwrap(),
         }
+    }
+
+    /// Replaces text of the configuration.
+    pub fn edit(&self, from: &str, to: &str) {
+        let path = self.path("pgseal.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}: {text}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
     }
 
     pub fn ok(&self, args: &[&str]) -> Said {

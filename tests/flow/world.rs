@@ -74,7 +74,7 @@ impl World {
                 deadline: None,
                 lock_wait: Duration::from_secs(10),
                 retention: None,
-                drill: Drill { min_isolation: Isolation::I2, max_restore: None, deadline: None, sql: vec![] },
+                drill: Drill { min_isolation: Some(Isolation::I2), max_restore: None, deadline: None, sql: vec![] },
             },
             name: "shop".parse().unwrap(),
             dir,

@@ -4,11 +4,12 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use pgseal::checks::{self, Outcome, Subject};
+use pgseal::process::Tool;
 use pgseal::scratch::{Origin, Scratch, sanitise};
 use pgseal::types::Kind;
 
 use crate::checks::{SETUP, facts, populate};
-use crate::support::{Unsealed, bindir, fresh, options, top};
+use crate::support::{Unsealed, bindir, fresh, options, top, unjailed};
 
 fn flip(path: &Path, at: u64) {
     let mut f = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
@@ -24,7 +25,6 @@ async fn a_base_backup_is_checked_before_while_and_after_it_runs() {
     let top = top();
     let bindir = bindir();
     let source = fresh(top.path(), "postgres").await;
-    let jail = source.jail().clone();
     let server =
         Unsealed::start(&source.data_dir(), &source.socket_dir(), 23458, &["listen_addresses=", "wal_level=replica"])
             .await;
@@ -44,9 +44,10 @@ async fn a_base_backup_is_checked_before_while_and_after_it_runs() {
         .await
         .unwrap();
     let path: String = shop.client().query_one("select pg_relation_filepath('public.big')", &[]).await.unwrap().get(0);
-    let copy = Scratch::create(top.path(), &jail, &"shop".parse().unwrap()).await.unwrap();
-    let data = copy.data_dir();
-    jail.tool(bindir.join("pg_basebackup"))
+    let copy = Scratch::create(top.path(), source.jail(), &"shop".parse().unwrap()).await.unwrap();
+    let (data, jail) = (copy.data_dir(), copy.jail().clone());
+    // From one scratch directory into another: no jail sees both.
+    unjailed(Tool::new(bindir.join("pg_basebackup")))
         .args([
             "-X",
             "fetch",

@@ -57,10 +57,7 @@ impl Unsealed {
         for a in args {
             tool = tool.arg("-c").arg(*a);
         }
-        if std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0) {
-            let prefix = ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"];
-            tool = tool.under(prefix.iter().map(Into::into).collect());
-        }
+        tool = unjailed(tool);
         let mut running = tool.spawn().await.unwrap();
         let pid = running.pid().unwrap();
         let give_up = std::time::Instant::now() + Duration::from_secs(30);
@@ -79,6 +76,15 @@ impl Unsealed {
     pub async fn stop(self) {
         self.running.stop(rustix::process::Signal::INT, Duration::from_secs(20)).await.unwrap();
     }
+}
+
+/// The scratch user alone, with nothing around it.
+pub fn unjailed(tool: Tool) -> Tool {
+    if !rustix::process::geteuid().is_root() {
+        return tool;
+    }
+    let prefix = ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"];
+    tool.under(prefix.iter().map(Into::into).collect())
 }
 
 /// Waits for `condition`, at most `patience`; whether it came.

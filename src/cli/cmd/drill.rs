@@ -85,6 +85,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         entry: &found.entry,
         standing: Standing::of(&found.catalog, found.entry.manifest.seq),
         drill: &source.drill,
+        connection: &source.connection,
         jobs: args.jobs.map_or(source.jobs, usize::from),
         scratch: &ctx.config().scratch,
         reading: ctx.reading().await?,

@@ -1,0 +1,180 @@
+//! Space on disk: enough before the start, and watched while the drill runs.
+//!
+//! A full file system stops whatever else writes to it, so a drill ends before
+//! it takes the last of it. That is this host's fault (53) and no word against
+//! the backup.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::config::schema;
+use crate::error::{Code, Error, Stage};
+
+/// Room that a restored copy needs beyond its own bytes: indexes, WAL.
+const BEYOND: f64 = 1.3;
+
+/// How often free space is looked at: a fast disk writes less than the least
+/// default of what stays free in that time.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Adding up a directory takes time; it is done at most this share of it.
+const SHARE: u32 = 20;
+
+/// Most that stays free where nothing is configured.
+const KEPT: u64 = 1 << 30;
+
+/// What a drill may take.
+#[derive(Debug, Clone)]
+pub struct Room {
+    dir: PathBuf,
+    keep_free: u64,
+    max_disk: Option<u64>,
+}
+
+impl Room {
+    /// By the configuration and the size of the file system; `None` where that
+    /// cannot be told.
+    pub fn of(scratch: &schema::Scratch) -> Option<Self> {
+        let fs = rustix::fs::statvfs(existing(&scratch.dir)).ok()?;
+        let size = fs.f_blocks.saturating_mul(fs.f_frsize);
+        let keep_free = scratch.keep_free.unwrap_or_else(|| (size / 20).min(KEPT));
+        Some(Self { dir: scratch.dir.clone(), keep_free, max_disk: scratch.max_disk })
+    }
+
+    fn free(&self) -> Option<u64> {
+        let fs = rustix::fs::statvfs(existing(&self.dir)).ok()?;
+        Some(fs.f_bavail.saturating_mul(fs.f_frsize))
+    }
+
+    /// Whether a copy of `plain` bytes has room.
+    ///
+    /// # Errors
+    /// 53 where it has not.
+    pub fn fits(&self, plain: u64) -> Result<(), Error> {
+        let needed = (plain as f64 * BEYOND) as u64;
+        let refused = |what: String| {
+            Error::new(Code::CouldNotRun, Stage::Scratch, what)
+                .on(self.dir.display().to_string())
+                .hint("Free space, or set scratch.dir to a larger file system. Nothing was restored.")
+        };
+        if let Some(free) = self.free()
+            && free < needed.saturating_add(self.keep_free)
+        {
+            return Err(refused(format!(
+                "{free} bytes are free, of which {} are kept; the restored copy needs about {needed}",
+                self.keep_free
+            )));
+        }
+        match self.max_disk {
+            Some(most) if most < needed => {
+                let what = format!("scratch.max_disk is {most} bytes, the restored copy needs about {needed}");
+                Err(refused(what).hint("Raise scratch.max_disk. Nothing was restored."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends when the drill in `scratch` takes too much, with the reason.
+    pub async fn watch(&self, scratch: &Path) -> Error {
+        let mut next = Instant::now();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Some(free) = self.free()
+                && free < self.keep_free
+            {
+                let what = format!("the disk is nearly full: {free} bytes are free, {} are kept", self.keep_free);
+                return self.stopped(what, "free space, set scratch.dir to a larger file system, or scratch.keep_free");
+            }
+            let Some(most) = self.max_disk else { continue };
+            if Instant::now() < next {
+                continue;
+            }
+            let (path, began) = (scratch.to_owned(), Instant::now());
+            let used = tokio::task::spawn_blocking(move || used(&path)).await.unwrap_or(0);
+            next = Instant::now() + began.elapsed() * SHARE;
+            if used > most {
+                let what = format!("the drill takes {used} bytes on disk, {most} are allowed");
+                return self.stopped(what, "raise scratch.max_disk");
+            }
+        }
+    }
+
+    fn stopped(&self, what: String, mend: &str) -> Error {
+        Error::new(Code::CouldNotRun, Stage::Scratch, what)
+            .on(self.dir.display().to_string())
+            .hint(format!("The drill was stopped, and nothing was learned about the backup: {mend}."))
+    }
+}
+
+/// The nearest directory that exists.
+fn existing(dir: &Path) -> &Path {
+    dir.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("."))
+}
+
+/// Bytes on disk below `path`; what goes away meanwhile counts nothing.
+fn used(path: &Path) -> u64 {
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return 0 };
+    // `st_blocks` counts 512 bytes each (`stat(3type)`).
+    let own = meta.blocks() * 512;
+    if !meta.is_dir() {
+        return own;
+    }
+    own + std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| used(&e.path())).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(dir: &Path, keep_free: u64, max_disk: Option<u64>) -> Room {
+        Room { dir: dir.to_owned(), keep_free, max_disk }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_before() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(room(dir.path(), 0, None).fits(1 << 20).is_ok());
+        for (room, plain) in [
+            (room(dir.path(), 0, None), u64::MAX / 2),
+            (room(dir.path(), u64::MAX, None), 1),
+            (room(dir.path(), 0, Some(1 << 20)), 1 << 20),
+        ] {
+            let e = room.fits(plain).unwrap_err();
+            assert!(e.code() == Code::CouldNotRun && e.next_step().is_some(), "{e:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_too_much_is_stopped_and_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a/b");
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        std::fs::write(&file, vec![1; 100_000]).unwrap();
+        let watched = |room: Room| {
+            let path = dir.path().to_owned();
+            async move { tokio::time::timeout(Duration::from_millis(500), room.watch(&path)).await.ok() }
+        };
+        assert!(watched(room(dir.path(), 0, Some(200_000))).await.is_none());
+        let e = watched(room(dir.path(), 0, Some(90_000))).await.unwrap();
+        assert!(e.text().contains("90000 are allowed"), "{e}");
+        let e = watched(room(dir.path(), u64::MAX, None)).await.unwrap();
+        assert!(e.code() == Code::CouldNotRun && e.text().contains("nearly full"), "{e}");
+    }
+
+    #[test]
+    fn a_small_file_system_keeps_a_twentieth_of_it() {
+        let mut scratch = schema::Scratch {
+            dir: "/nonexistent/below".into(),
+            user: "u".into(),
+            max_memory: None,
+            max_processes: 1,
+            max_disk: None,
+            keep_free: None,
+        };
+        let kept = Room::of(&scratch).unwrap().keep_free;
+        assert!(kept > 0 && kept <= KEPT);
+        scratch.keep_free = Some(5);
+        assert_eq!(Room::of(&scratch).unwrap().keep_free, 5);
+    }
+}

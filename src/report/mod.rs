@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`model`] | the report: versioned JSON, from which all else is rendered |
 //! | [`verdict`] | from evidence to verdict, proof level and exit code |
+//! | `isolation` | which probes must stand for it |
 //! | [`json`] | the canonical bytes, written and read |
 //! | [`text`] | for people |
 //! | [`junit`] | for CI |
 //! | [`signed`] | stored beside the backups with a signature |
 
+mod isolation;
 pub mod json;
 pub mod junit;
 pub mod model;

@@ -9,6 +9,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::report::model::ProofLevel;
 use crate::restore::LogicalTarget;
 use crate::restore::globals::Existing;
+use crate::scratch::probe::{Sightings, Watch};
 use crate::scratch::{ClusterOptions, Instance, Origin, failure, init_cluster};
 use crate::source::ConnParams;
 
@@ -20,7 +21,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     init_cluster(&work.scratch, work.bin.dir(), &options).await.map_err(could_not_run)?;
     let instance = slot.insert(work.start(Origin::Fresh).await?);
     record.timings.start = record.stage("start", start);
-    work.probe(instance, record).await?;
+    work.probe(instance, Sightings::default(), record).await?;
 
     let restore = Instant::now();
     // What the restored roles want of their sessions must neither load anything
@@ -46,11 +47,13 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         scratch: true,
         progress: work.job.progress.clone(),
     };
+    let watch = Watch::begin();
     target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log()))?;
+    let watched = watch.end();
     record.timings.restore = record.stage("restore", restore);
     record.reached = ProofLevel::Booted;
     work.check(instance, record).await;
-    work.probe(instance, record).await
+    work.probe(instance, watched, record).await
 }
 
 /// Adds what the server's log tells: the SQLSTATE, and that the server itself

@@ -9,6 +9,7 @@ use crate::checks::{checksums, manifest};
 use crate::error::{Code, Result};
 use crate::report::model::ProofLevel;
 use crate::restore::PhysicalTarget;
+use crate::scratch::probe::Sightings;
 use crate::scratch::{Instance, Origin, sanitise};
 
 /// Unpacks, verifies, starts, probes, checks, probes again, and looks at the
@@ -41,9 +42,9 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     let instance = slot.insert(work.start(Origin::Backup).await?);
     record.timings.start = record.stage("start", start);
     record.reached = ProofLevel::Booted;
-    work.probe(instance, record).await?;
+    work.probe(instance, Sightings::default(), record).await?;
     work.check(instance, record).await;
-    work.probe(instance, record).await?;
+    work.probe(instance, Sightings::default(), record).await?;
 
     // pg_checksums wants a server that was shut down.
     let checks = Instant::now();

@@ -12,6 +12,7 @@ use crate::report::model::{
     ErrorEntry, IsolationReport, PastDrill, ProofLevel, RecipientProof, Report, Span, TableProof, Timings, ToolRef,
 };
 use crate::report::verdict::{Evidence, Judgement, judge};
+use crate::scratch::probe::Trace;
 use crate::scratch::{Probe, Teardown};
 
 /// Grows while the drill runs.
@@ -31,6 +32,8 @@ pub struct Record {
     pub min_isolation: Isolation,
     /// Proofs of the isolation.
     pub probes: Vec<Probe>,
+    /// How the instance is recognised once it is gone.
+    pub trace: Option<Trace>,
     /// Checks.
     pub checks: Vec<CheckResult>,
     /// Rows of each table.
@@ -60,6 +63,7 @@ impl Record {
             isolation: None,
             min_isolation: Isolation::I2,
             probes: Vec::new(),
+            trace: None,
             checks: Vec::new(),
             tables: Vec::new(),
             timings: Timings::default(),
@@ -81,11 +85,9 @@ impl Record {
 
     /// Adds probes of a second look: the worse outcome of the two stands.
     pub fn add_probes(&mut self, again: Vec<Probe>) {
-        use crate::scratch::ProbeOutcome::{Fail, Pass};
         for probe in again {
             match self.probes.iter_mut().find(|p| p.id == probe.id) {
-                Some(before) if before.outcome == Pass || probe.outcome == Fail => *before = probe,
-                Some(_) => {}
+                Some(before) => before.and_then(probe),
                 None => self.probes.push(probe),
             }
         }

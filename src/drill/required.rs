@@ -72,6 +72,7 @@ pub fn probe(level: Isolation, required: &Required) -> Probe {
         title: "the isolation is as much as is required".to_owned(),
         outcome: if level >= required.least { ProbeOutcome::Pass } else { ProbeOutcome::NotEvaluated },
         evidence: format!("{} reached, {} required: {}", level.name(), required.least.name(), required.because),
+        looks: Vec::new(),
     }
 }
 

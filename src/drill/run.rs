@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
 use crate::report::model::{ProofLevel, Report, Timings};
 use crate::restore::Opened;
+use crate::scratch::probe::{Outside, Sightings, Trace};
 use crate::scratch::{Instance, Jail, Limits, Origin, Scratch, StartOptions, leftovers, probe};
 use crate::source::PgBin;
 use crate::types::event::Progress;
@@ -44,6 +45,8 @@ pub struct Job<'a> {
     pub reading: Reading,
     /// Opens the backup.
     pub identities: Arc<Identities>,
+    /// What the copy must not reach.
+    pub outside: Outside,
     /// Where the PostgreSQL programs are, if configured.
     pub pg_bindir: Option<PathBuf>,
     /// How far the proof must go.
@@ -99,9 +102,12 @@ impl Job<'_> {
         let done = tokio::time::timeout(left, proving).await;
         // Whatever came of it, everything is taken down, and looked at.
         let began = Instant::now();
+        let level = work.jail.level;
+        let trace = record.trace.take().unwrap_or_else(|| Trace::of(&work.scratch, instance.as_ref()));
         let teardown = work.scratch.teardown(instance).await;
         record.stage("teardown", began);
-        record.probes.push(probe::gone(&teardown));
+        record.probes.push(probe::gone(&teardown, &trace, level).await);
+        record.probes.sort_by(|a, b| a.id.cmp(&b.id));
         record.teardown = Some(teardown);
         done.unwrap_or_else(|_| Err(late()))
     }
@@ -206,14 +212,18 @@ impl Work<'_> {
         record.timings.checks = record.stage("checks", began);
     }
 
-    /// Proves the sealing of the running instance.
+    /// Proves the sealing of the running instance; `watched` is what was seen of
+    /// the programs beside it.
     ///
     /// # Errors
     /// A failed probe: nothing more is done with the instance.
-    pub(super) async fn probe(&self, instance: &Instance, record: &mut Record) -> Result<()> {
+    pub(super) async fn probe(&self, instance: &Instance, watched: Sightings, record: &mut Record) -> Result<()> {
         let began = Instant::now();
+        // It may be stopped before the teardown.
+        record.trace.get_or_insert_with(|| Trace::of(&self.scratch, Some(instance)));
         let session = instance.connect_any().await?;
-        let probes = probe::run(instance, session.client(), self.jail.level).await;
+        let mut probes = probe::run(instance, session.client(), self.jail.level, &self.job.outside).await;
+        probes.push(probe::tools(&self.jail, watched).await);
         let failed = probe::any_failed(&probes);
         record.add_probes(probes);
         record.stage("probes", began);

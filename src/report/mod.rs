@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`model`] | the report: versioned JSON, from which all else is rendered |
 //! | [`verdict`] | from evidence to verdict, proof level and exit code |
+//! | `isolation` | which probes must stand for it |
 //! | [`json`] | the canonical bytes, written and read |
 //! | [`text`] | for people |
 //! | [`junit`] | for CI |
@@ -11,6 +12,7 @@
 //! | [`signed`] | stored beside the backups with a signature |
 
 pub mod html;
+mod isolation;
 pub mod json;
 pub mod junit;
 pub mod model;

@@ -6,8 +6,8 @@
 //! 1. A failed isolation probe or an unclean teardown: **unsafe**, 52.
 //! 2. An error that speaks against the backup (its own code), a finding of
 //!    medium severity or worse (51): **failed**.
-//! 3. Any other error, a check or probe that did not look or failed itself, a
-//!    missing teardown, less isolation or proof than required: **inconclusive**, 53
+//! 3. Any other error, a check or required probe that did not look or failed
+//!    itself, a missing teardown, less isolation or proof than required: **inconclusive**, 53
 //!    (12 where no identity fits, 124 where the drill's deadline passed).
 //! 4. Otherwise **passed**: 0, or 3 where a finding was only of low severity.
 //!
@@ -159,20 +159,8 @@ fn open_reasons(evidence: &Evidence<'_>, level: ProofLevel) -> Vec<String> {
             Outcome::Pass | Outcome::Finding | Outcome::Waived | Outcome::NotApplicable => {}
         }
     }
-    if let Some(isolation) = evidence.isolation {
-        if isolation < evidence.min_isolation {
-            all.push(format!("isolation {} is less than {}", isolation.name(), evidence.min_isolation.name()));
-        }
-        // Without a network namespace of its own there is none to look at; the
-        // level says so, and whether that is enough was judged above.
-        let excused = |p: &Probe| p.id == "ISO-005" && isolation < Isolation::I2;
-        for p in evidence.probes.iter().filter(|p| p.outcome == ProbeOutcome::NotEvaluated && !excused(p)) {
-            all.push(format!("{} was not evaluated: {}", p.id, p.evidence));
-        }
-    }
-    if evidence.reached >= ProofLevel::Booted && (evidence.isolation.is_none() || evidence.probes.is_empty()) {
-        all.push("the isolation was not probed".to_owned());
-    }
+    let booted = evidence.reached >= ProofLevel::Booted;
+    all.extend(super::isolation::open(evidence.isolation, evidence.min_isolation, evidence.probes, booted));
     if evidence.reached >= ProofLevel::Restored && evidence.teardown.is_none() {
         all.push("whether the scratch instance is gone was not looked at".to_owned());
     }
@@ -207,7 +195,11 @@ mod tests {
     const DIRTY: Teardown = Teardown { instance_gone: true, directory_gone: false, detail: None };
 
     fn probe(id: &str, outcome: ProbeOutcome) -> Probe {
-        Probe { id: id.into(), title: "t".into(), outcome, evidence: "e".into() }
+        Probe { id: id.into(), title: "t".into(), outcome, evidence: "e".into(), looks: vec![] }
+    }
+
+    fn every(outcome: ProbeOutcome) -> Vec<Probe> {
+        crate::scratch::probe::RULES.iter().map(|r| probe(r.id, outcome)).collect()
     }
 
     fn check(id: &'static str, severity: Severity, outcome: Outcome) -> CheckResult {
@@ -249,7 +241,7 @@ mod tests {
     }
 
     fn good() -> (Vec<Probe>, Vec<CheckResult>) {
-        (vec![probe("ISO-001", ProbeOutcome::Pass)], vec![check("INT-ROWS", Severity::High, Outcome::Pass)])
+        (every(ProbeOutcome::Pass), vec![check("INT-ROWS", Severity::High, Outcome::Pass)])
     }
 
     #[test]
@@ -324,7 +316,8 @@ mod tests {
     #[test]
     fn a_failed_probe_or_a_leftover_is_unsafe_whatever_else_is_true() {
         let (probes, checks) = good();
-        let failed = [probe("ISO-001", ProbeOutcome::Pass), probe("ISO-004", ProbeOutcome::Fail)];
+        let mut failed = every(ProbeOutcome::Pass);
+        failed[3] = probe("ISO-004", ProbeOutcome::Fail);
         for code in Code::TABLE {
             assert_eq!(judged(&[code], ProofLevel::Booted, &failed, &checks, &CLEAN).verdict, Verdict::Unsafe);
             assert_eq!(judged(&[code], ProofLevel::Booted, &probes, &checks, &DIRTY).verdict, Verdict::Unsafe);
@@ -337,8 +330,10 @@ mod tests {
     fn what_was_not_looked_at_is_inconclusive() {
         let (probes, checks) = good();
         let open = |j: Judgement| assert_eq!((j.verdict, j.code), (Verdict::Inconclusive, Code::CouldNotRun), "{j:?}");
-        let blind = [probe("ISO-004", ProbeOutcome::NotEvaluated)];
+        let mut blind = probes.clone();
+        blind[3] = probe("ISO-004", ProbeOutcome::NotEvaluated);
         open(judged(&[], ProofLevel::Booted, &blind, &checks, &CLEAN));
+        open(judged(&[], ProofLevel::Booted, &probes[1..], &checks, &CLEAN));
         open(judged(&[], ProofLevel::Booted, &[], &checks, &CLEAN));
         open(judged(&[], ProofLevel::Booted, &probes, &[], &CLEAN));
         open(judged(&[], ProofLevel::None, &[], &[], &CLEAN));
@@ -356,12 +351,6 @@ mod tests {
         open(judge(Evidence { teardown: None, ..all }));
         open(judge(Evidence { isolation: None, ..all }));
         open(judge(Evidence { min_isolation: Isolation::I3, ..all }));
-        // Only the probe of a namespace that was never asked for is excused.
-        let without = [probe("ISO-001", ProbeOutcome::Pass), probe("ISO-005", ProbeOutcome::NotEvaluated)];
-        let low = Evidence { isolation: Some(Isolation::I1), probes: &without, ..all };
-        assert_eq!(judge(Evidence { min_isolation: Isolation::I1, ..low }).verdict, Verdict::Passed);
-        open(judge(low));
-        open(judge(Evidence { isolation: Some(Isolation::I2), ..low }));
     }
 
     #[test]

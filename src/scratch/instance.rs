@@ -59,6 +59,7 @@ pub struct Instance {
     superuser: String,
     major: u32,
     settings: Vec<Setting>,
+    bindir: PathBuf,
     start: Duration,
 }
 
@@ -122,6 +123,7 @@ impl Scratch {
             superuser: options.superuser.clone(),
             major,
             settings,
+            bindir: options.bindir.clone(),
             start: began.elapsed(),
         })
     }
@@ -223,6 +225,11 @@ impl Instance {
                 (None, _) => Ok(()),
             };
         }
+    }
+
+    /// Directory of its programs.
+    pub fn bindir(&self) -> &Path {
+        &self.bindir
     }
 
     /// What the server logged last. It may hold names and rows: for

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use pgseal::checks::{self, CheckResult, Outcome, Subject};
 use pgseal::config::schema::SqlCheck;
 use pgseal::report::{Evidence, ProofLevel, Verdict, judge};
+use pgseal::scratch::probe::{self, Outside, Trace};
 use pgseal::scratch::{Instance, Scratch, Session};
 use pgseal::source::Facts;
 use pgseal::source::facts::{
@@ -13,7 +14,7 @@ use pgseal::source::facts::{
 };
 use pgseal::types::{Digest, Kind, PgVersion};
 
-use crate::support::{bindir, fresh, start, top};
+use crate::support::{bindir, fresh, probes, start, top};
 
 fn name(schema: &str, name: &str) -> ObjectName {
     ObjectName { schema: schema.into(), name: name.into() }
@@ -169,16 +170,19 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
         assert_eq!(c.outcome, Outcome::Pass, "{c:?}");
         assert!(c.present > 0 && c.examined == c.present, "{c:?}");
     }
+    let gone = pgseal::scratch::Teardown { instance_gone: true, directory_gone: true, detail: None };
+    let nowhere = Trace::at(std::path::Path::new("/nonexistent"), "no-such-mark", None);
+    let mut probed = probes(&scratch, &instance, &Outside::default()).await;
+    probed.push(probe::gone(&gone, &nowhere, jail.level).await);
     let judged = judge(Evidence {
         reached: ProofLevel::Booted,
         required: ProofLevel::Data,
         errors: &[],
         isolation: Some(jail.level),
         min_isolation: jail.level,
-        probes: &pgseal::scratch::probe::run(&instance, instance.connect_any().await.unwrap().client(), jail.level)
-            .await,
+        probes: &probed,
         checks: &all,
-        teardown: Some(&pgseal::scratch::Teardown { instance_gone: true, directory_gone: true, detail: None }),
+        teardown: Some(&gone),
     });
     assert_eq!((judged.verdict, judged.level), (Verdict::Passed, ProofLevel::Data), "{judged:?}");
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pgseal::scratch::probe::{self, ProbeOutcome};
+use pgseal::scratch::probe::{Outside, ProbeOutcome};
 use pgseal::scratch::{Origin, sanitise};
 
-use crate::support::{Unsealed, fresh, options, top, within};
+use crate::support::{Unsealed, fresh, options, probes, sealed, top, within};
 
 /// A listener that counts who comes.
 fn canary() -> (u16, Arc<AtomicUsize>) {
@@ -83,10 +83,13 @@ async fn a_sealed_start_of_a_hostile_copy_touches_nothing() {
     std::fs::write(data.join("postgresql.auto.conf"), &auto).unwrap();
     let instance = scratch.start(&options("postgres", Origin::Backup)).await.unwrap();
     let session = instance.connect_writable("postgres").await.unwrap();
-    let probes = probe::run(&instance, session.client(), scratch.jail().level).await;
-    for p in &probes {
-        assert_eq!(p.outcome, ProbeOutcome::Pass, "{p:?}");
-    }
+    // Which is no way to hand over a configuration, and is told.
+    let outside = Outside { source: Some(("127.0.0.1".to_owned(), port)), key_files: vec![] };
+    let told = probes(&scratch, &instance, &outside).await;
+    let failed: Vec<&str> = told.iter().filter(|p| p.outcome == ProbeOutcome::Fail).map(|p| p.id.as_str()).collect();
+    assert_eq!(failed, ["ISO-002"], "{told:?}");
+    std::fs::write(data.join("postgresql.auto.conf"), "").unwrap();
+    sealed(&scratch, &probes(&scratch, &instance, &outside).await);
     // Work that would archive and dial if anything were left to do so.
     session
         .client()

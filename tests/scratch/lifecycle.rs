@@ -2,10 +2,10 @@
 
 use pgseal::Code;
 use pgseal::config::schema::Isolation;
-use pgseal::scratch::probe::{self, ProbeOutcome};
+use pgseal::scratch::probe::{self, Outside, ProbeOutcome, Trace};
 use pgseal::scratch::{Jail, Origin, Scratch, procfs};
 
-use crate::support::{bindir, fresh, options, start, top};
+use crate::support::{bindir, fresh, options, probes, sealed, start, top};
 
 #[tokio::test]
 async fn a_sealed_server_passes_every_probe_and_leaves_nothing() {
@@ -14,12 +14,11 @@ async fn a_sealed_server_passes_every_probe_and_leaves_nothing() {
     let instance = start(&scratch, "postgres").await;
     let level = scratch.jail().level;
     assert!(level >= Isolation::I2, "{:?}", scratch.jail().reasons);
+    let probes = probes(&scratch, &instance, &Outside::default()).await;
+    assert_eq!(probes.len(), 13);
+    sealed(&scratch, &probes);
+    let trace = Trace::of(&scratch, Some(&instance));
     let session = instance.connect_any().await.unwrap();
-    let probes = probe::run(&instance, session.client(), level).await;
-    assert_eq!(probes.len(), 5);
-    for p in &probes {
-        assert_eq!(p.outcome, ProbeOutcome::Pass, "{p:?}");
-    }
     let checksums: String = session.client().query_one("show data_checksums", &[]).await.unwrap().get(0);
     assert_eq!(checksums, "on");
     let path = scratch.path().to_owned();
@@ -29,7 +28,8 @@ async fn a_sealed_server_passes_every_probe_and_leaves_nothing() {
     let done = scratch.teardown(Some(instance)).await;
     assert!(done.is_clean() && done.detail.is_none(), "{done:?}");
     assert!(!path.exists() && procfs::working_below(&path).is_empty());
-    assert_eq!(probe::gone(&done).outcome, ProbeOutcome::Pass);
+    let gone = probe::gone(&done, &trace, level).await;
+    assert_eq!(gone.outcome, ProbeOutcome::Pass, "{gone:?}");
 }
 
 #[tokio::test]
@@ -89,28 +89,6 @@ async fn nobody_else_is_let_in() {
     assert!(e.text().contains("28000"), "{e}");
     let read_only = instance.connect("postgres").await.unwrap();
     assert!(read_only.client().batch_execute("create table t ()").await.is_err());
-}
-
-#[tokio::test]
-async fn an_unsealed_server_fails_every_probe() {
-    let top = top();
-    let scratch = fresh(top.path(), "postgres").await;
-    let args = ["listen_addresses=127.0.0.1", "archive_mode=on", "archive_command=true"];
-    let server = crate::support::Unsealed::start(&scratch.data_dir(), &scratch.socket_dir(), 23456, &args).await;
-    let session = server.connect().await;
-    let settings = pgseal::scratch::seal::sealed(15, scratch.mark());
-    let target = probe::Target { pid: server.pid, settings: &settings, client: session.client(), level: Isolation::I2 };
-    // The archiver starts after the server is ready.
-    let mut probes = probe::run_on(target).await;
-    while probes.iter().any(|p| p.id == "ISO-009" && !p.evidence.contains("archiver")) {
-        probes = probe::run_on(target).await;
-    }
-    for p in &probes {
-        assert_eq!(p.outcome, ProbeOutcome::Fail, "{p:?}");
-    }
-    assert!(probe::any_failed(&probes));
-    drop(session);
-    server.stop().await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pgseal::process::{Running, Tool};
+use pgseal::scratch::probe::{self, Outside, Probe, ProbeOutcome};
 use pgseal::scratch::{Instance, Jail, Origin, Scratch, Session, StartOptions, init_cluster};
 
 /// The server programs.
@@ -33,6 +34,25 @@ pub fn options(superuser: &str, origin: Origin) -> StartOptions {
 
 pub async fn start(scratch: &Scratch, superuser: &str) -> Instance {
     scratch.start(&options(superuser, Origin::Fresh)).await.unwrap()
+}
+
+/// Every probe of a running instance.
+pub async fn probes(scratch: &Scratch, instance: &Instance, outside: &Outside) -> Vec<Probe> {
+    let session = instance.connect_any().await.unwrap();
+    let mut all = probe::run(instance, session.client(), scratch.jail().level, outside).await;
+    all.push(probe::tools(scratch.jail(), probe::Sightings::default()).await);
+    all
+}
+
+/// What the level reached promises is so; of the rest nothing is claimed to be.
+pub fn sealed(scratch: &Scratch, probes: &[Probe]) {
+    let level = scratch.jail().level;
+    for p in probes {
+        let promised = probe::required(level).any(|r| r.id == p.id);
+        let expected = if promised { ProbeOutcome::Pass } else { ProbeOutcome::NotEvaluated };
+        assert_eq!(p.outcome, expected, "{p:?}");
+        assert!(promised || p.evidence.contains("does not promise"), "{p:?}");
+    }
 }
 
 /// A server started without any sealing, as an ordinary one would be.

@@ -26,7 +26,7 @@ const BUDGET: Rule = rule("RTO-BUDGET", "the restore took no longer than its bud
 const SQL: Rule = rule("USR-SQL", "your own queries give what you expect", Severity::High);
 
 fn probe(id: &str, title: &str, outcome: ProbeOutcome, evidence: &str) -> Probe {
-    Probe { id: id.into(), title: title.into(), outcome, evidence: evidence.into() }
+    Probe { id: id.into(), title: title.into(), outcome, evidence: evidence.into(), looks: Vec::new() }
 }
 
 fn probes() -> Vec<Probe> {

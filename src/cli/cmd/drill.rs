@@ -9,11 +9,14 @@ use super::self_test;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::cli::output::Ui;
+use crate::config::schema;
 use crate::drill::{Job, Standing};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::write_new;
 use crate::report::model::{ProofLevel, Report};
 use crate::report::{junit, signed, text};
+use crate::scratch::probe::Outside;
+use crate::source::ConnParams;
 use crate::types::SourceName;
 
 /// Options of `drill`.
@@ -90,6 +93,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         scratch: &ctx.config().scratch,
         reading: ctx.reading().await?,
         identities,
+        outside: outside(&ctx.config().keys, &source.connection),
         pg_bindir: ctx.config().pg_bindir.clone(),
         required: match args.level {
             Level::Booted => ProofLevel::Booted,
@@ -119,6 +123,15 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     }
     let worst = exit::errors(&errors, ui);
     Ok(if matches!(code, Code::Done | Code::Warnings) { worst } else { code })
+}
+
+/// What the copy must not reach. A connection that cannot be resolved on this
+/// host (its service file is elsewhere, say) is one that is not known here.
+fn outside(keys: &schema::Keys, connection: &str) -> Outside {
+    let source = ConnParams::resolve(connection, &|name| std::env::var(name).ok()).ok();
+    let host = |c: &ConnParams| c.hostaddr.map(|a| a.to_string()).or_else(|| c.host.clone());
+    let key_files = [&keys.identity, &keys.signing_key, &keys.report_key].into_iter().flatten().cloned().collect();
+    Outside { source: source.and_then(|c| Some((host(&c)?, c.port))), key_files }
 }
 
 /// An older backup in place of a bad one would hide what is wrong.

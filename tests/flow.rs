@@ -8,6 +8,8 @@
     missing_docs
 )]
 
+#[path = "support/in_memory.rs"]
+mod in_memory;
 #[path = "flow/logical.rs"]
 mod logical;
 #[path = "support/pg.rs"]

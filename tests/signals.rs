@@ -41,6 +41,9 @@ fn server() -> PgServer {
 /// A request that the store never answers: what, and a part of its key.
 type Stalled = Arc<Mutex<Option<(Call, &'static str)>>>;
 
+/// The configuration, the command, what it is made to wait for, the signal and the exit code.
+type Case<'a> = (&'a str, &'a [&'a str], Call, &'static str, Signal, i32);
+
 /// A repository in a bucket of a server that stalls on demand.
 struct Slow {
     world: World,
@@ -141,7 +144,7 @@ fn a_store_that_does_not_answer_keeps_nobody_from_leaving() {
     let target = server.conninfo();
     let into_database = ["restore", logical, "--target-db", "copy", "--connection", &target];
     let (put, get, part) = (Call::Put, Call::Get, "/00002.zst.age");
-    let cases: [(&str, &[&str], Call, &'static str, Signal, i32); 9] = [
+    let cases: [Case<'_>; 9] = [
         (LOGICAL, &["backup", "shop"], put, part, Signal::INT, 130),
         (PHYSICAL, &["backup", "shop"], put, part, Signal::TERM, 143),
         (LOGICAL, &["backup", "shop"], put, "/m/", Signal::TERM, 143),

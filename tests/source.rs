@@ -15,5 +15,7 @@ mod dump;
 mod libpq;
 #[path = "source/odd.rs"]
 mod odd;
+#[path = "source/tapped.rs"]
+mod tapped;
 #[path = "source/tls.rs"]
 mod tls;

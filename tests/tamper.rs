@@ -14,6 +14,8 @@ mod flow;
 mod history;
 #[path = "tamper/honest.rs"]
 mod honest;
+#[path = "support/in_memory.rs"]
+mod in_memory;
 #[path = "tamper/limits.rs"]
 mod limits;
 #[path = "tamper/nth.rs"]

@@ -49,7 +49,8 @@ pub(super) async fn commit(
     mut manifest: Manifest,
 ) -> Result<Manifest> {
     let store = job.reading.store.as_ref();
-    let inline = manifest.clone();
+    // Where they go into an object of their own, the caller still wants them.
+    let streams = manifest.streams.clone();
     if let Some(bytes) = parts::split_off(&mut manifest)? {
         let key = layout::parts_list(&manifest.source, &manifest.backup_id);
         put(job, &key, bytes).await?;
@@ -85,7 +86,6 @@ pub(super) async fn commit(
             Ok(()) => {
                 read_back(job, &key, &sig_key, &bytes, armor.as_bytes()).await?;
                 witness.remember(slot, digest, Timestamp::now())?;
-                let streams = inline.streams;
                 return Ok(Manifest { streams, ..manifest });
             }
             Err(StoreError::Exists) => {

@@ -1,7 +1,5 @@
 //! A repository in memory, keys, and one source.
 
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +8,14 @@ use pgseal::Result;
 use pgseal::backup::{self, Job};
 use pgseal::catalog::{Catalog, Entry, Reading};
 use pgseal::config::schema::{Databases, Drill, Isolation, Source};
-use pgseal::keys::{Identities, Recipients, Signer, Trust};
+use pgseal::keys::{Identities, Recipients, Signer};
 use pgseal::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
 use pgseal::source::{ConnParams, PgBin};
-use pgseal::store::SharedStore;
 use pgseal::store::memory::MemoryStore;
 use pgseal::types::{Kind, Silent, SourceName};
 use pgseal::verify::{self, Depth, SourceOutcome};
 
+use crate::in_memory::Repository;
 use crate::pg::{self, PgServer};
 
 pub struct World {
@@ -34,32 +32,13 @@ pub struct World {
 impl World {
     /// A repository for a source that is `server`.
     pub fn new(server: &PgServer, kind: Kind) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            let mut file = std::fs::File::create(&path).unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-            file.set_permissions(std::fs::Permissions::from_mode(0o600)).unwrap();
-            path
-        };
-        let (secret, recipient) = Identities::generate();
-        let identity = write("identity", &secret);
-        let (private, public) = Signer::generate("test").unwrap();
-        let key = write("signer", &private);
-        let allowed = write("allowed", &format!("shop namespaces=\"manifest@pgseal,report@pgseal\" {public}\n"));
-        let memory = Arc::new(MemoryStore::new());
-        let reading = Reading {
-            store: Arc::clone(&memory) as SharedStore,
-            trust: Arc::new(Trust::load(&allowed, None).unwrap()),
-            repo: "0123456789abcdef0123456789abcdef".parse().unwrap(),
-            state_dir: dir.path().join("state"),
-        };
+        let Repository { dir, memory, reading, recipients, identities, signer, public: _ } = Repository::new();
         Self {
             memory,
             reading,
-            recipients: Arc::new(Recipients::parse(&[recipient]).unwrap()),
-            identities: Arc::new(Identities::from_file(&identity).unwrap()),
-            signer: Arc::new(Signer::load(&key).unwrap()),
+            recipients,
+            identities,
+            signer,
             source: Source {
                 kind,
                 connection: server.conninfo(),

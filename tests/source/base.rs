@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use pgseal::config::schema::FileChecksums;
 use pgseal::source::facts::PhysicalFacts;
-use pgseal::source::{BaseTap, ConnParams, PgBin, StreamRole, Tap, Tapped, physical};
+use pgseal::source::{BaseTap, ConnParams, PgBin, StreamRole, Tapped, physical};
 use pgseal::types::Digest;
 use pgseal::{Code, Error, Stage};
 use tokio::io::AsyncReadExt as _;
@@ -16,15 +16,8 @@ fn conn(server: &PgServer) -> ConnParams {
     ConnParams::for_socket(server.socket_dir(), server.port(), "postgres", "postgres")
 }
 
-fn tapped(bytes: &[u8], mut step: impl FnMut() -> usize) -> Result<PhysicalFacts, Error> {
-    let mut tap = Box::new(BaseTap::default());
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let n = step().clamp(1, rest.len());
-        tap.push(&rest[..n])?;
-        rest = &rest[n..];
-    }
-    match tap.finish()? {
+fn tapped(bytes: &[u8], step: impl FnMut() -> usize) -> Result<PhysicalFacts, Error> {
+    match crate::tapped::tapped(Box::new(BaseTap::default()), bytes, step)? {
         Tapped::Base(facts) => Ok(facts),
         other => panic!("{other:?}"),
     }

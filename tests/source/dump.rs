@@ -6,7 +6,7 @@ use std::time::Duration;
 use pgseal::source::facts::{DatabaseFacts, ObjectName};
 use pgseal::source::snapshot::TableSize;
 use pgseal::source::{
-    ArchiveContents, ArchiveTap, ConnParams, DumpStream, PgBin, Snapshot, StreamRole, Tap, Tapped, catalog, coverage,
+    ArchiveContents, ArchiveTap, ConnParams, DumpStream, PgBin, Snapshot, StreamRole, Tapped, catalog, coverage,
     logical, probe,
 };
 use pgseal::types::{Digest, RowsHasher};
@@ -305,15 +305,8 @@ fn real_archive(server: &PgServer, section: &str) -> Vec<u8> {
     done(dump.args(["-Fc", "-Z0", section]), "pg_dump").stdout
 }
 
-fn tapped(bytes: &[u8], mut step: impl FnMut() -> usize) -> Result<ArchiveContents, Error> {
-    let mut tap = Box::new(ArchiveTap::new());
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let n = step().clamp(1, rest.len());
-        tap.push(&rest[..n])?;
-        rest = &rest[n..];
-    }
-    match tap.finish()? {
+fn tapped(bytes: &[u8], step: impl FnMut() -> usize) -> Result<ArchiveContents, Error> {
+    match crate::tapped::tapped(Box::new(ArchiveTap::new()), bytes, step)? {
         Tapped::Archive(a) => Ok(a),
         other => panic!("{other:?}"),
     }

@@ -1,14 +1,13 @@
 //! A repository made by hand, without a server: quick to make, to break and to
 //! make again. What is sealed and signed is real; only the rows are random bytes.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use pgseal::catalog::{Catalog, Entry, Reading, Selector};
-use pgseal::keys::{Identities, Namespace, Recipients, Signer, Trust};
+use pgseal::keys::{Identities, Namespace, Recipients, Signer};
 use pgseal::manifest::model::{
     Compression, Counts, Encryption, FactsRef, Manifest, Pg, Role, StoredPart, Stream, Tool,
 };
@@ -18,11 +17,13 @@ use pgseal::pipeline::writer::Options;
 use pgseal::restore::Opened;
 use pgseal::source::Facts;
 use pgseal::source::facts::{ServerFacts, StreamFacts};
+use pgseal::store::layout;
 use pgseal::store::memory::MemoryStore;
-use pgseal::store::{SharedStore, layout};
 use pgseal::types::{BackupId, Digest, Kind, PgVersion, Silent, SourceName};
 use pgseal::verify::{self, Depth, SourceOutcome};
 use pgseal::{Code, Error, Result};
+
+use crate::in_memory::{Repository, write};
 
 pub struct World {
     pub dir: tempfile::TempDir,
@@ -94,24 +95,13 @@ pub fn server_facts() -> ServerFacts {
 
 impl World {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (secret, recipient) = Identities::generate();
-        let (private, public) = Signer::generate("test").unwrap();
-        let identity = write(&dir, "identity", &secret);
-        let key = write(&dir, "signer", &private);
-        let allowed = write(&dir, "allowed", &format!("shop namespaces=\"manifest@pgseal,report@pgseal\" {public}\n"));
-        let memory = Arc::new(MemoryStore::new());
+        let Repository { dir, memory, reading, recipients, identities, signer, public } = Repository::new();
         Self {
-            reading: Reading {
-                store: Arc::clone(&memory) as SharedStore,
-                trust: Arc::new(Trust::load(&allowed, None).unwrap()),
-                repo: "0123456789abcdef0123456789abcdef".parse().unwrap(),
-                state_dir: dir.path().join("state"),
-            },
             memory,
-            recipients: Arc::new(Recipients::parse(&[recipient]).unwrap()),
-            identities: Arc::new(Identities::from_file(&identity).unwrap()),
-            signer: Arc::new(Signer::load(&key).unwrap()),
+            reading,
+            recipients,
+            identities,
+            signer,
             public,
             name: "shop".parse().unwrap(),
             part_bytes: 150_000,
@@ -120,7 +110,7 @@ impl World {
     }
 
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
-        write(&self.dir, name, text)
+        write(self.dir.path(), name, text)
     }
 
     /// A key pair and its public line.
@@ -304,13 +294,6 @@ impl World {
         }
         (out, None)
     }
-}
-
-fn write(dir: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
-    let path = dir.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
 }
 
 /// Objects that the findings name, with their codes.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::{ProofLevel, Report, Verdict};
 use crate::checks::{CheckResult, Outcome};
 use crate::scratch::ProbeOutcome;
-use crate::types::shown;
+use crate::types::{Redaction, shown};
 
 /// Renders it. Every text that a database user may have chosen is escaped.
 pub fn render(report: &Report) -> String {
@@ -38,6 +38,12 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         "  time         fetch {:.1} s, restore {:.1} s, start {:.1} s, checks {:.1} s, total {:.1} s",
         t.fetch, t.restore, t.start, t.checks, t.total
     )?;
+    let names = match r.redaction {
+        Redaction::None => None,
+        Redaction::Names => Some("pseudonyms stand for them (redact = \"names\")"),
+        Redaction::Details => Some("left out, with all that depends on them (redact = \"details\")"),
+    };
+    names.map_or(Ok(()), |how| writeln!(out, "  names        {how}"))?;
     match r.rto_s {
         Some(s) => writeln!(out, "  restorable   in {s:.1} s (fetch, restore and start on this host)")?,
         None => writeln!(out, "  restorable   not measured")?,
@@ -144,7 +150,7 @@ fn not_checked(out: &mut String, r: &Report) -> std::fmt::Result {
 }
 
 /// `1 d 02:03:04`.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     let (d, h, m, s) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     if d > 0 { format!("{d} d {h:02}:{m:02}:{s:02}") } else { format!("{h:02}:{m:02}:{s:02}") }
 }

@@ -90,6 +90,25 @@ mod tests {
     use super::*;
     use crate::report::json::tests::sample;
 
+    /// The forms of one fixed report, read critically when they change. The page
+    /// has tests of its own.
+    #[test]
+    fn golden() {
+        let mut report = sample();
+        report.tool.version = "1.2.3".into();
+        let signer = Signer::of_test();
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/golden"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| {
+            for format in Format::ALL.into_iter().filter(|f| *f != Format::Html) {
+                let text = String::from_utf8(format.render(&report, Some(&signer)).unwrap()).unwrap();
+                insta::assert_snapshot!(format.name(), text);
+            }
+        });
+    }
+
     #[test]
     fn names_and_extensions_are_distinct_and_every_form_can_be_had() {
         assert_eq!(Format::ALL.iter().map(|f| f.name()).collect::<BTreeSet<_>>().len(), Format::ALL.len());

@@ -214,6 +214,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn hostile_names_come_back_and_are_never_seen() {
+        for name in HOSTILE {
+            let r = with_name(name);
+            let bytes = render(&r).unwrap();
+            assert_eq!(read(&bytes).unwrap(), r);
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{85}', '\u{202e}', '\u{200b}', '\u{2028}']), "{text}");
+        }
+    }
+
+    #[test]
     fn other_documents_are_refused() {
         let mut r = sample();
         r.version = 2;

@@ -19,7 +19,7 @@
 //! | [`trusted`] | believed only with a good signature by a pinned key |
 //! | [`history`] | earlier drills of a source, from their signed reports |
 //!
-//! `drill-report.schema.json` is the JSON form's schema (draft 2020-12). In
+//! `drill-report.schema.json` ([`schema`]) is the JSON form's schema (draft 2020-12). In
 //! version 1 fields may be added; none is renamed or gets another meaning.
 
 pub mod format;
@@ -34,6 +34,7 @@ pub mod prometheus;
 pub mod pseudonyms;
 pub mod redact;
 pub mod sarif;
+pub mod schema;
 pub mod signed;
 pub mod text;
 pub mod trusted;

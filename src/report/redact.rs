@@ -260,3 +260,6 @@ fn first_words(reason: &str) -> String {
     let end = reason.find([':', '(']).unwrap_or(reason.len());
     reason[..end].trim_end().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

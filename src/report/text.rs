@@ -158,7 +158,7 @@ pub(super) fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::json::tests::sample;
+    use crate::report::json::tests::{HOSTILE, sample, with_name};
 
     #[test]
     fn everything_is_said_and_nothing_hostile_gets_through() {
@@ -179,6 +179,16 @@ mod tests {
         }
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
         assert!(text.contains("public.\\u{1b}[31m<b>\"&\\n\\u{202e}x]]>"), "{text}");
+    }
+
+    #[test]
+    fn a_hostile_name_makes_no_line_and_moves_no_cursor() {
+        let lines = render(&with_name("plain")).lines().count();
+        for name in HOSTILE {
+            let text = render(&with_name(name));
+            assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{200b}', '\u{2028}', '\r']), "{text}");
+            assert_eq!(text.lines().count(), lines, "{text}");
+        }
     }
 
     #[test]

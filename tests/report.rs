@@ -8,6 +8,7 @@ mod forms;
 #[path = "support/pg.rs"]
 mod pg;
 #[path = "drill/reseal.rs"]
+#[allow(dead_code)]
 mod reseal;
 #[path = "report/secrets.rs"]
 mod secrets;

@@ -43,6 +43,8 @@ pub struct Record {
     pub stages: Vec<Span>,
     /// Earlier drills.
     pub history: Vec<PastDrill>,
+    /// Whether their reports can be believed: a check, told with the others.
+    pub believed: Option<CheckResult>,
     /// Takes the names out of the report.
     pub redactor: Redactor,
     /// Who can open the backup.
@@ -66,6 +68,7 @@ impl Record {
             timings: Timings::default(),
             stages: Vec::new(),
             history: Vec::new(),
+            believed: None,
             redactor,
             recipients: Vec::new(),
             teardown: None,

@@ -120,7 +120,7 @@ impl Job<'_> {
         record.timings.fetch = record.stage("fetch", fetch);
         record.redactor.learn(&opened.facts)?;
         let history = history::load(&self.reading, &m.source).await;
-        record.checks.push(objectives::reports(&history));
+        record.believed = Some(objectives::reports(&history));
         record.history = history.unwrap_or_default().past;
 
         let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?;
@@ -213,6 +213,7 @@ impl Work<'_> {
         };
         let kind = self.job.entry.manifest.kind;
         record.checks.extend(checks::run(&subject, kind, &self.job.drill.sql).await);
+        record.checks.extend(record.believed.take());
         let (wanted, rto) = (self.job.drill, objectives::rto(record.timings));
         record.checks.push(objectives::budget(wanted.max_restore, rto));
         record.checks.push(objectives::trend(wanted.max_slowdown, &record.history, kind, rto));

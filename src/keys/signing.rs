@@ -126,7 +126,7 @@ impl Signer {
 
     /// A fixed key, for tests.
     #[cfg(test)]
-    #[allow(clippy::unwrap_used)]
+    #[allow(clippy::unwrap_used, clippy::missing_panics_doc)]
     pub fn of_test() -> Self {
         let pair = KeypairData::from(Ed25519Keypair::from_seed(&[7; 32]));
         let key = PrivateKey::new(pair, "test").unwrap();

@@ -84,12 +84,14 @@ fn check(c: &CheckResult) -> TestCase {
     let status = match c.outcome {
         Outcome::Pass => TestCaseStatus::success(),
         Outcome::Finding => {
+            let many = if c.findings.len() == 1 { "" } else { "s" };
+            let found = format!("{} finding{many}", c.findings.len());
             let lines: Vec<String> = c
                 .findings
                 .iter()
                 .map(|f| format!("{}: {} {}", shown(&f.object), shown(&f.message), shown(&f.remedy)))
                 .collect();
-            bad(NonSuccessKind::Failure, &format!("{} findings", c.findings.len()), &lines.join("\n"))
+            bad(NonSuccessKind::Failure, &found, &lines.join("\n"))
         }
         Outcome::Error => bad(NonSuccessKind::Error, reason, reason),
         Outcome::Waived | Outcome::NotEvaluated | Outcome::NotApplicable => {

@@ -32,7 +32,7 @@ pub fn render(report: &Report) -> String {
     let sections =
         [findings(report), checks(report), not_checked(report), isolation(report), tables(report), stages(report)];
     let mut left_out = 0;
-    for section in sections.into_iter().flatten().flatten() {
+    for section in sections.into_iter().flatten() {
         if out.len() + section.len() > LIMIT {
             left_out += 1;
         } else {
@@ -117,7 +117,8 @@ fn bullets(out: &mut String, items: impl Iterator<Item = String>, all: usize) ->
     Ok(())
 }
 
-type Sections = Option<Vec<String>>;
+/// Each is left out as a whole, or not.
+type Sections = Vec<String>;
 
 fn findings(r: &Report) -> Sections {
     let with = r.checks.iter().filter(|c| !c.findings.is_empty());
@@ -137,7 +138,7 @@ fn findings(r: &Report) -> Sections {
             )
         })
         .collect();
-    (!all.is_empty()).then(|| [vec!["\n### Findings\n".to_owned()], all].concat())
+    if all.is_empty() { all } else { [vec!["\n### Findings\n".to_owned()], all].concat() }
 }
 
 fn checks(r: &Report) -> Sections {
@@ -146,11 +147,7 @@ fn checks(r: &Report) -> Sections {
     };
     let head = "\n### Checks\n\n| outcome | check | what | examined |\n|---|---|---|---:|\n";
     let rows: String = r.checks.iter().map(row).collect();
-    Some(vec![if rows.is_empty() {
-        "\n### Checks\n\n**No check was run.**\n".to_owned()
-    } else {
-        head.to_owned() + &rows
-    }])
+    vec![if rows.is_empty() { "\n### Checks\n\n**No check was run.**\n".to_owned() } else { head.to_owned() + &rows }]
 }
 
 fn not_checked(r: &Report) -> Sections {
@@ -168,11 +165,11 @@ fn not_checked(r: &Report) -> Sections {
     let mut out = "\n### Not checked\n\n".to_owned();
     let all = lines.len();
     let _ = bullets(&mut out, lines.into_iter(), all);
-    (all > 0).then(|| vec![out])
+    if all > 0 { vec![out] } else { Vec::new() }
 }
 
 fn isolation(r: &Report) -> Sections {
-    let i = r.isolation.as_ref()?;
+    let Some(i) = r.isolation.as_ref() else { return Vec::new() };
     let mut body = "| outcome | probe | what | seen |\n|---|---|---|---|\n".to_owned();
     for p in &i.probes {
         let word = match p.outcome {
@@ -184,12 +181,12 @@ fn isolation(r: &Report) -> Sections {
     }
     let _ = writeln!(body);
     let _ = bullets(&mut body, i.reasons.iter().map(|n| safe(n)), i.reasons.len());
-    Some(vec![fold(&format!("Isolation {}: {}", safe(&i.level), count(i.probes.len(), "probe")), &body)])
+    vec![fold(&format!("Isolation {}: {}", safe(&i.level), count(i.probes.len(), "probe")), &body)]
 }
 
 fn tables(r: &Report) -> Sections {
     if r.tables.is_empty() {
-        return None;
+        return Vec::new();
     }
     let number = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
     let mut body = "| database | table | rows expected | rows | content |\n|---|---|---:|---:|---|\n".to_owned();
@@ -205,7 +202,7 @@ fn tables(r: &Report) -> Sections {
     if r.tables.len() > TABLES {
         let _ = writeln!(body, "\nAnd {} more.", r.tables.len() - TABLES);
     }
-    Some(vec![fold(&count(r.tables.len(), "table"), &body)])
+    vec![fold(&count(r.tables.len(), "table"), &body)]
 }
 
 fn stages(r: &Report) -> Sections {
@@ -213,7 +210,7 @@ fn stages(r: &Report) -> Sections {
     for s in r.stages.iter().take(LISTED) {
         let _ = writeln!(body, "| {} | {:.1} | {:.1} |", safe(&s.name), s.from_s, s.to_s - s.from_s);
     }
-    Some(vec![fold(&format!("Time: {:.1} s", r.timings_s.total), &body)])
+    vec![fold(&format!("Time: {:.1} s", r.timings_s.total), &body)]
 }
 
 /// Blank lines around the body, so that it is read as Markdown again.

@@ -153,14 +153,15 @@ impl Redactor {
 
     /// `table-3f2a9c01d7e4`; the digits depend on the key and the name alone.
     fn pseudonym(&self, kind: &str, name: &str) -> String {
-        format!("{kind}-{}", &self.keyed(name)[..12])
+        format!("{kind}-{}", self.keyed(name, 12))
     }
 
-    /// HMAC-SHA-256 (RFC 2104), in hexadecimal.
-    fn keyed(&self, text: &str) -> String {
+    /// The first hexadecimal digits of an HMAC-SHA-256 (RFC 2104).
+    fn keyed(&self, text: &str, digits: usize) -> String {
         // HMAC takes keys of any length: this cannot fail.
         let mac = Hmac::<sha2::Sha256>::new_from_slice(&self.key);
-        mac.map_or_else(|_| String::new(), |mac| hex::encode(mac.chain_update(text).finalize().into_bytes()))
+        let tag = mac.map(|mac| mac.chain_update(text).finalize().into_bytes()).unwrap_or_default();
+        hex::encode(tag).chars().take(digits).collect()
     }
 
     /// Does it to a whole report.
@@ -189,7 +190,7 @@ impl Redactor {
                 };
                 text(&mut f.message);
                 text(&mut f.remedy);
-                f.fingerprint = self.keyed(&f.fingerprint)[..16].to_owned();
+                f.fingerprint = self.keyed(&f.fingerprint, 16);
             }
         }
         if details {

@@ -35,7 +35,7 @@ pub fn render(report: &Report) -> Result<Vec<u8>> {
     let mut notes = Vec::new();
     if report.verdict != Verdict::Passed {
         let why = report.reasons.join("; ");
-        let text = format!("The drill of {} is {}: {why}", report.backup_id, report.verdict.name());
+        let text = format!("The drill of {}: {}: {why}", report.backup_id, report.verdict.name());
         results.push(result(report, DRILL, 0, "error", &text, None));
     }
     for p in report.isolation.iter().flat_map(|i| &i.probes) {

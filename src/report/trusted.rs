@@ -38,12 +38,12 @@ pub struct Trusted {
 /// # Errors
 /// 41 where no pinned key signed it for the source it names; 40 and 44 where a
 /// trusted signer signed what is no report.
-pub fn open(trust: &Trust, at: Timestamp, signed: Signed, object: &str) -> Result<Trusted> {
-    let armor = signed.signature.as_bytes();
-    trust.pinned(Namespace::Report, &signed.bytes, armor).require(object)?;
-    let report = json::read(&signed.bytes).map_err(|e| e.on(object))?;
-    let signer = trust.verify(Namespace::Report, report.source.as_str(), at, &signed.bytes, armor).require(object)?;
-    Ok(Trusted { report, signed, signer })
+pub fn open(trust: &Trust, at: Timestamp, evidence: Signed, object: &str) -> Result<Trusted> {
+    let armor = evidence.signature.as_bytes();
+    trust.pinned(Namespace::Report, &evidence.bytes, armor).require(object)?;
+    let report = json::read(&evidence.bytes).map_err(|e| e.on(object))?;
+    let signer = trust.verify(Namespace::Report, report.source.as_str(), at, &evidence.bytes, armor).require(object)?;
+    Ok(Trusted { report, signed: evidence, signer })
 }
 
 /// A report that nobody vouches for, changed so that every form of it says so

@@ -132,7 +132,9 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let mut errors = Vec::new();
     if let Some(dir) = &args.report_dir {
         let (written, failed) = files::write_all(dir, &report, &evidence, &signer);
-        written.iter().for_each(|place| ui.say(&format!("report: {}", place.display())));
+        for place in written {
+            ui.say(&format!("report: {}", place.display()));
+        }
         errors.extend(failed);
     }
     if let Some(file) = &args.metrics {

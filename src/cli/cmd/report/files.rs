@@ -12,7 +12,7 @@ use crate::report::{Format, Report};
 
 /// Writes every form of the report. One that cannot be written does not keep the
 /// others back.
-pub fn write_all(dir: &Path, report: &Report, signed: &Signed, signer: &Signer) -> (Vec<PathBuf>, Vec<Error>) {
+pub fn write_all(dir: &Path, report: &Report, evidence: &Signed, signer: &Signer) -> (Vec<PathBuf>, Vec<Error>) {
     let (mut written, mut errors) = (Vec::new(), Vec::new());
     let mut put = |extension: &str, bytes: Result<Vec<u8>>| {
         let path = dir.join(format!("{}.{extension}", report.stem()));
@@ -22,8 +22,8 @@ pub fn write_all(dir: &Path, report: &Report, signed: &Signed, signer: &Signer) 
         }
     };
     // The signature first: a report without one is never seen.
-    put("json.sig", Ok(signed.signature.clone().into_bytes()));
-    put("json", Ok(signed.bytes.clone()));
+    put("json.sig", Ok(evidence.signature.clone().into_bytes()));
+    put("json", Ok(evidence.bytes.clone()));
     for format in Format::ALL.into_iter().filter(|f| *f != Format::Json) {
         put(format.extension(), format.render(report, Some(signer)));
     }

@@ -31,7 +31,7 @@ pub struct Args {
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let ctx = Context::new(ui)?;
     let format = if ui.global.json { Format::Json } else { args.format.map_or(Format::Text, Format::from) };
-    let (mut report, signed, code) = match find(&ctx, &args.what, args.unverified).await? {
+    let (mut report, evidence, code) = match find(&ctx, &args.what, args.unverified).await? {
         Found::Good(t) => (t.report, Some(t.signed), Code::Done),
         Found::Doubted(r) => {
             if matches!(format, Format::Prometheus | Format::InToto) {
@@ -55,13 +55,13 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         }
     }
     let signer = if format == Format::InToto { Some(ctx.report_signer()?) } else { None };
-    let bytes = match (format, &signed) {
+    let bytes = match (format, &evidence) {
         // Byte for byte, so that the signature still fits.
-        (Format::Json, Some(signed)) => signed.bytes.clone(),
+        (Format::Json, Some(e)) => e.bytes.clone(),
         _ => format.render(&report, signer.as_ref())?,
     };
     let mut text = String::from_utf8(bytes).map_err(|e| Error::internal("a report is no text").because(e))?;
-    if signed.is_none() && format == Format::Text {
+    if evidence.is_none() && format == Format::Text {
         text = format!("{BANNER}\n\n{text}\n{BANNER}\n");
     }
     ui.out.text(&text)?;

@@ -41,6 +41,11 @@ url = @URL@
 # max_disk = "100GiB"              # of one drill; default: all but keep_free
 # keep_free = "1GiB"               # default: 5 % of the file system, 1 GiB at most
 
+# Names of databases, tables and roles in drill reports, which lie in the clear in the
+# store: "none" keeps them, "names" writes pseudonyms, "details" leaves out what depends on them.
+# [report]
+# redact = "names"
+
 # [source.shop]
 # kind = "logical"                 # or "physical"
 # connection = "service=shop"      # libpq; never a password here
@@ -57,7 +62,9 @@ url = @URL@
 
 # [source.shop.drill]
 # min_isolation = "auto"           # I3 on the database's own host, I2 elsewhere; or I0 to I4
-# max_restore = "30m"
+# max_restore = "30m"             # slower is a finding
+# max_rpo = "26h"                 # so is a newest backup that is older
+# max_slowdown = 2.0              # times the last good drill of the same kind
 
 # [[source.shop.drill.sql]]
 # name = "orders are recent"

@@ -18,10 +18,12 @@
 //! | [`host`] | whether the database runs on this host |
 //! | [`required`] | how much isolation is needed, and whether it was had |
 //! | [`room`] | space on disk, before and while it runs |
+//! | `objectives` | recovery time and age against what the operator wants |
 //! | [`record`] | what a run collects, and the report made of it |
 
 pub mod host;
 pub mod logical;
+mod objectives;
 pub mod physical;
 pub mod record;
 pub mod required;
@@ -30,5 +32,5 @@ pub mod run;
 pub mod self_test;
 pub mod standing;
 
-pub use run::Job;
+pub use run::{Done, Job};
 pub use standing::Standing;

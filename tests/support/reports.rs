@@ -330,6 +330,7 @@ pub fn exposed() -> Report {
         detail: Some("/var/lib/pgseal/scratch/c2c8f1e0: 3 files are in use".into()),
     });
     r.stages.truncate(4);
+    r.timings_s = Timings { checks: 0.0, total: 43.0, ..r.timings_s };
     r
 }
 

@@ -154,7 +154,7 @@ pub const fn words(outcome: Outcome) -> &'static str {
         Outcome::Finding => "not so",
         Outcome::Waived => "accepted",
         Outcome::NotEvaluated => "not looked at",
-        Outcome::NotApplicable => "nothing there",
+        Outcome::NotApplicable => "does not apply",
         Outcome::Error => "broke off",
     }
 }

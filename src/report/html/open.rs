@@ -61,11 +61,8 @@ pub fn of(r: &Report) -> Open {
         let partly = format!("Only {} of {} were looked at.", words::count(c.examined), words::count(c.present));
         let why = match (&c.reason, c.outcome) {
             (_, Outcome::Finding | Outcome::Waived | Outcome::Pass) | (None, _) if c.examined < c.present => partly,
-            // The heading says it.
-            (Some(why), Outcome::NotApplicable) if why == "there is nothing of this kind" => String::new(),
             (Some(why), Outcome::Error) => format!("The check broke off: {why}"),
             (Some(why), _) => why.clone(),
-            (None, Outcome::NotApplicable) => String::new(),
             (None, _) => "The report gives no reason.".to_owned(),
         };
         let mark = if c.examined < c.present && c.outcome != Outcome::Error { Mark::Open } else { c.outcome.into() };

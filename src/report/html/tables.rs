@@ -181,6 +181,13 @@ fn summary(r: &Report, tally: Tally) -> String {
     }
     let rows = r.tables.iter().filter_map(|t| t.rows).fold(0u64, u64::saturating_add);
     let identical = tally.in_state(State::Identical);
+    if tally.in_state(State::Read) == total {
+        let tables = words::some(total, "table", "tables");
+        return format!(
+            "Every row of {tables} was read, {} in all. There are no counts to compare them with.",
+            count(rows)
+        );
+    }
     format!(
         "{} of {} identical to what was backed up, row by row; {} rows were read.",
         count(identical as u64),
@@ -305,6 +312,8 @@ mod tests {
         let mut r = sample();
         r.tables.clear();
         let t = of(&r);
+        r.tables = vec![table("t", None, Some(1_200), None); 2];
+        assert!(of(&r).summary.starts_with("Every row of 2 tables was read, 2,400 in all."));
         assert!(t.summary.contains("No table") && t.bar.is_empty() && t.first.is_empty() && t.left_out.is_none());
     }
 }

@@ -13,7 +13,7 @@ const NARROWEST: f64 = 0.6;
 /// One stage.
 #[derive(Debug, PartialEq)]
 pub struct Bar {
-    /// `restore`.
+    /// `Restore`.
     pub name: String,
     /// Whether it is part of the recovery time.
     pub recovery: bool,
@@ -104,12 +104,24 @@ fn bar(s: &Span, scale: f64) -> Bar {
     let width = ((to - from) / scale * 100.0).max(NARROWEST);
     let x = (from / scale * 100.0).min(100.0 - width);
     Bar {
-        name: bound::cut(&s.name, 40),
+        name: stage(&s.name),
         recovery: matches!(s.name.as_str(), "fetch" | "restore" | "start"),
         x: format!("{x:.2}%"),
         width: format!("{width:.2}%"),
         span: format!("from {} to {}", tick(from), duration(to)),
         took: duration(to - from),
+    }
+}
+
+fn stage(name: &str) -> String {
+    match name {
+        "fetch" => "Fetch".to_owned(),
+        "restore" => "Restore".to_owned(),
+        "start" => "Start".to_owned(),
+        "probes" => "Probes".to_owned(),
+        "checks" => "Checks".to_owned(),
+        "teardown" => "Teardown".to_owned(),
+        other => bound::cut(other, 40),
     }
 }
 

@@ -77,6 +77,8 @@ pub struct When {
     pub iso: String,
     /// `23 Nov 2026, 04:00 UTC`.
     pub words: String,
+    /// The same without the zone, for a column that names it.
+    pub minute: String,
     /// `23 Nov 2026`.
     pub day: String,
 }
@@ -87,6 +89,7 @@ impl When {
         Self {
             iso: at.to_string(),
             words: at.strftime("%-d %b %Y, %H:%M UTC").to_string(),
+            minute: at.strftime("%-d %b %Y, %H:%M").to_string(),
             day: at.strftime("%-d %b %Y").to_string(),
         }
     }

@@ -107,20 +107,27 @@ async function withoutScripts(browser, { file }, seen) {
   return { text, opens };
 }
 
+async function lookAt(browser, job, spec) {
+  const seen = { name: spec.name, requests: [], console: [], schemes: [] };
+  for (const scheme of ['light', 'dark']) {
+    seen.schemes.push(await inOneScheme(browser, job, spec, scheme, seen));
+  }
+  seen.print = await inPrint(browser, job, spec, seen);
+  seen.without_scripts = await withoutScripts(browser, spec, seen);
+  return seen;
+}
+
 async function main() {
   const [executablePath, jobFile] = process.argv.slice(2);
   const job = JSON.parse(fs.readFileSync(jobFile, 'utf8'));
   const browser = await chromium.launch({ executablePath });
   const pages = [];
-  for (const spec of job.pages) {
-    const seen = { name: spec.name, requests: [], console: [], schemes: [] };
-    for (const scheme of ['light', 'dark']) {
-      seen.schemes.push(await inOneScheme(browser, job, spec, scheme, seen));
-    }
-    seen.print = await inPrint(browser, job, spec, seen);
-    seen.without_scripts = await withoutScripts(browser, spec, seen);
-    pages.push(seen);
-  }
+  const todo = job.pages.entries();
+  // A few at a time: a page mostly waits for its own renderer.
+  const worker = async () => {
+    for (const [at, spec] of todo) pages[at] = await lookAt(browser, job, spec);
+  };
+  await Promise.all([worker(), worker(), worker()]);
   process.stdout.write(JSON.stringify({ browser: browser.version(), pages }));
   await browser.close();
 }

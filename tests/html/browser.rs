@@ -23,13 +23,13 @@ struct Page {
     name: String,
     requests: Vec<String>,
     console: Vec<String>,
-    schemes: Vec<Scheme>,
+    schemes: Vec<Look>,
     print: Print,
     without_scripts: WithoutScripts,
 }
 
 #[derive(Deserialize)]
-struct Scheme {
+struct Look {
     scheme: String,
     title: String,
     text: String,
@@ -89,12 +89,20 @@ fn all() -> Vec<(&'static str, Report)> {
     ]
 }
 
+/// Everything that a report must not be, so that it is known that the test sees it.
+const BAD: &str = r#"<!DOCTYPE html><html><head><title>bad</title><style>@media print { p { color: red } }</style></head>
+<body><div class="band"></div><p style="color:#ccc;width:3000px">pale and wide</p>
+<img src="http://192.0.2.1/pixel.png"><script>window.pwned = 1; console.error("loud")</script>
+<p id="s"></p><script>document.getElementById("s").textContent = "written by a script"</script>
+<details><summary>fold</summary><div>hidden on paper</div></details></body></html>"#;
+
 fn look(dir: &Path) -> Seen {
-    let pages: Vec<serde_json::Value> = all()
-        .into_iter()
-        .map(|(name, report)| {
+    let rendered = all().into_iter().map(|(name, report)| (name, html::render(&report).unwrap()));
+    let pages: Vec<serde_json::Value> = rendered
+        .chain([("bad", BAD.to_owned())])
+        .map(|(name, page)| {
             let file = dir.join(format!("{name}.html"));
-            std::fs::write(&file, html::render(&report).unwrap()).unwrap();
+            std::fs::write(&file, page).unwrap();
             // The rules look at every element: thousands of equal rows tell nothing new.
             serde_json::json!({ "name": name, "file": file, "axe": name != "huge", "pdf": name == "failed" })
         })
@@ -119,8 +127,9 @@ fn look(dir: &Path) -> Seen {
 #[test]
 fn every_page_holds_in_a_real_browser() {
     let dir = tempfile::tempdir().unwrap();
-    let seen = look(dir.path());
+    let mut seen = look(dir.path());
     assert!(!seen.browser.is_empty());
+    bad_is_seen(&seen.pages.pop().unwrap());
     assert_eq!(seen.pages.len(), all().len());
     for page in &seen.pages {
         let name = &page.name;
@@ -148,6 +157,25 @@ fn every_page_holds_in_a_real_browser() {
     assert_eq!(seen.pages.iter().filter(|p| p.print.pdf.is_some()).count(), 1);
     names_are_text(&seen);
     verdicts_differ_without_colour(&seen);
+}
+
+/// What the test asserts is absent elsewhere is found where it is.
+fn bad_is_seen(page: &Page) {
+    assert_eq!(page.name, "bad");
+    assert!(page.requests.iter().any(|r| r == "http://192.0.2.1/pixel.png"), "{:?}", page.requests);
+    assert!(page.console.iter().any(|c| c == "error: loud"), "{:?}", page.console);
+    for s in &page.schemes {
+        assert_eq!(s.canary, "number");
+        assert!(s.widths[&390] > 390 && s.widths[&1280] > 1280, "{:?}", s.widths);
+        let violations = s.violations.as_deref().unwrap();
+        for rule in ["color-contrast", "html-has-lang", "image-alt"] {
+            assert!(violations.iter().any(|v| v.starts_with(rule)), "{rule}: {violations:?}");
+        }
+        assert_ne!(s.first_focus.href.as_deref(), Some("#main"));
+    }
+    assert_eq!(page.schemes[0].background, page.schemes[1].background);
+    assert_ne!(page.schemes[0].text, page.without_scripts.text);
+    assert_eq!((page.print.folds, page.print.folded), (1, 1));
 }
 
 /// Dark text on white, every fold open, and all of it in the PDF.

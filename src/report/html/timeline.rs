@@ -67,9 +67,8 @@ pub fn of(r: &Report) -> Timeline {
     }
     let step = step(end, 4.0);
     let scale = end * 1.02;
-    let ticks = (0..)
+    let ticks = (0..=(scale / step) as u32)
         .map(|i| step * f64::from(i))
-        .take_while(|at| *at <= scale)
         .map(|at| Tick { x: format!("{:.2}%", at / scale * 100.0), label: tick(at) })
         .collect();
     Timeline { summary: summary(r), ticks, bars: Bounded::of(&r.stages, LISTED, |s| bar(s, scale)) }

@@ -39,6 +39,8 @@ pub struct Record {
     pub tables: Vec<TableProof>,
     /// How long things took.
     pub timings: Timings,
+    /// What the operator allows for fetch, restore and start.
+    pub rto_budget: Option<Duration>,
     /// What was done when.
     pub stages: Vec<Span>,
     /// Earlier drills.
@@ -66,6 +68,7 @@ impl Record {
             checks: Vec::new(),
             tables: Vec::new(),
             timings: Timings::default(),
+            rto_budget: None,
             stages: Vec::new(),
             history: Vec::new(),
             believed: None,
@@ -156,6 +159,7 @@ impl Record {
             recipients: self.recipients,
             rpo_s,
             rto_s: (self.reached >= ProofLevel::Booted).then_some(objectives::rto(t)),
+            rto_budget_s: self.rto_budget.map(|d| d.as_secs_f64()),
             backup_age_s,
             teardown: self.teardown,
             tool: ToolRef::default(),

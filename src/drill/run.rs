@@ -78,6 +78,7 @@ impl Job<'_> {
     pub async fn run(&self) -> Result<Done> {
         let run = hex::encode(random_bytes::<8>()?);
         let mut record = Record::begin(Redactor::new(self.redact.0, self.redact.1));
+        record.rto_budget = self.drill.max_restore;
         let title = format!("drill {}", self.entry.manifest.backup_id);
         self.progress.event(Event::Started { title, total: Some(self.entry.manifest.stored_bytes()) });
         if let Err(e) = self.steps(&mut record).await {

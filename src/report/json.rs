@@ -179,6 +179,7 @@ pub(super) mod tests {
             recipients: vec![RecipientProof { recipient: "a1b2c3d4".into(), opened: Some(true), last_proven_at: None }],
             rpo_s: 3600,
             rto_s: Some(5.65),
+            rto_budget_s: None,
             backup_age_s: 3000,
             teardown: Some(Teardown { instance_gone: true, directory_gone: true, detail: None }),
             tool: ToolRef::default(),

@@ -132,6 +132,9 @@ pub struct Report {
     /// Seconds of fetch, restore and start: how long a restore takes. Absent
     /// where the server did not come up.
     pub rto_s: Option<f64>,
+    /// Seconds that the operator allows for it; absent where no budget is set.
+    #[serde(default)]
+    pub rto_budget_s: Option<f64>,
     /// Seconds from the end of the backup to the start of the drill.
     pub backup_age_s: u64,
     /// Whether everything is gone; absent where nothing was made.

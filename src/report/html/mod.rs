@@ -1,15 +1,43 @@
-//! The report as one self-contained page.
+//! The report as one HTML page: no script, no request, nothing outside the file.
+//!
+//! Each part of the page is a small view model, made from the report by a
+//! function `of`, and a template of the same name in `templates/` that only
+//! places it. Every list is bounded, and what is left out is counted in words.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`page`] | the whole page |
+//! | [`escape`], [`bound`] | hostile text made harmless · lists and texts kept short |
+//! | [`style`] | the style sheet, and the policy that allows it and nothing else |
+//! | [`mark`] | a sign for every outcome, told apart by shape |
+//! | [`words`] | durations, sizes, counts and dates for people |
+//! | [`lead`], [`next`], [`figures`] | verdict and proof ladder · why and what to do · key figures |
+//! | [`timeline`] | when each stage ran |
+//! | [`history`] | earlier drills, and how this one compares |
+//! | [`chart`], [`recovery`], [`sizes`] | line charts: geometry · recovery time · backup size |
+//! | [`sealing`] | isolation: levels and probes |
+//! | [`checks`], [`tables`], [`open`] | what was checked · rows compared · what was not checked |
+//! | [`recipients`], [`origin`] | who can open it · where the report comes from |
 
-use super::{Report, text};
-use crate::error::Result;
+pub mod bound;
+pub mod chart;
+pub mod checks;
+pub mod escape;
+pub mod figures;
+pub mod history;
+pub mod lead;
+pub mod mark;
+pub mod next;
+pub mod open;
+pub mod origin;
+pub mod page;
+pub mod recipients;
+pub mod recovery;
+pub mod sealing;
+pub mod sizes;
+pub mod style;
+pub mod tables;
+pub mod timeline;
+pub mod words;
 
-/// Renders it.
-pub fn render(report: &Report) -> Result<String> {
-    let escaped = text::render(report).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Drill of {}: {}</title></head>\
-         <body><pre>{escaped}</pre></body></html>\n",
-        report.source,
-        report.verdict.name()
-    ))
-}
+pub use page::render;

@@ -1,0 +1,61 @@
+//! However large the report, the page stays small and quick to make.
+
+use std::time::{Duration, Instant};
+
+use pgseal::report::html;
+
+use crate::reports;
+
+const LARGEST: usize = 2_000_000;
+
+#[test]
+fn fifty_thousand_tables_and_four_thousand_findings_fit() {
+    let report = reports::huge();
+    let began = Instant::now();
+    let page = html::render(&report).unwrap();
+    let took = began.elapsed();
+    assert!(page.len() < LARGEST, "{} bytes", page.len());
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    // What is left out is counted.
+    assert!(page.contains("more tables are not listed here, all identical"), "tables");
+    assert!(page.contains("more findings stand in the JSON report"), "findings");
+    assert!(page.contains("older drills stand in the JSON report"), "drills");
+}
+
+#[test]
+fn the_worst_texts_in_the_longest_lists_fit_too() {
+    let mut r = reports::huge();
+    let worst = "<\u{202e}\"".repeat(5_000);
+    for t in r.tables.iter_mut().take(2_000) {
+        t.table.clone_from(&worst);
+        t.database.clone_from(&worst);
+    }
+    for c in &mut r.checks {
+        c.title.clone_from(&worst);
+        c.reason = Some(worst.clone());
+        for f in &mut c.findings {
+            f.object.clone_from(&worst);
+            f.remedy.clone_from(&worst);
+        }
+    }
+    r.reasons = vec![worst.clone(); 1_000];
+    r.errors = vec![r.errors[0].clone(); 1_000];
+    for e in &mut r.errors {
+        e.message.clone_from(&worst);
+        e.hint = Some(worst.clone());
+    }
+    let i = r.isolation.as_mut().unwrap();
+    i.reasons = vec![worst.clone(); 1_000];
+    i.probes = vec![i.probes[0].clone(); 1_000];
+    for p in &mut i.probes {
+        p.title.clone_from(&worst);
+        p.evidence.clone_from(&worst);
+    }
+    r.recipients = vec![r.recipients[0].clone(); 1_000];
+    r.stages = vec![r.stages[0].clone(); 1_000];
+    for s in &mut r.stages {
+        s.name.clone_from(&worst);
+    }
+    let page = html::render(&r).unwrap();
+    assert!(page.len() < LARGEST, "{} bytes", page.len());
+}

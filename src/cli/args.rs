@@ -116,6 +116,8 @@ pub enum Command {
     /// Drills the newest backup of a source, or the one that is named; never an older one instead. The verdict and how
     /// far the proof goes are separate; what could not be looked at is never passed.
     Drill(cmd::drill::Args),
+    /// Check, show and convert the reports of drills
+    Report(cmd::report::Args),
     /// Look at the store itself
     Store(cmd::store::Args),
     /// Print a completion script for a shell

@@ -21,6 +21,8 @@ pub struct Found {
     pub entry: Entry,
     /// What the newest signed report says of it.
     pub proof: Option<Proof>,
+    /// Whether it is the newest of its source, with nothing behind it.
+    pub newest: bool,
 }
 
 /// Configuration, keys, store and progress of one command.
@@ -167,7 +169,8 @@ impl<'a> Context<'a> {
         }
         let proof =
             proofs.into_iter().find(|p| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest);
-        Ok(Found { entry, proof })
+        let newest = catalogs.iter().any(|c| c.source == entry.manifest.source && c.last_slot() == entry.manifest.seq);
+        Ok(Found { entry, proof, newest })
     }
 
     /// `keys.recipients`.

@@ -13,7 +13,7 @@ use super::schema::{
 };
 use super::{connection, values};
 use crate::error::{Code, Error, Result, Stage};
-use crate::types::{Kind, SourceName};
+use crate::types::{Kind, Redaction, SourceName};
 
 /// A configuration and where it came from.
 #[derive(Debug, Clone)]
@@ -68,13 +68,17 @@ fn read(top: &Section<'_>, inputs: &Inputs) -> Result<Config> {
 
     let scratch = scratch(&top.sub("scratch")?)?;
 
+    let report = top.sub("report")?;
+    let redact = report.text_or("redact", Redaction::Names.name(), str::parse)?;
+    report.finish()?;
+
     let mut sources = BTreeMap::new();
     for (name, origin, section) in top.named("source")? {
         let name: SourceName = name.parse().map_err(|e| refused(&origin, format!("source name: {e}")))?;
         sources.insert(name, source(&section)?);
     }
     top.finish()?;
-    Ok(Config { repository, keys, pg_bindir, state_dir, scratch, sources })
+    Ok(Config { repository, keys, pg_bindir, state_dir, scratch, redact, sources })
 }
 
 /// `$XDG_STATE_HOME/pgseal`; else `/var/lib/pgseal` for root and
@@ -224,6 +228,11 @@ fn retention(section: &Section<'_>) -> Result<Retention> {
 fn drill(section: &Section<'_>) -> Result<Drill> {
     let min_isolation: Isolation = section.text_or("min_isolation", "I2", values::isolation)?;
     let max_restore = section.text("max_restore", values::duration)?;
+    let max_rpo = section.text("max_rpo", values::duration)?;
+    let max_slowdown = section.any("max_slowdown", values::slowdown)?.unwrap_or_else(|| {
+        section.explain("max_slowdown", "2", Origin::Default);
+        2.0
+    });
     let deadline = section.text("deadline", values::duration)?;
     let mut sql: Vec<SqlCheck> = Vec::new();
     for (origin, check) in section.array("sql")? {
@@ -245,7 +254,7 @@ fn drill(section: &Section<'_>) -> Result<Drill> {
         sql.push(one);
     }
     section.finish()?;
-    Ok(Drill { min_isolation, max_restore, deadline, sql })
+    Ok(Drill { min_isolation, max_restore, max_rpo, max_slowdown, deadline, sql })
 }
 
 /// Where `init` writes a configuration when there is none: the file of

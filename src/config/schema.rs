@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Code, Error, Result, Stage};
-use crate::types::{Kind, SourceName};
+use crate::types::{Kind, Redaction, SourceName};
 
 /// All of it.
 #[derive(Debug, Clone)]
@@ -22,6 +22,9 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// `[scratch]`.
     pub scratch: Scratch,
+    /// `report.redact`: names of the database in drill reports; default `names`,
+    /// which is pseudonyms.
+    pub redact: Redaction,
     /// `[source.NAME]`.
     pub sources: BTreeMap<SourceName, Source>,
 }
@@ -184,6 +187,12 @@ pub struct Drill {
     pub min_isolation: Isolation,
     /// Budget for fetch, restore and start; slower is a finding.
     pub max_restore: Option<Duration>,
+    /// How old the newest backup's snapshot may be when it is drilled; older is a
+    /// finding.
+    pub max_rpo: Option<Duration>,
+    /// How many times as long as in the last good drill of the same kind a restore
+    /// may take; more is a warning. Default 2.
+    pub max_slowdown: f64,
     /// The whole drill may take this long.
     pub deadline: Option<Duration>,
     /// The user's own checks.

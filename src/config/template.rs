@@ -36,6 +36,11 @@ url = @URL@
 # dir = "/var/tmp"
 # user = "postgres"
 
+# Names of databases, tables and roles in drill reports, which lie in the clear in the
+# store: "none" keeps them, "names" writes pseudonyms, "details" leaves out what depends on them.
+# [report]
+# redact = "names"
+
 # [source.shop]
 # kind = "logical"                 # or "physical"
 # connection = "service=shop"      # libpq; never a password here
@@ -52,7 +57,9 @@ url = @URL@
 
 # [source.shop.drill]
 # min_isolation = "I2"
-# max_restore = "30m"
+# max_restore = "30m"             # slower is a finding
+# max_rpo = "26h"                 # so is a newest backup that is older
+# max_slowdown = 2.0              # times the last good drill of the same kind
 
 # [[source.shop.drill.sql]]
 # name = "orders are recent"

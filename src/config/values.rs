@@ -113,6 +113,19 @@ pub fn endpoint(text: &str) -> Result<String, String> {
     if rest.is_empty() { Err("the host is missing: https://host".into()) } else { Ok(text.to_owned()) }
 }
 
+/// A factor from 1.1 to 1000.
+pub fn slowdown(value: &DeValue<'_>) -> Result<(f64, String), String> {
+    let text = match value {
+        DeValue::Integer(i) => i.as_str(),
+        DeValue::Float(f) => f.as_str(),
+        _ => return Err("a number is expected here, such as 2.0".into()),
+    };
+    match text.replace('_', "").parse::<f64>() {
+        Ok(n) if (1.1..=1000.0).contains(&n) => Ok((n, n.to_string())),
+        _ => Err(format!("{text} is not a factor from 1.1 to 1000")),
+    }
+}
+
 /// The expected value of an SQL check as PostgreSQL prints it: `true` is `t`,
 /// a float8 in its shortest form.
 pub fn expected(value: &DeValue<'_>) -> Result<(String, String), String> {
@@ -187,6 +200,21 @@ mod tests {
         assert!(endpoint("https://s3.example.org").is_ok());
         for bad in ["s3.example.org", "https://", "https://k:secret@h"] {
             assert!(!endpoint(bad).unwrap_err().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn factors() {
+        let said = |toml: &str| {
+            let text = format!("v = {toml}");
+            let table = toml::de::DeTable::parse(&text).unwrap();
+            slowdown(table.get_ref().get("v").unwrap().get_ref()).map(|p| p.0)
+        };
+        for (toml, factor) in [("2", 2.0), ("1.1", 1.1), ("1_000", 1000.0), ("2.5e0", 2.5)] {
+            assert!((said(toml).unwrap() - factor).abs() < f64::EPSILON, "{toml}");
+        }
+        for bad in ["1", "0", "-2", "1.09", "1001", "inf", "nan", "\"2\"", "true"] {
+            assert!(said(bad).is_err(), "{bad}");
         }
     }
 

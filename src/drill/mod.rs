@@ -13,11 +13,13 @@
 //! |---|---|
 //! | [`run`] | the way above |
 //! | [`logical`] / [`physical`] | what differs by kind |
+//! | `objectives` | recovery time and age against what the operator wants |
 //! | [`record`] | what a run collects, and the report made of it |
 
 pub mod logical;
+mod objectives;
 pub mod physical;
 pub mod record;
 pub mod run;
 
-pub use run::Job;
+pub use run::{Done, Job};

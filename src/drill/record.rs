@@ -4,15 +4,19 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::objectives;
+use super::run::Done;
 use crate::catalog::Entry;
 use crate::checks::CheckResult;
 use crate::config::schema::Isolation;
 use crate::error::{Code, Error};
+use crate::report::Redactor;
 use crate::report::model::{
     ErrorEntry, IsolationReport, PastDrill, ProofLevel, RecipientProof, Report, Span, TableProof, Timings, ToolRef,
 };
 use crate::report::verdict::{Evidence, Judgement, judge};
 use crate::scratch::{Probe, Teardown};
+use crate::types::Redaction;
 
 /// Grows while the drill runs.
 #[derive(Debug)]
@@ -41,6 +45,10 @@ pub struct Record {
     pub stages: Vec<Span>,
     /// Earlier drills.
     pub history: Vec<PastDrill>,
+    /// Whether their reports can be believed: a check, told with the others.
+    pub believed: Option<CheckResult>,
+    /// Takes the names out of the report.
+    pub redactor: Redactor,
     /// Who can open the backup.
     pub recipients: Vec<RecipientProof>,
     /// Whether everything is gone.
@@ -49,7 +57,7 @@ pub struct Record {
 
 impl Record {
     /// A drill that begins now.
-    pub fn begin() -> Self {
+    pub fn begin(redactor: Redactor) -> Self {
         Self {
             started_at: Timestamp::now(),
             began: Instant::now(),
@@ -63,6 +71,8 @@ impl Record {
             rto_budget: None,
             stages: Vec::new(),
             history: Vec::new(),
+            believed: None,
+            redactor,
             recipients: Vec::new(),
             teardown: None,
         }
@@ -88,8 +98,18 @@ impl Record {
         }
     }
 
+    /// Seconds from the backup's snapshot to the start of the drill, by the signed
+    /// manifest.
+    pub fn rpo_s(&self, entry: &Entry) -> u64 {
+        self.age(entry.manifest.started_at)
+    }
+
+    fn age(&self, since: Timestamp) -> u64 {
+        u64::try_from(self.started_at.duration_since(since).as_secs()).unwrap_or(0)
+    }
+
     /// Judges and writes the report.
-    pub fn report(mut self, entry: &Entry, run: String, min: Isolation, required: ProofLevel) -> (Report, Code) {
+    pub fn report(mut self, entry: &Entry, run: String, min: Isolation, required: ProofLevel) -> Done {
         self.errors.sort_by_key(|e| e.code().precedence());
         let codes: Vec<Code> = self.errors.iter().map(Error::code).collect();
         let judgement: Judgement = judge(Evidence {
@@ -105,11 +125,12 @@ impl Record {
         self.timings.total = self.began.elapsed().as_secs_f64();
         let t = self.timings;
         let m = &entry.manifest;
-        let age = |since: Timestamp| u64::try_from(self.started_at.duration_since(since).as_secs()).unwrap_or(0);
-        let report = Report {
+        let (rpo_s, backup_age_s) = (self.rpo_s(entry), self.age(m.finished_at));
+        let mut report = Report {
             format: Report::FORMAT.to_owned(),
             version: Report::VERSION,
             run,
+            redaction: Redaction::None,
             source: m.source.clone(),
             backup_id: m.backup_id.clone(),
             seq: m.seq,
@@ -136,16 +157,18 @@ impl Record {
             stages: self.stages,
             history: self.history,
             recipients: self.recipients,
-            rpo_s: age(m.started_at),
-            rto_s: (self.reached >= ProofLevel::Booted).then_some(t.fetch + t.restore + t.start),
+            rpo_s,
+            rto_s: (self.reached >= ProofLevel::Booted).then_some(objectives::rto(t)),
             rto_budget_s: self.rto_budget.map(|d| d.as_secs_f64()),
-            backup_age_s: age(m.finished_at),
+            backup_age_s,
             teardown: self.teardown,
             tool: ToolRef::default(),
             server_major: m.pg.version_num.major(),
             errors: self.errors.iter().map(ErrorEntry::from).collect(),
         };
-        (report, judgement.code)
+        self.redactor.apply(&mut report);
+        let names = self.redactor.meanings().into_iter().map(|(p, n)| (p.to_owned(), n.to_owned())).collect();
+        Done { report, code: judgement.code, names }
     }
 }
 

@@ -1,23 +1,24 @@
 //! One drill from beginning to end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::record::Record;
-use super::{logical, physical};
+use super::{logical, objectives, physical};
 use crate::catalog::{Entry, Reading};
-use crate::checks::{self, CheckResult, Rule, Severity, Subject};
+use crate::checks::{self, Subject};
 use crate::config::schema;
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
-use crate::report::model::{ProofLevel, Report, Timings};
+use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::{Opened, plan};
 use crate::scratch::{Instance, Jail, Origin, Scratch, StartOptions, leftovers, probe};
 use crate::source::PgBin;
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
-use crate::types::{Event, Kind};
+use crate::types::{Event, Kind, Redaction};
 use crate::verify;
 
 /// How long start and recovery may take where no deadline is configured.
@@ -44,8 +45,23 @@ pub struct Job<'a> {
     pub pg_bindir: Option<PathBuf>,
     /// How far the proof must go.
     pub required: ProofLevel,
+    /// Whether it is the newest backup of its source.
+    pub newest: bool,
+    /// Which names the report may hold, and the key of pseudonyms.
+    pub redact: (Redaction, [u8; 32]),
     /// Progress.
     pub progress: Progress,
+}
+
+/// What came of a drill.
+#[derive(Debug)]
+pub struct Done {
+    /// The report, with the names that it may hold.
+    pub report: Report,
+    /// The drill's exit code.
+    pub code: Code,
+    /// What each pseudonym in it stands for; for this host only.
+    pub names: BTreeMap<String, String>,
 }
 
 /// What the steps of one drill share once there is a place to work in.
@@ -59,9 +75,9 @@ pub(super) struct Work<'a> {
 
 impl Job<'_> {
     /// Runs the drill. There is always a report; the code is its exit code.
-    pub async fn run(&self) -> Result<(Report, Code)> {
+    pub async fn run(&self) -> Result<Done> {
         let run = hex::encode(random_bytes::<8>()?);
-        let mut record = Record::begin();
+        let mut record = Record::begin(Redactor::new(self.redact.0, self.redact.1));
         record.rto_budget = self.drill.max_restore;
         let title = format!("drill {}", self.entry.manifest.backup_id);
         self.progress.event(Event::Started { title, total: Some(self.entry.manifest.stored_bytes()) });
@@ -103,6 +119,10 @@ impl Job<'_> {
         let streams = m.streams.len().min(self.jobs + 1);
         let opened = Opened::open(&self.reading.store, self.entry, &self.identities, streams).await?;
         record.timings.fetch = record.stage("fetch", fetch);
+        record.redactor.learn(&opened.facts)?;
+        let history = history::load(&self.reading, &m.source).await;
+        record.believed = Some(objectives::reports(&history));
+        record.history = history.unwrap_or_default().past;
 
         let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?;
         record.isolation = Some((jail.level, jail.reasons.clone()));
@@ -194,7 +214,11 @@ impl Work<'_> {
         };
         let kind = self.job.entry.manifest.kind;
         record.checks.extend(checks::run(&subject, kind, &self.job.drill.sql).await);
-        record.checks.push(budget(self.job.drill.max_restore, record.timings));
+        record.checks.extend(record.believed.take());
+        let (wanted, rto) = (self.job.drill, objectives::rto(record.timings));
+        record.checks.push(objectives::budget(wanted.max_restore, rto));
+        record.checks.push(objectives::trend(wanted.max_slowdown, &record.history, kind, rto));
+        record.checks.push(objectives::age(wanted.max_rpo, self.job.newest, record.rpo_s(self.job.entry)));
         record.timings.checks = record.stage("checks", began);
     }
 
@@ -219,23 +243,6 @@ impl Work<'_> {
         }
         Ok(())
     }
-}
-
-/// RTO-BUDGET: fetch, restore and start took no longer than configured.
-fn budget(limit: Option<Duration>, t: Timings) -> CheckResult {
-    const RULE: Rule =
-        Rule { id: "RTO-BUDGET", title: "the restore took no longer than its budget", severity: Severity::Medium };
-    let Some(limit) = limit else { return RULE.not_applicable("source.NAME.drill.max_restore is not set") };
-    let took = t.fetch + t.restore + t.start;
-    if took <= limit.as_secs_f64() {
-        return RULE.judged(1, 1, Vec::new());
-    }
-    let message = format!("fetch, restore and start took {took:.1} s, {} s are allowed", limit.as_secs());
-    RULE.judged(
-        1,
-        1,
-        vec![RULE.finding("restore", message, "Restore on a faster host, with more jobs, or allow more time.")],
-    )
 }
 
 /// A fault of this host says nothing about the backup.

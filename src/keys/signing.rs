@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use base64ct::{Base64, Encoding as _};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
 use zeroize::Zeroizing;
@@ -102,6 +103,35 @@ impl Signer {
             .sign(namespace.as_str(), HashAlg::Sha512, message)
             .and_then(|s| s.to_pem(LineEnding::LF))
             .map_err(|e| Error::new(Code::Internal, Stage::Keys, "cannot sign").because(e))
+    }
+
+    /// The bare Ed25519 signature (RFC 8032) of `message`, 64 bytes, for formats
+    /// that separate their own purposes: DSSE does so by the payload's type.
+    pub fn sign_raw(&self, message: &[u8]) -> Result<Vec<u8>> {
+        signature::Signer::try_sign(self.key.key_data(), message)
+            .map(|s| s.as_bytes().to_vec())
+            .map_err(|e| Error::new(Code::Internal, Stage::Keys, "cannot sign").because(e))
+    }
+
+    /// The public key as PEM (SubjectPublicKeyInfo, RFC 8410), for programs that
+    /// know no OpenSSH keys.
+    pub fn public_pem(&self) -> Result<String> {
+        // SEQUENCE { SEQUENCE { OID 1.3.101.112 }, BIT STRING of 32 bytes }.
+        const PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        let key = self.key.public_key().key_data().ed25519();
+        let key = key.ok_or_else(|| Error::internal("a signer without an Ed25519 key"))?;
+        let text = Base64::encode_string(&[&PREFIX[..], &key.0].concat());
+        Ok(format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n"))
+    }
+
+    /// A fixed key, for tests.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+    pub fn of_test() -> Self {
+        let pair = KeypairData::from(Ed25519Keypair::from_seed(&[7; 32]));
+        let key = PrivateKey::new(pair, "test").unwrap();
+        let public = key.public_key().to_openssh().unwrap();
+        Self { key, public }
     }
 
     /// `SHA256:…`, as `ssh-keygen -l` shows it.

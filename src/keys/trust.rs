@@ -109,10 +109,39 @@ impl Trust {
     ///
     /// SHA-256 and SHA-512 are accepted inside SSHSIG, as the protocol allows.
     pub fn verify(&self, ns: Namespace, principal: &str, at: Timestamp, message: &[u8], armor: &[u8]) -> Signature {
-        let signature = match read_armor(armor) {
-            Ok(s) => s,
+        let key = match self.made_by(ns, message, armor) {
+            Ok(key) => key,
             Err(reason) => return Signature::Bad { reason },
         };
+        let signer = key.fingerprint(HashAlg::Sha256).to_string();
+        match self.judge(&key, ns, principal, at) {
+            Ok(()) => Signature::Good { signer },
+            Err(reason) => Signature::Unknown { signer, reason },
+        }
+    }
+
+    /// Whether a pinned key made the signature, whomever it may sign for. For a
+    /// document that names its principal itself: only then it is read, and
+    /// [`Self::verify`] asked about that principal.
+    pub fn pinned(&self, ns: Namespace, message: &[u8], armor: &[u8]) -> Signature {
+        match self.made_by(ns, message, armor) {
+            Err(reason) => Signature::Bad { reason },
+            Ok(key) => {
+                let signer = key.fingerprint(HashAlg::Sha256).to_string();
+                if self.lines.iter().any(|l| l.key.as_ref() == Some(&key)) {
+                    Signature::Good { signer }
+                } else {
+                    Signature::Unknown { signer, reason: "the key is not among the allowed signers".to_owned() }
+                }
+            }
+        }
+    }
+
+    /// The key that signed `message`, where it is of a kind that is accepted and
+    /// not revoked.
+    fn made_by(&self, ns: Namespace, message: &[u8], armor: &[u8]) -> Result<KeyData, String> {
+        let bad = |reason: String| Err(reason);
+        let signature = read_armor(armor)?;
         let KeyData::Ed25519(_) = signature.public_key() else {
             return bad(format!(
                 "the key is of type {}; only ssh-ed25519 is accepted",
@@ -120,29 +149,25 @@ impl Trust {
             ));
         };
         if signature.algorithm() != ssh_key::Algorithm::Ed25519 {
-            return bad("the signature's type is not that of its key");
+            return bad("the signature's type is not that of its key".into());
         }
         if !signature.reserved().is_empty() {
-            return bad("the signature has reserved bytes");
+            return bad("the signature has reserved bytes".into());
         }
         if !matches!(signature.hash_alg(), HashAlg::Sha256 | HashAlg::Sha512) {
-            return bad("the signature uses an unknown hash");
+            return bad("the signature uses an unknown hash".into());
         }
         if signature.namespace() != ns.as_str() {
             return bad(format!("made for {:?}, not for {:?}", shown(signature.namespace()), ns.as_str()));
         }
         let key = signature.public_key();
         if PublicKey::from(key.clone()).verify(ns.as_str(), message, &signature).is_err() {
-            return bad("it does not belong to these bytes");
+            return bad("it does not belong to these bytes".into());
         }
-        let signer = key.fingerprint(HashAlg::Sha256).to_string();
         if self.revoked.contains(key) {
-            return bad(format!("the key {signer} is revoked"));
+            return bad(format!("the key {} is revoked", key.fingerprint(HashAlg::Sha256)));
         }
-        match self.judge(key, ns, principal, at) {
-            Ok(()) => Signature::Good { signer },
-            Err(reason) => Signature::Unknown { signer, reason },
-        }
+        Ok(key.clone())
     }
 
     /// Looks for a line that allows the key; the reason is that of the line that
@@ -171,10 +196,6 @@ impl Trust {
         }
         Err(reason.1)
     }
-}
-
-fn bad(reason: impl Into<String>) -> Signature {
-    Signature::Bad { reason: reason.into() }
 }
 
 /// Exactly one armored signature and at most one line end after it.
@@ -275,10 +296,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pinned_key_is_known_whomever_it_signs_for_and_no_other_is() {
+        let ((s, public), (other, _)) = (signer(), signer());
+        let trust =
+            |revoked: &str| Trust::parse(&format!("shop namespaces=\"manifest@pgseal\" {public}"), revoked).unwrap();
+        let ask = |trust: &Trust, by: &Signer, message: &[u8]| {
+            trust.pinned(Namespace::Report, message, by.sign(Namespace::Report, b"m").unwrap().as_bytes())
+        };
+        assert_eq!(ask(&trust(""), &s, b"m"), Signature::Good { signer: s.fingerprint() });
+        assert!(matches!(ask(&trust(""), &other, b"m"), Signature::Unknown { .. }));
+        assert!(matches!(ask(&trust(""), &s, b"n"), Signature::Bad { .. }));
+        assert!(matches!(ask(&trust(&public), &s, b"m"), Signature::Bad { .. }));
+    }
+
+    #[test]
     fn verdicts_become_errors_41() {
         let good = Signature::Good { signer: "SHA256:x".into() };
         assert_eq!(good.require("o").unwrap(), "SHA256:x");
-        for v in [bad("r"), Signature::Unknown { signer: "SHA256:x".into(), reason: "r".into() }] {
+        for v in [
+            Signature::Bad { reason: "r".into() },
+            Signature::Unknown { signer: "SHA256:x".into(), reason: "r".into() },
+        ] {
             let e = v.require("0000000042.json").unwrap_err();
             assert_eq!((e.code(), e.object()), (Code::Untrusted, Some("0000000042.json")));
             assert!(e.next_step().is_some());

@@ -14,6 +14,14 @@ pub const LIMIT: u64 = 8 * 1024 * 1024;
 pub fn render(report: &Report) -> Result<Vec<u8>> {
     let text =
         serde_json::to_string_pretty(report).map_err(|e| Error::internal("cannot write the report").because(e))?;
+    let mut out = visible(&text);
+    out.push('\n');
+    Ok(out.into_bytes())
+}
+
+/// JSON in which nothing is invisible: the characters that [`shown`] escapes
+/// become `\u` escapes.
+pub(super) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         // Outside of strings there is only ASCII, and there the line ends are JSON's own.
@@ -25,8 +33,7 @@ pub fn render(report: &Report) -> Result<Vec<u8>> {
             }
         }
     }
-    out.push('\n');
-    Ok(out.into_bytes())
+    out
 }
 
 /// Reads a report. Check its signature before.
@@ -55,7 +62,36 @@ pub(super) mod tests {
     use crate::report::model::{PastDrill, RecipientProof, Span, TableProof};
     use crate::report::{ErrorEntry, IsolationReport, ProofLevel, Timings, ToolRef, Verdict};
     use crate::scratch::{Probe, ProbeOutcome, Teardown};
-    use crate::types::{Digest, Kind};
+    use crate::types::{Digest, Kind, Redaction};
+
+    /// Names that database users may choose, each against another reader.
+    pub(in crate::report) const HOSTILE: [&str; 8] = [
+        "a\"b'c``d\\",
+        "line\nend\r\u{85}\u{2028}x",
+        "\u{1b}[31m\u{9b}2J\u{7}",
+        "<script>alert(1)</script><img src=x onerror=y>&lt;]]>-->",
+        "| a || b | [x](javascript:alert(1)) ![y](https://e.example) www.e.example @all #1",
+        "\u{202e}gnp.exe\u{2066}\u{200b}\u{feff}",
+        "ninety_bytes_are_not_allowed_but_sixty_three_are_so_here_they_a",
+        "{0} {{x}} %s ${y} \\u0041 ::error::z",
+    ];
+
+    /// The same with this name wherever a name stands.
+    pub(in crate::report) fn with_name(name: &str) -> Report {
+        let mut r = sample();
+        let finding = &mut r.checks[0].findings[0];
+        (finding.object, finding.message, finding.remedy) = (name.into(), name.into(), name.into());
+        (r.tables[0].database, r.tables[0].table) = (name.into(), name.into());
+        r.checks[3].reason = Some(name.into());
+        r.reasons.push(name.into());
+        (r.errors[0].object, r.errors[0].message) = (Some(name.into()), name.into());
+        if let Some(i) = &mut r.isolation {
+            i.probes[0].evidence = name.into();
+            i.reasons.push(name.into());
+        }
+        r.signer = Some(name.into());
+        r
+    }
 
     /// A report with something of everything, and a hostile name.
     pub(in crate::report) fn sample() -> Report {
@@ -66,6 +102,7 @@ pub(super) mod tests {
             format: Report::FORMAT.into(),
             version: 1,
             run: "r1".into(),
+            redaction: Redaction::None,
             source: "shop".parse().unwrap(),
             backup_id: "20261123T030000Z-abababababababab".parse().unwrap(),
             seq: 42,
@@ -175,6 +212,17 @@ pub(super) mod tests {
         assert!(!bytes.contains(&0x1b));
         let text = String::from_utf8(bytes).unwrap();
         assert!(!text.contains('\u{202e}') && text.contains("\\u202ex]]>"), "{text}");
+    }
+
+    #[test]
+    fn hostile_names_come_back_and_are_never_seen() {
+        for name in HOSTILE {
+            let r = with_name(name);
+            let bytes = render(&r).unwrap();
+            assert_eq!(read(&bytes).unwrap(), r);
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{85}', '\u{202e}', '\u{200b}', '\u{2028}']), "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::CheckResult;
 use crate::error::Error;
 use crate::scratch::{Probe, Teardown};
-use crate::types::{BackupId, Digest, Kind, SourceName};
+use crate::types::{BackupId, Digest, Kind, Redaction, SourceName};
 
 /// What the drill says of the backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct Report {
     pub version: u32,
     /// Distinguishes runs on the same backup; plain characters.
     pub run: String,
+    /// Which names are in here.
+    #[serde(default)]
+    pub redaction: Redaction,
     /// Source.
     pub source: SourceName,
     /// Backup.
@@ -149,6 +152,14 @@ impl Report {
     pub const FORMAT: &str = "pgseal-drill-report";
     /// Value of `version`.
     pub const VERSION: u32 = 1;
+
+    /// `<source>-<seq>-<run>`: what its files are called. A run that came from
+    /// outside and is no plain word is left out of the name.
+    pub fn stem(&self) -> String {
+        let plain =
+            (1..=64).contains(&self.run.len()) && self.run.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        format!("{}-{}-{}", self.source, self.seq, if plain { &self.run } else { "run" })
+    }
 }
 
 /// How the instance was sealed off.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::{ProofLevel, Report, Verdict};
 use crate::checks::{CheckResult, Outcome};
 use crate::scratch::ProbeOutcome;
-use crate::types::shown;
+use crate::types::{Redaction, shown};
 
 /// Renders it. Every text that a database user may have chosen is escaped.
 pub fn render(report: &Report) -> String {
@@ -38,6 +38,12 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         "  time         fetch {:.1} s, restore {:.1} s, start {:.1} s, checks {:.1} s, total {:.1} s",
         t.fetch, t.restore, t.start, t.checks, t.total
     )?;
+    let names = match r.redaction {
+        Redaction::None => None,
+        Redaction::Names => Some("pseudonyms stand for them (redact = \"names\")"),
+        Redaction::Details => Some("left out, with all that depends on them (redact = \"details\")"),
+    };
+    names.map_or(Ok(()), |how| writeln!(out, "  names        {how}"))?;
     match r.rto_s {
         Some(s) => writeln!(out, "  restorable   in {s:.1} s (fetch, restore and start on this host)")?,
         None => writeln!(out, "  restorable   not measured")?,
@@ -144,7 +150,7 @@ fn not_checked(out: &mut String, r: &Report) -> std::fmt::Result {
 }
 
 /// `1 d 02:03:04`.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     let (d, h, m, s) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     if d > 0 { format!("{d} d {h:02}:{m:02}:{s:02}") } else { format!("{h:02}:{m:02}:{s:02}") }
 }
@@ -152,7 +158,7 @@ fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::json::tests::sample;
+    use crate::report::json::tests::{HOSTILE, sample, with_name};
 
     #[test]
     fn everything_is_said_and_nothing_hostile_gets_through() {
@@ -173,6 +179,16 @@ mod tests {
         }
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
         assert!(text.contains("public.\\u{1b}[31m<b>\"&\\n\\u{202e}x]]>"), "{text}");
+    }
+
+    #[test]
+    fn a_hostile_name_makes_no_line_and_moves_no_cursor() {
+        let lines = render(&with_name("plain")).lines().count();
+        for name in HOSTILE {
+            let text = render(&with_name(name));
+            assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{200b}', '\u{2028}', '\r']), "{text}");
+            assert_eq!(text.lines().count(), lines, "{text}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | [`kind`] | logical or physical |
 //! | [`lsn`] | positions in the write-ahead log |
 //! | [`pg_version`] | server versions |
+//! | [`redaction`] | how much of a database's names a report tells |
 //! | [`rows`] | an order-free digest of table rows |
 //! | [`secret`] | strings that never show themselves |
 //! | [`event`] | progress, as it leaves the core |
@@ -18,6 +19,7 @@ pub mod ids;
 pub mod kind;
 pub mod lsn;
 pub mod pg_version;
+pub mod redaction;
 pub mod rows;
 pub mod secret;
 pub mod text;
@@ -28,6 +30,7 @@ pub use ids::{BackupId, RepoId, SourceName};
 pub use kind::Kind;
 pub use lsn::Lsn;
 pub use pg_version::PgVersion;
+pub use redaction::Redaction;
 pub use rows::RowsHasher;
 pub use secret::Secret;
 pub use text::shown;

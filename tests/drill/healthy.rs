@@ -77,7 +77,7 @@ fn both_kinds_pass_with_proof_and_reports_in_every_form() {
 fn looks_right(world: &World, source: &str, stdout: &str) {
     let files = files(world, &format!("reports-{source}"));
     let end = |suffix: &str| files.iter().find(|f| f.to_str().unwrap().ends_with(suffix)).unwrap();
-    assert_eq!(files.len(), 4, "{files:?}");
+    assert_eq!(files.len(), 9, "{files:?}");
     for file in &files {
         assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
         let text = std::fs::read_to_string(file).unwrap();

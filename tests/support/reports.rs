@@ -130,6 +130,7 @@ pub fn passed() -> Report {
         format: Report::FORMAT.into(),
         version: Report::VERSION,
         run: "5b0f6d2c9a41e7d3".into(),
+        redaction: pgseal::types::Redaction::None,
         source: "shop".parse().unwrap(),
         backup_id: "20261123T010000Z-3f9a51c07be2d846".parse().unwrap(),
         seq: 218,

@@ -5,21 +5,26 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 
+use super::report::{Form, files};
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::cli::output::Ui;
-use crate::drill::Job;
+use crate::config::Override;
+use crate::drill::{Done, Job};
 use crate::error::{Code, Error, Result, Stage};
-use crate::keys::write_new;
-use crate::report::model::{ProofLevel, Report};
-use crate::report::{junit, signed, text};
-use crate::types::SourceName;
+use crate::report::{Format, ProofLevel, pseudonyms, signed};
+use crate::types::{Redaction, SourceName};
 
 /// Options of `drill`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_long_help = "The report is signed, stored beside the backups, and written to --report-dir as .txt, .json, \
-    .json.sig and .xml (JUnit).\n\n\
+    after_long_help = "The report is signed after everything was taken down, stored beside the backups, and written to \
+    --report-dir under one name: .json and .json.sig (what was signed), .txt, .html, .xml (JUnit), .md (for the summary \
+    of a CI job), .sarif (code scanning), .prom (Prometheus textfile), .intoto.jsonl (attestations in DSSE envelopes). \
+    Files have mode 0600 and are never overwritten.\n\n\
+    Reports hold no rows. Names of databases, tables and roles are pseudonyms unless report.redact or --redact says \
+    otherwise, because reports lie in the store in the clear; on this host `pgseal report show WHAT --names` tells what \
+    they stand for.\n\n\
     Exit code 0 means passed, 3 passed with warnings; 40, 41, 42, 44, 50 and 51 a bad backup; 52 an unsafe drill; 53 that \
     there is no evidence either way (12 and 124 say so too: no identity fits, the deadline passed). Where the newest \
     backup has no trusted signature there is nothing to report on: the command ends with 41, drills no older backup, and \
@@ -30,6 +35,8 @@ use crate::types::SourceName;
     EXAMPLES:\n  \
     pgseal drill shop\n  \
     pgseal drill shop --report-dir drill-reports\n  \
+    pgseal drill shop --format md >> \"$GITHUB_STEP_SUMMARY\"\n  \
+    pgseal drill shop --metrics /var/lib/prometheus/node-exporter/pgseal-shop.prom\n  \
     pgseal drill shop@2026-11-20 --level booted\n  \
     pgseal drill 20261123T0300 --json | jq .verdict"
 )]
@@ -39,6 +46,15 @@ pub struct Args {
     /// Write the report into this directory, made if missing
     #[arg(long, value_name = "DIR")]
     report_dir: Option<PathBuf>,
+    /// Form of the report on stdout [default: text]
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "json")]
+    format: Option<Form>,
+    /// Write metrics to this file (mode 0644), replacing it
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+    /// Names of the database in the report [default: report.redact]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    redact: Option<Redact>,
     /// How far the proof must go for the drill to pass
     #[arg(long, value_enum, default_value_t = Level::Data)]
     level: Level,
@@ -56,9 +72,26 @@ enum Level {
     Data,
 }
 
+/// `--redact`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Redact {
+    /// Names as they are
+    None,
+    /// Pseudonyms
+    Names,
+    /// Nothing that depends on names
+    Details,
+}
+
 /// Runs it.
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
-    let ctx = Context::new(ui)?;
+    let redact = args.redact.map(|r| match r {
+        Redact::None => Redaction::None,
+        Redact::Names => Redaction::Names,
+        Redact::Details => Redaction::Details,
+    });
+    let over = redact.map(|r| Override { key: "report.redact", flag: "--redact", value: r.name().to_owned() });
+    let ctx = Context::with(ui, over.into_iter().collect())?;
     let identities = Arc::new(ctx.identities()?);
     let signer = ctx.report_signer()?;
     let name = match args.what.parse::<SourceName>() {
@@ -72,6 +105,10 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         std::fs::create_dir_all(dir).map_err(|e| cannot_write(dir, e))?;
         tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
     }
+    let key = match ctx.config().redact {
+        Redaction::None => [0; 32],
+        Redaction::Names | Redaction::Details => pseudonyms::key(&ctx.config().state_dir)?,
+    };
     let job = Job {
         entry: &found.entry,
         drill: &source.drill,
@@ -84,20 +121,33 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
             Level::Booted => ProofLevel::Booted,
             Level::Data => ProofLevel::Data,
         },
+        newest: found.newest,
+        redact: (ctx.config().redact, key),
         progress: ctx.progress(),
     };
-    let (report, code) = job.run().await?;
+    let Done { report, code, names } = job.run().await?;
     let evidence = signed::sign(&report, &signer)?;
-    // All three are tried: none that fails keeps the report from the others, nor
-    // the drill's own exit code from the caller.
+    // All are tried: none that fails keeps the report from the others, nor the
+    // drill's own exit code from the caller.
     let mut errors = Vec::new();
-    match args.report_dir.as_ref().map_or(Ok(Vec::new()), |dir| write(dir, &report, &evidence)) {
-        Ok(places) => places.iter().for_each(|place| ui.say(&format!("report: {}", place.display()))),
-        Err(e) => errors.push(e),
+    if let Some(dir) = &args.report_dir {
+        let (written, failed) = files::write_all(dir, &report, &evidence, &signer);
+        for place in written {
+            ui.say(&format!("report: {}", place.display()));
+        }
+        errors.extend(failed);
     }
-    let shown =
-        if ui.global.json { String::from_utf8_lossy(&evidence.bytes).into_owned() } else { text::render(&report) };
-    errors.extend(ctx.out().text(&shown).err());
+    if let Some(file) = &args.metrics {
+        let metrics = Format::Prometheus.render(&report, None);
+        errors.extend(metrics.and_then(|m| files::replace_public(file, &m)).err());
+    }
+    if report.redaction == Redaction::Names {
+        errors.extend(pseudonyms::remember(&ctx.config().state_dir, &report.source, &names).err());
+    }
+    let form = args.format.map_or(Format::Text, Format::from);
+    let shown = if ui.global.json { Ok(evidence.bytes.clone()) } else { form.render(&report, Some(&signer)) };
+    let shown = shown.and_then(|bytes| ctx.out().text(&String::from_utf8_lossy(&bytes)));
+    errors.extend(shown.err());
     let stored = async { signed::store(ctx.store().await?.as_ref(), &report, &evidence).await };
     match stored.await {
         Ok(key) => ui.say(&format!("report stored as {key}")),
@@ -114,24 +164,6 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
 fn no_report(e: Error) -> Error {
     let next = e.next_step().unwrap_or_default().to_owned();
     e.hint(format!("{next} Nothing was drilled, and there is no report.").trim().to_owned())
-}
-
-fn write(dir: &Path, report: &Report, evidence: &signed::Signed) -> Result<Vec<PathBuf>> {
-    let stem = format!("{}-{}-{}", report.source, report.seq, report.run);
-    let files: [(&str, Vec<u8>); 4] = [
-        ("txt", text::render(report).into_bytes()),
-        ("json", evidence.bytes.clone()),
-        ("json.sig", evidence.signature.clone().into_bytes()),
-        ("xml", junit::render(report)?.into_bytes()),
-    ];
-    files
-        .into_iter()
-        .map(|(extension, bytes)| {
-            let path = dir.join(format!("{stem}.{extension}"));
-            write_new(&path, &bytes, 0o600)?;
-            Ok(path)
-        })
-        .collect()
 }
 
 fn cannot_write(dir: &Path, e: std::io::Error) -> Error {

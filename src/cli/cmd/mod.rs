@@ -9,6 +9,7 @@ pub mod init;
 pub mod keygen;
 pub mod list;
 pub mod man;
+pub mod report;
 pub mod restore;
 pub mod show;
 pub mod store;
@@ -30,6 +31,7 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::Verify(args) => verify::run(args, ui).await,
         Command::Restore(args) => Box::pin(restore::run(args, ui)).await,
         Command::Drill(args) => drill::run(args, ui).await,
+        Command::Report(args) => Box::pin(report::run(args, ui)).await,
         Command::Store(args) => store::run(args, ui).await,
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),

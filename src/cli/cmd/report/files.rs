@@ -1,0 +1,82 @@
+//! One run's files in a directory: all under one stem, each complete or not
+//! there, none overwritten, closed to other users (0600): even without names a
+//! report tells much about a database.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, Error, Result, Stage};
+use crate::keys::Signer;
+use crate::report::signed::Signed;
+use crate::report::{Format, Report};
+
+/// Writes every form of the report. One that cannot be written does not keep the
+/// others back.
+pub fn write_all(dir: &Path, report: &Report, evidence: &Signed, signer: &Signer) -> (Vec<PathBuf>, Vec<Error>) {
+    let (mut written, mut errors) = (Vec::new(), Vec::new());
+    let mut put = |extension: &str, bytes: Result<Vec<u8>>| {
+        let path = dir.join(format!("{}.{extension}", report.stem()));
+        match bytes.and_then(|b| write(&path, &b)) {
+            Ok(()) => written.push(path),
+            Err(e) => errors.push(e),
+        }
+    };
+    // The signature first: a report without one is never seen.
+    put("json.sig", Ok(evidence.signature.clone().into_bytes()));
+    put("json", Ok(evidence.bytes.clone()));
+    for format in Format::ALL.into_iter().filter(|f| *f != Format::Json) {
+        put(format.extension(), format.render(report, Some(signer)));
+    }
+    (written, errors)
+}
+
+/// Writes a new file of mode 0600 in one step.
+///
+/// # Errors
+/// 2 where it exists or cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let put = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        Ok(())
+    };
+    put().map_err(|e| {
+        let wrong = |what: &str| Error::new(Code::Usage, Stage::Report, what).on(path.display().to_string());
+        if e.kind() == std::io::ErrorKind::AlreadyExists {
+            wrong("the file exists already").hint("Reports are never overwritten; choose another place.")
+        } else {
+            wrong("cannot write the file").because(e)
+        }
+    })
+}
+
+/// Replaces a file that others may read (0644) in one step: the collector of
+/// Prometheus runs as its own user and reads at any time.
+///
+/// # Errors
+/// 2 where it cannot be written.
+pub fn replace_public(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let put = || -> std::io::Result<()> {
+        // The collector reads *.prom: not what is still being written.
+        let mut file = tempfile::Builder::new().prefix(".pgseal").suffix(".new").tempfile_in(dir)?;
+        file.write_all(bytes)?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    put().map_err(|e| {
+        Error::new(Code::Usage, Stage::Report, "cannot write the metrics").on(path.display().to_string()).because(e)
+    })
+}

@@ -1,0 +1,94 @@
+//! `pgseal report verify`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::cli::output::Ui;
+use crate::config::Override;
+use crate::error::{Code, Error, Result};
+use crate::keys::Trust;
+use crate::report::Trusted;
+use crate::report::trusted;
+use crate::types::shown;
+
+/// Options of `report verify`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Report files (.json), each with its .json.sig beside it
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Pinned signers [default: keys.allowed_signers]
+    #[arg(long, value_name = "FILE")]
+    allowed_signers: Option<PathBuf>,
+}
+
+/// Runs it.
+pub fn run(args: Args, ui: &Ui) -> Result<Code> {
+    let trust = trust(ui, args.allowed_signers)?;
+    let all: Vec<(PathBuf, Result<Trusted>)> =
+        args.files.into_iter().map(|f| (f.clone(), believe(&trust, &f))).collect();
+    ui.out.either(|| all.iter().map(row).collect(), || all.iter().fold(String::new(), |t, r| t + &line(r)))?;
+    let errors: Vec<Error> = all.into_iter().filter_map(|(_, r)| r.err()).collect();
+    Ok(if errors.is_empty() { Code::Done } else { exit::errors(&errors, ui) })
+}
+
+/// The signers that are pinned by this flag, or by the configuration.
+pub(super) fn trust(ui: &Ui, file: Option<PathBuf>) -> Result<Trust> {
+    let over = file.map(|f| Override {
+        key: "keys.allowed_signers",
+        flag: "--allowed-signers",
+        value: f.display().to_string(),
+    });
+    Context::with(ui, over.into_iter().collect())?.trust()
+}
+
+/// Reads and verifies a file at the verifier's own time.
+pub(super) fn believe(trust: &Trust, file: &Path) -> Result<Trusted> {
+    let signed = trusted::read_files(file)?;
+    trusted::open(trust, Timestamp::now(), signed, &file.display().to_string())
+}
+
+fn row((file, result): &(PathBuf, Result<Trusted>)) -> Value {
+    let file = file.display().to_string();
+    match result {
+        Ok(t) => json!({
+            "file": file,
+            "verified": true,
+            "signer": t.signer,
+            "source": t.report.source,
+            "backup_id": t.report.backup_id,
+            "run": t.report.run,
+            "finished_at": t.report.finished_at,
+            "verdict": t.report.verdict,
+            "proof_level": t.report.proof_level,
+            "exit_code": t.report.exit_code,
+        }),
+        Err(e) => json!({ "file": file, "verified": false, "error": e.to_json() }),
+    }
+}
+
+fn line((file, result): &(PathBuf, Result<Trusted>)) -> String {
+    let mut out = String::new();
+    let file = file.display().to_string();
+    // Writing to a String cannot fail.
+    let _ = match result {
+        Ok(t) => writeln!(
+            out,
+            "good  {}: {} drill {} of {} {}, proof level {}, signed by {}",
+            shown(&file),
+            t.report.finished_at.strftime("%F %TZ"),
+            shown(&t.report.run),
+            t.report.backup_id,
+            t.report.verdict.name(),
+            t.report.proof_level.name(),
+            t.signer
+        ),
+        Err(e) => writeln!(out, "BAD   {}: {} [{}]", shown(&file), shown(&e.text()), e.code().number()),
+    };
+    out
+}

@@ -12,7 +12,7 @@
 //! | [`sarif`] | for code scanning |
 //! | [`prometheus`] | for the textfile collector |
 //! | [`intoto`] | attestations for policy engines, signed by themselves |
-//! | [`html`] | for people who would rather look |
+//! | [`html`] | for people, as one page with pictures |
 //! | [`format`](mod@format) | all of them by name |
 //! | [`redact`] | which names of the database are in it |
 //! | [`pseudonyms`] | what stands for names, known on this host only |

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Output;
 
+use base64ct::Encoding as _;
+
 use crate::pg::{self, PgServer};
 use crate::reseal::reseal;
 use crate::world::World;
@@ -56,7 +58,7 @@ fn said(world: &World, dir: &str, out: &Output) -> Vec<(String, String)> {
     for (name, text) in texts.clone() {
         for line in text.lines().filter(|_| name.ends_with(".jsonl")) {
             let envelope: serde_json::Value = serde_json::from_str(line).unwrap();
-            let payload = <base64ct::Base64 as base64ct::Encoding>::decode_vec(envelope["payload"].as_str().unwrap());
+            let payload = base64ct::Base64::decode_vec(envelope["payload"].as_str().unwrap());
             texts.push((format!("{name} (payload)"), String::from_utf8(payload.unwrap()).unwrap()));
         }
     }

@@ -111,7 +111,7 @@ fn history() -> Vec<PastDrill> {
                 finished_at: at.parse().unwrap(),
                 verdict,
                 proof_level: if verdict == Verdict::Passed { ProofLevel::Data } else { ProofLevel::Restored },
-                rto_s: (verdict != Verdict::Inconclusive).then(|| 31.0 + 0.35 * i as f64 + 2.0 * wobble),
+                rto_s: (verdict != Verdict::Inconclusive).then_some(31.0 + 0.35 * i as f64 + 2.0 * wobble),
                 total_s: 55.0 + 0.5 * i as f64,
                 plain_bytes: 1_420_000_000 + 11_000_000 * i,
                 stored_bytes: 301_000_000 + 2_300_000 * i,
@@ -131,6 +131,7 @@ pub fn passed() -> Report {
         format: Report::FORMAT.into(),
         version: Report::VERSION,
         run: "5b0f6d2c9a41e7d3".into(),
+        redaction: pgseal::types::Redaction::None,
         source: "shop".parse().unwrap(),
         backup_id: "20261123T010000Z-3f9a51c07be2d846".parse().unwrap(),
         seq: 218,
@@ -331,6 +332,7 @@ pub fn exposed() -> Report {
         detail: Some("/var/lib/pgseal/scratch/c2c8f1e0: 3 files are in use".into()),
     });
     r.stages.truncate(4);
+    r.timings_s = Timings { checks: 0.0, total: 43.0, ..r.timings_s };
     r
 }
 
@@ -409,9 +411,9 @@ pub fn hostile() -> Report {
     }
     r.errors[0].object = Some(names[3].clone());
     r.errors[0].hint = Some(names[0].clone());
-    r.errors[0].stage = names[1].clone();
+    r.errors[0].stage.clone_from(&names[1]);
     r.teardown = Some(Teardown { instance_gone: false, directory_gone: false, detail: Some(names[0].clone()) });
-    r.tool.version = names[0].clone();
+    r.tool.version.clone_from(&names[0]);
     r
 }
 

@@ -33,6 +33,18 @@ pub fn text(text: &str) -> String {
     cut(text, TEXT)
 }
 
+/// A name, cut into pieces after which a line may end.
+pub fn pieces(text: &str) -> Vec<String> {
+    const MOST: usize = 16;
+    let name = name(text);
+    let mut all: Vec<String> = name.split_inclusive(['.', '_']).map(str::to_owned).collect();
+    if all.len() > MOST {
+        let rest = all.split_off(MOST - 1).concat();
+        all.push(rest);
+    }
+    all
+}
+
 /// A sentence that stands by itself, cut.
 pub fn sentence(text: &str) -> String {
     super::words::capital(&self::text(text))
@@ -71,16 +83,9 @@ impl Budget {
             t.bytes().map(|b| if matches!(b, b'<' | b'>' | b'&' | b'"' | b'\'') { 5 } else { 1 }).sum()
         };
         let cost = markup + texts.iter().map(of).sum::<usize>();
-        match self.0.checked_sub(cost) {
-            Some(left) => {
-                self.0 = left;
-                true
-            }
-            None => {
-                self.0 = 0;
-                false
-            }
-        }
+        let left = self.0.checked_sub(cost);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
     }
 }
 
@@ -93,6 +98,14 @@ mod tests {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüx", 3), "äöü…");
         assert_eq!(cut("\u{202e}", 4), "\\u{2…", "what is shown counts");
+    }
+
+    #[test]
+    fn names_may_break_after_dots_and_underscores() {
+        assert_eq!(pieces("public.order_items"), ["public.", "order_", "items"]);
+        let many = "a.".repeat(100);
+        assert_eq!((pieces(&many).len(), pieces(&many).concat()), (16, many));
+        assert!(pieces("").is_empty());
     }
 
     #[test]

@@ -61,11 +61,8 @@ pub fn of(r: &Report) -> Open {
         let partly = format!("Only {} of {} were looked at.", words::count(c.examined), words::count(c.present));
         let why = match (&c.reason, c.outcome) {
             (_, Outcome::Finding | Outcome::Waived | Outcome::Pass) | (None, _) if c.examined < c.present => partly,
-            // The heading says it.
-            (Some(why), Outcome::NotApplicable) if why == "there is nothing of this kind" => String::new(),
             (Some(why), Outcome::Error) => format!("The check broke off: {why}"),
             (Some(why), _) => why.clone(),
-            (None, Outcome::NotApplicable) => String::new(),
             (None, _) => "The report gives no reason.".to_owned(),
         };
         let mark = if c.examined < c.present && c.outcome != Outcome::Error { Mark::Open } else { c.outcome.into() };
@@ -83,13 +80,13 @@ pub fn of(r: &Report) -> Open {
     }
     let unread = Tally::of(&r.tables).in_state(State::Unread);
     if unread > 0 {
-        let what = words::some(unread, "table", "tables");
+        let what = format!("Rows of {}", words::some(unread, "table", "tables"));
         missed.push(item(Mark::Open, "", &what, "Not readable in the restored copy."));
     }
     let without = r.recipients.iter().filter(|p| p.opened.is_none()).count();
     if without > 0 {
-        let what = words::some(without, "recipient", "recipients");
-        let why = "No identity for it was given, so this drill does not show that it can open the backup.";
+        let what = format!("Whether {} open the backup", words::some(without, "recipient can", "recipients can"));
+        let why = "No identity for it was given to this drill.";
         missed.push(item(Mark::Open, "", &what, why));
     }
     Open {
@@ -137,8 +134,8 @@ mod tests {
             "USR-SQL Your queries: The check broke off: ",
             "INT-P partly: Only 4 of 9 were looked at.",
             "ISO-009 census: No answer",
-            " 1 table: Not readable",
-            " 1 recipient: No identity",
+            " Rows of 1 table: Not readable",
+            " Whether 1 recipient can open the backup: No identity",
         ] {
             assert!(said.iter().any(|s| s.starts_with(part)), "{part}\n{said:#?}");
         }

@@ -17,10 +17,42 @@ pub struct Level {
     pub name: &'static str,
     /// What it adds to the one before.
     pub words: &'static str,
-    /// Whether it was reached.
-    pub reached: bool,
+    /// Whether it was reached. Not to be sealed off is nothing that is reached
+    /// on the way to more.
+    pub state: State,
     /// `reached`, `required`.
     pub note: Option<&'static str>,
+}
+
+/// Where a level stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Left behind: more than nothing was reached.
+    Base,
+    /// Reached.
+    Yes,
+    /// Not reached.
+    No,
+}
+
+impl State {
+    /// Its class in the style sheet.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Yes => "yes",
+            Self::No => "no",
+        }
+    }
+
+    /// What it says to those who do not see it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Base => "",
+            Self::Yes => ", reached",
+            Self::No => ", not reached",
+        }
+    }
 }
 
 /// One probe.
@@ -78,8 +110,11 @@ pub fn of(r: &Report) -> Sealing {
         .map(|(n, (name, words))| Level {
             name,
             words,
-            // Not to be sealed off is nothing that is reached on the way.
-            reached: reached.is_some_and(|r| n <= r && (n > 0) == (r > 0)),
+            state: match reached {
+                Some(r) if n == 0 && r > 0 => State::Base,
+                Some(r) if n <= r => State::Yes,
+                _ => State::No,
+            },
             note: match (reached == Some(n), required == Some(n)) {
                 (true, true) => Some("reached, as required"),
                 (true, false) => Some("reached"),
@@ -145,6 +180,7 @@ fn summary(level: &str, required: &str, enough: bool, probes: &[Probe]) -> Strin
 
 #[cfg(test)]
 mod tests {
+    use super::State::{Base, No, Yes};
     use super::*;
     use crate::report::json::tests::sample;
 
@@ -153,7 +189,7 @@ mod tests {
         let mut r = sample();
         let s = of(&r);
         assert_eq!(s.summary, "Level I2 was reached; 1 of 2 probes prove it, 1 could not look.");
-        assert_eq!(s.levels.iter().map(|l| l.reached).collect::<Vec<_>>(), [false, true, true, false, false]);
+        assert_eq!(s.levels.iter().map(|l| l.state).collect::<Vec<_>>(), [Base, Yes, Yes, No, No]);
         assert_eq!(s.levels[2].note, Some("reached, as required"));
         assert_eq!(s.probes.items[0].id, "ISO-009", "what was not looked at stands before what was");
         assert_eq!(s.reasons.items.len(), 1);
@@ -163,7 +199,7 @@ mod tests {
         i.probes[0].outcome = ProbeOutcome::Fail;
         let s = of(&r);
         assert_eq!(s.summary, "Level I2 was reached, I3 is required; 1 of 2 probes failed.");
-        assert_eq!((s.levels[3].note, s.levels[3].reached), (Some("required"), false));
+        assert_eq!((s.levels[3].note, s.levels[3].state), (Some("required"), No));
         assert_eq!((s.probes.items[0].id.as_str(), s.probes.items[0].mark), ("ISO-004", Mark::Bad));
     }
 
@@ -174,7 +210,7 @@ mod tests {
         assert!(of(&r).summary.contains("nothing proves it"));
         r.isolation.as_mut().unwrap().level = "I9<".into();
         let s = of(&r);
-        assert!(s.levels.iter().all(|l| !l.reached) && s.summary.contains("I9<"), "{}", s.summary);
+        assert!(s.levels.iter().all(|l| l.state == State::No) && s.summary.contains("I9<"), "{}", s.summary);
         r.isolation = None;
         let s = of(&r);
         assert!(s.summary.contains("No copy was started") && s.levels.is_empty());

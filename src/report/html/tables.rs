@@ -112,8 +112,8 @@ pub struct Stretch {
 pub struct Row {
     /// Database, where there is more than one.
     pub database: Option<String>,
-    /// Table.
-    pub table: String,
+    /// Table, in pieces after which a line may end.
+    pub table: Vec<String>,
     /// Rows by the signed facts.
     pub expected: String,
     /// Rows that were read.
@@ -155,7 +155,7 @@ pub fn of(r: &Report) -> Tables {
         .iter()
         .take(LISTED)
         .map(|t| row(t, several))
-        .take_while(|r| budget.take(400, &[r.database.as_deref().unwrap_or(""), &r.table]))
+        .take_while(|r| budget.take(400, &[r.database.as_deref().unwrap_or(""), &r.table.concat()]))
         .collect();
     let listed = first.len();
     let bad = first.iter().filter(|r| matches!(r.mark, Mark::Bad | Mark::Open)).count().min(OPEN_BAD);
@@ -181,6 +181,13 @@ fn summary(r: &Report, tally: Tally) -> String {
     }
     let rows = r.tables.iter().filter_map(|t| t.rows).fold(0u64, u64::saturating_add);
     let identical = tally.in_state(State::Identical);
+    if tally.in_state(State::Read) == total {
+        let tables = words::some(total, "table", "tables");
+        return format!(
+            "Every row of {tables} was read, {} in all. There are no counts to compare them with.",
+            count(rows)
+        );
+    }
     format!(
         "{} of {} identical to what was backed up, row by row; {} rows were read.",
         count(identical as u64),
@@ -201,7 +208,7 @@ fn bar(tally: Tally) -> Vec<Stretch> {
         let share = n as f64 / total * 100.0;
         // One bad table among 50,000 is still to be seen.
         let wide = if state == State::Identical { share } else { share.max(1.2) };
-        let start = (x as f64).min(100.0 - wide);
+        let start = f64::min(x, 100.0 - wide);
         out.push(Stretch {
             class: state.mark().class(),
             x: format!("{start:.3}%"),
@@ -229,7 +236,7 @@ fn row(t: &TableProof, several: bool) -> Row {
     };
     Row {
         database: several.then(|| bound::name(&t.database)),
-        table: bound::name(&t.table),
+        table: bound::pieces(&t.table),
         expected: number(t.expected_rows, "unknown"),
         rows: number(t.rows, "–"),
         difference,
@@ -276,10 +283,10 @@ mod tests {
         r.tables[7].rows = None;
         let t = of(&r);
         assert_eq!(
-            (t.first[0].table.as_str(), t.first[0].difference.as_deref()),
-            ("public.t40000", Some("1 row missing"))
+            (t.first[0].table.concat(), t.first[0].difference.as_deref()),
+            ("public.t40000".to_owned(), Some("1 row missing"))
         );
-        assert_eq!((t.first[1].table.as_str(), t.first[1].words), ("public.t00007", "not readable"));
+        assert_eq!((t.first[1].table.concat(), t.first[1].words), ("public.t00007".to_owned(), "not readable"));
         assert_eq!((t.first.len(), t.first.len() + t.rest.len()), (OPEN, LISTED));
         assert_eq!(
             t.left_out.as_deref(),
@@ -305,6 +312,8 @@ mod tests {
         let mut r = sample();
         r.tables.clear();
         let t = of(&r);
+        r.tables = vec![table("t", None, Some(1_200), None); 2];
+        assert!(of(&r).summary.starts_with("Every row of 2 tables was read, 2,400 in all."));
         assert!(t.summary.contains("No table") && t.bar.is_empty() && t.first.is_empty() && t.left_out.is_none());
     }
 }

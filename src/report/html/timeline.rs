@@ -13,7 +13,7 @@ const NARROWEST: f64 = 0.6;
 /// One stage.
 #[derive(Debug, PartialEq)]
 pub struct Bar {
-    /// `restore`.
+    /// `Restore`.
     pub name: String,
     /// Whether it is part of the recovery time.
     pub recovery: bool,
@@ -67,9 +67,8 @@ pub fn of(r: &Report) -> Timeline {
     }
     let step = step(end, 4.0);
     let scale = end * 1.02;
-    let ticks = (0..)
+    let ticks = (0..=(scale / step) as u32)
         .map(|i| step * f64::from(i))
-        .take_while(|at| *at <= scale)
         .map(|at| Tick { x: format!("{:.2}%", at / scale * 100.0), label: tick(at) })
         .collect();
     Timeline { summary: summary(r), ticks, bars: Bounded::of(&r.stages, LISTED, |s| bar(s, scale)) }
@@ -104,12 +103,24 @@ fn bar(s: &Span, scale: f64) -> Bar {
     let width = ((to - from) / scale * 100.0).max(NARROWEST);
     let x = (from / scale * 100.0).min(100.0 - width);
     Bar {
-        name: bound::cut(&s.name, 40),
+        name: stage(&s.name),
         recovery: matches!(s.name.as_str(), "fetch" | "restore" | "start"),
         x: format!("{x:.2}%"),
         width: format!("{width:.2}%"),
         span: format!("from {} to {}", tick(from), duration(to)),
         took: duration(to - from),
+    }
+}
+
+fn stage(name: &str) -> String {
+    match name {
+        "fetch" => "Fetch".to_owned(),
+        "restore" => "Restore".to_owned(),
+        "start" => "Start".to_owned(),
+        "probes" => "Probes".to_owned(),
+        "checks" => "Checks".to_owned(),
+        "teardown" => "Teardown".to_owned(),
+        other => bound::cut(other, 40),
     }
 }
 

@@ -45,7 +45,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -62,7 +62,8 @@ pub fn some(n: usize, one: &str, many: &str) -> String {
 /// (`source.NAME.drill`, `pg_dump`) stays as it is.
 pub fn capital(text: &str) -> String {
     let first = text.split(' ').next().unwrap_or_default();
-    let plain = first.len() < text.len() && first.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b',' | b':'));
+    let plain =
+        first.len() < text.len() && first.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b',' | b':' | b'-'));
     let mut letters = text.chars();
     match letters.next() {
         Some(c) if plain => c.to_ascii_uppercase().to_string() + letters.as_str(),
@@ -77,6 +78,8 @@ pub struct When {
     pub iso: String,
     /// `23 Nov 2026, 04:00 UTC`.
     pub words: String,
+    /// The same without the zone, for a column that names it.
+    pub minute: String,
     /// `23 Nov 2026`.
     pub day: String,
 }
@@ -87,6 +90,7 @@ impl When {
         Self {
             iso: at.to_string(),
             words: at.strftime("%-d %b %Y, %H:%M UTC").to_string(),
+            minute: at.strftime("%-d %b %Y, %H:%M").to_string(),
             day: at.strftime("%-d %b %Y").to_string(),
         }
     }
@@ -131,6 +135,7 @@ mod tests {
     #[test]
     fn sentences_begin_with_a_capital_and_names_stay() {
         for (text, shown) in [
+            ("dial-outs reach nothing", "Dial-outs reach nothing"),
             ("every table has its rows", "Every table has its rows"),
             ("source.shop.drill.max_restore is not set", "source.shop.drill.max_restore is not set"),
             ("pg_dump is missing", "pg_dump is missing"),

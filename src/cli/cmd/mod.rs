@@ -12,6 +12,7 @@ pub mod man;
 pub mod restore;
 pub mod show;
 pub mod store;
+pub mod sweep;
 pub mod verify;
 
 use super::args::Command;
@@ -31,6 +32,7 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::Restore(args) => Box::pin(restore::run(args, ui)).await,
         Command::Drill(args) => drill::run(args, ui).await,
         Command::Store(args) => store::run(args, ui).await,
+        Command::Sweep(args) => sweep::run(args, ui).await,
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
     }

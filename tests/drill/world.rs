@@ -77,6 +77,7 @@ impl World {
             ("identity = ", format!("identity = \"{}\"\n", at("keys/identity"))),
             ("[state]", format!("[state]\ndir = \"{}\"\n", at("state"))),
             ("[scratch]", format!("[scratch]\ndir = \"{}\"\n", at("scratch"))),
+            ("[tools]", format!("[tools]\npg_bindir = \"{}\"\n", crate::pg::bindir().display())),
         ] {
             if !top.contains(section) {
                 text += &default;

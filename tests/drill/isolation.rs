@@ -94,26 +94,32 @@ fn the_databases_own_host_is_recognised_by_its_running_server_too() {
 #[test]
 fn kill_9_takes_the_server_down_within_two_seconds_at_every_level() {
     let server = PgServer::start(&pg::bindir(), &[]);
-    let world = World::new(&server);
     server.psql("postgres", "create table t as select generate_series(1, 10) i");
-    world.ok(&["backup", "shop"]);
+    let root = World::new(&server);
+    for (level, lacks) in LEVELS {
+        killed(&root, level, lacks);
+    }
+    killed(&World::new_as(&server, Some("postgres")), "I3", &[]);
+}
+
+fn killed(world: &World, level: &str, lacks: &'static [&'static str]) {
     let slow = "[source.NAME.drill]\nmin_isolation = \"I1\"\n[[source.NAME.drill.sql]]\nname = \"slow\"\n\
                 query = \"select pg_sleep(1000)\"\nexpect = \"\"\n";
+    world.lacks(&[]);
     world.configure("", slow);
-    for (level, lacks) in LEVELS {
-        world.lacks(lacks);
-        let mut child = world.command(&["drill", "shop", "-q"]).spawn().unwrap();
-        let scratch = world.path("scratch");
-        let asleep = |pid: &i32| {
-            let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&title).contains("[local] SELECT")
-        };
-        assert!(within(60, || procfs::working_below(&scratch).iter().any(asleep)), "{level}: no query runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let gone = within(2, || procfs::working_below(&scratch).is_empty());
-        assert!(gone, "{level}: {:?} live on", procfs::working_below(&scratch));
-    }
+    world.ok(&["backup", "shop"]);
+    world.lacks(lacks);
+    let mut child = world.command(&["drill", "shop", "-q"]).spawn().unwrap();
+    let scratch = world.path("scratch");
+    let asleep = |pid: &i32| {
+        let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&title).contains("[local] SELECT")
+    };
+    assert!(within(60, || procfs::working_below(&scratch).iter().any(asleep)), "{level}: no query runs");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let gone = within(2, || procfs::working_below(&scratch).is_empty());
+    assert!(gone, "{level}: {:?} live on", procfs::working_below(&scratch));
 }
 
 /// Runs a command of `world` where the kernel gives no more user namespaces: in

@@ -13,3 +13,5 @@ mod lifecycle;
 mod physical;
 #[path = "scratch/support.rs"]
 mod support;
+#[path = "scratch/walls.rs"]
+mod walls;

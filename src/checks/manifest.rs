@@ -48,7 +48,8 @@ pub async fn run(jail: &Jail, bindir: &Path, data: &Path) -> CheckResult {
         Ok(exit) if exit.code() == Some(1) => {
             let text = exit.stderr().text();
             let lines: Vec<&str> = text.lines().filter(|l| l.contains("error:")).collect();
-            if lines.is_empty() || lines.iter().any(|l| l.contains("could not open directory")) {
+            let of_the_host = ["could not open directory", "out of memory", "Cannot allocate memory"];
+            if lines.is_empty() || lines.iter().any(|l| of_the_host.iter().any(|h| l.contains(h))) {
                 let e = Error::new(Code::CouldNotRun, Stage::Checks, "pg_verifybackup did not say what is wrong");
                 return RULE.error(files, 0, &e);
             }

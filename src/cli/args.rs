@@ -120,6 +120,12 @@ pub enum Command {
     Report(cmd::report::Args),
     /// Look at the store itself
     Store(cmd::store::Args),
+    /// Remove what killed runs left behind
+    ///
+    /// Scratch instances with their directories, directories for password files and, where asked for, unfinished
+    /// databases. Touched is only what carries pgseal's mark and whose run is dead: by process id and start time, or by
+    /// the server's session.
+    Sweep(cmd::sweep::Args),
     /// Print a completion script for a shell
     Completions(cmd::completions::Args),
     /// Print the manual page, or write all of them

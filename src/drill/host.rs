@@ -6,7 +6,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::scratch::lease::Lease;
+use crate::process::lease::Lease;
 use crate::source::ConnParams;
 
 /// How long looking up the source's name may take.
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(seen("1").unseen.len(), 1);
         std::fs::remove_dir_all(cut).unwrap();
         // A drill's own copy is not the database.
-        Lease::ours(top.path()).unwrap().write().unwrap();
+        Lease::ours(crate::process::lease::Purpose::Scratch, top.path()).unwrap().write().unwrap();
         assert_eq!(seen("7423456789012345678"), Nearness::default());
     }
 }

@@ -164,8 +164,7 @@ impl Job<'_> {
     /// removed is told, and stops nothing.
     async fn sweep(&self, jail: &Jail) {
         let dir = self.scratch.dir.clone();
-        // A directory belongs to the scratch user once it is complete, to us before.
-        let owners = [jail.uid(), rustix::process::geteuid().as_raw()];
+        let owners = leftovers::owners(jail.user()).await;
         let swept = tokio::task::spawn_blocking(move || {
             let all = leftovers::find(&dir, &owners).into_iter();
             all.map(|l| (leftovers::remove(&l, &owners), l.path)).collect::<Vec<_>>()

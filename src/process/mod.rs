@@ -16,10 +16,14 @@
 //! * Success is a value: [`Finished`] exists only after exit status 0, and the
 //!   manifest cannot be built without it. A stream that ended is not a dump
 //!   that finished.
+//! * A directory of ours carries a **lease** ([`lease`]): what a killed run left
+//!   is known by it, and nothing else is ever removed.
 //! * Dropping a [`Running`] child kills its group and reaps it. Interrupting a
 //!   command is dropping its future; nothing else has to remember children.
 
+pub mod alive;
 mod child;
+pub mod lease;
 mod private;
 mod spawner;
 mod stderr;

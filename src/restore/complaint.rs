@@ -49,9 +49,9 @@ const HOSTS: &[Class] = &[
     },
     Class {
         begins: &["out of memory", "out of shared memory", "could not resize shared memory"],
-        ends: &["Cannot allocate memory", "sorry, too many clients already"],
+        ends: &["Cannot allocate memory", "Resource temporarily unavailable", "sorry, too many clients already"],
         called: "the host lacks memory or connections",
-        hint: "Give the drill host more memory, or drill with fewer jobs.",
+        hint: "Raise scratch.max_memory or scratch.max_processes, or drill with fewer jobs.",
     },
     Class {
         begins: &[
@@ -71,8 +71,9 @@ const HOSTS: &[Class] = &[
 pub(super) fn ended(exit: Exit) -> Result<()> {
     match exit.code() {
         Some(0) => Ok(()),
-        // Killed from outside: that says nothing about the backup.
-        None => exit.success(Code::CouldNotRun, Stage::Restore).map(drop).map_err(|e| {
+        // Killed from outside: that says nothing about the backup. A program that
+        // put up walls around it tells it as 128 and the signal's number.
+        None | Some(128..) => exit.success(Code::CouldNotRun, Stage::Restore).map(drop).map_err(|e| {
             let how = e.text().split(": ").next().unwrap_or_default().to_owned();
             Error::new(Code::CouldNotRun, Stage::Restore, how).on("pg_restore").hint("Drill again.")
         }),
@@ -82,7 +83,15 @@ pub(super) fn ended(exit: Exit) -> Result<()> {
 
 /// The error that `stderr` tells of.
 fn of(stderr: &str) -> Error {
-    let line = stderr.lines().rev().find_map(|l| l.strip_prefix("pg_restore: error: ")).unwrap_or_default();
+    let Some(line) = stderr.lines().rev().find_map(|l| l.strip_prefix("pg_restore: error: ")) else {
+        // It always gives a reason. Without one it was not started, or had no
+        // memory left to speak with.
+        return Error::new(Code::CouldNotRun, Stage::Restore, "it ended without giving a reason")
+            .on("pg_restore")
+            .hint(
+                "Nothing was learned about the backup: see whether pg_restore runs on this host and has enough memory.",
+            );
+    };
     let said = line.split_once("ERROR:  ").or_else(|| line.split_once("FATAL:  ")).map_or(line, |p| p.1);
     let object = object(stderr, line);
     let fits = |c: &&Class| c.begins.iter().any(|b| said.starts_with(b)) || c.ends.iter().any(|e| said.ends_with(e));
@@ -170,6 +179,23 @@ mod tests {
             let e = of(&format!("pg_restore: error: {said}{command}"));
             assert_eq!(e.code(), Code::CouldNotRun, "{said}: {e:?}");
             assert!(e.text().contains(names), "{said}: {e:?}");
+        }
+    }
+
+    #[test]
+    fn who_never_ran_has_no_word_against_the_backup() {
+        for said in ["", "out of memory\n", "bwrap: Can't find source path /x: No such file or directory\n"] {
+            let e = of(said);
+            assert!(e.code() == Code::CouldNotRun && e.next_step().is_some(), "{said}: {e:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kill_is_no_word_against_the_backup_either() {
+        for how in ["kill -KILL $$", "exit 137"] {
+            let sh = crate::process::Tool::new("/bin/sh").arg("-c").arg(how);
+            let e = ended(sh.spawn().await.unwrap().wait().await.unwrap()).unwrap_err();
+            assert_eq!((e.code(), e.object()), (Code::CouldNotRun, Some("pg_restore")), "{how}: {e:?}");
         }
     }
 

@@ -77,10 +77,27 @@ pub async fn prepare(conn: &ConnParams, session: &Session, facts: &DatabaseFacts
         must_be_empty(conn, name).await?;
         return Ok(Target { name: name.to_owned(), working: name.to_owned() });
     }
-    let working = format!("pgseal_restoring_{}", hex::encode(random_bytes::<6>()?));
+    let working = format!("{WORKING}{}", hex::encode(random_bytes::<6>()?));
     let sql = create_sql(facts, &working);
     session.client().batch_execute(&sql).await.map_err(failed("cannot create the database", name))?;
+    let sql = format!("comment on database {} is {}", quote_ident(&working), quote_literal(&mark(session).await?));
+    session.client().batch_execute(&sql).await.map_err(failed("cannot mark the database", name))?;
     Ok(Target { name: name.to_owned(), working })
+}
+
+/// What the name of an unfinished database begins with; twelve hexadecimal
+/// digits follow.
+pub(super) const WORKING: &str = "pgseal_restoring_";
+
+/// What the comment of an unfinished database begins with.
+pub(super) const MARK: &str = "pgseal restores into this; session ";
+
+/// The comment of an unfinished database: the session of the server that
+/// restores it. As long as that lives, so does the restore, wherever it runs.
+async fn mark(session: &Session) -> Result<String> {
+    let sql = "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()";
+    let row = session.client().query_one(sql, &[]).await.map_err(failed("cannot tell the session", "restore"))?;
+    Ok(format!("{MARK}{} of {}", row.get::<_, i32>(0), row.get::<_, String>(1)))
 }
 
 /// `CREATE DATABASE` with the encoding and locale of the source (PostgreSQL
@@ -105,12 +122,18 @@ fn create_sql(f: &DatabaseFacts, name: &str) -> String {
     sql
 }
 
-/// Gives the finished database its name.
-pub async fn rename(session: &Session, target: &Target) -> Result<()> {
+/// Gives the finished database its name, and takes the mark off where it has no
+/// comment of its own.
+pub async fn rename(session: &Session, target: &Target, has_comment: bool) -> Result<()> {
     if !target.created() {
         return Ok(());
     }
-    let sql = format!("alter database {} rename to {}", quote_ident(&target.working), quote_ident(&target.name));
+    let (working, name) = (quote_ident(&target.working), quote_ident(&target.name));
+    // Both or neither: one message is one transaction.
+    let mut sql = format!("alter database {working} rename to {name}");
+    if !has_comment {
+        sql.push_str(&format!("; comment on database {name} is null"));
+    }
     session.client().batch_execute(&sql).await.map_err(failed("cannot give the database its name", &target.name))
 }
 

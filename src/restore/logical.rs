@@ -83,13 +83,14 @@ impl LogicalTarget<'_> {
             let unfinished = Unfinished::new(self.conn, &target);
             let restored = async {
                 let bytes = self.database(opened, facts, &target.working, schema).await?;
-                if self.tables.is_empty() && !self.scratch {
+                let with_properties = self.tables.is_empty() && !self.scratch;
+                if with_properties {
                     for sql in properties::properties_sql(facts, &target.working, self.owners)? {
                         let failed = database::failed("cannot set a property", name);
                         session.client().batch_execute(&sql).await.map_err(failed).map_err(explain)?;
                     }
                 }
-                database::rename(&session, &target).await?;
+                database::rename(&session, &target, with_properties && facts.comment.is_some()).await?;
                 Ok::<u64, Error>(bytes)
             };
             let restored = restored.await;

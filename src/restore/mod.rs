@@ -17,6 +17,7 @@
 //! | [`selection`] | which entries of an archive make up some tables |
 //! | [`logical`] | databases by pg_restore |
 //! | [`unfinished`] | removing what an interrupt left |
+//! | [`leftovers`] | finding what a kill left |
 //! | `complaint` | what pg_restore said, without rows |
 //! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
 //! | [`physical`] | a data directory |
@@ -25,6 +26,7 @@ mod complaint;
 pub mod database;
 pub mod feed;
 pub mod globals;
+pub mod leftovers;
 pub mod logical;
 pub mod opened;
 pub mod physical;

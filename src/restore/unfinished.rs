@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// An interrupt drops the restore's future in the middle; there is no one left to
 /// wait for an answer of the server but a thread of our own. After SIGKILL the
-/// database stays under its working name: `pgseal_restoring_` and random digits.
+/// database stays under its working name, for `pgseal sweep` ([`super::leftovers`]).
 #[derive(Debug)]
 pub struct Unfinished {
     conn: Option<ConnParams>,

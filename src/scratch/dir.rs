@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::lease::Lease;
 use super::{Instance, Jail, procfs};
 use crate::error::{Code, Error, Result, Stage};
+use crate::process::lease::{Lease, Purpose};
 use crate::types::SourceName;
 use crate::types::ids::random_bytes;
 
@@ -92,7 +92,7 @@ impl Scratch {
         })?;
         let jail = jail.clone().around(&path);
         let scratch = Self { path, jail, mark, removed: false };
-        Lease::ours(&scratch.path)?.write()?;
+        Lease::ours(Purpose::Scratch, &scratch.path)?.write()?;
         for sub in ["data", "conf", "s", "evidence", "etc", "tmp"] {
             let sub = scratch.path.join(sub);
             std::fs::DirBuilder::new()
@@ -218,7 +218,10 @@ fn remove_tree(path: &Path) -> std::io::Result<()> {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !path.exists() => return Ok(()),
             Err(e) if start.elapsed() > GONE_WITHIN => return Err(e),
             Err(_) => {
-                open_up(path);
+                // Root needs no permission, and is not to be led astray by a link.
+                if !rustix::process::geteuid().is_root() {
+                    open_up(path);
+                }
                 std::thread::sleep(Duration::from_millis(10));
             }
             Ok(()) => return Ok(()),

@@ -76,7 +76,7 @@ const CLASSES: &[Class] = &[
         ],
         broken: false,
         called: "not enough memory",
-        hint: HOST,
+        hint: "Nothing was learned about the backup: raise scratch.max_memory, or use a larger host, and drill again.",
     },
     Class {
         any_of: &["has wrong ownership", "invalid permissions", "Permission denied", "Operation not permitted"],
@@ -151,6 +151,13 @@ pub fn explain(log: &str) -> Failure {
         class: "the reason is not known",
         hint: "Nothing was learned about the backup; start it by hand to see the server's log.",
     };
+    // Before the server could say a word.
+    let walls = |l: &str| ["bwrap: ", "prlimit: ", "setpriv: ", "unshare: "].iter().any(|p| l.starts_with(p));
+    if lines.is_empty() && log.lines().any(walls) {
+        failure.class = "its namespaces or limits could not be set up";
+        failure.hint = HOST;
+        return failure;
+    }
     // The last line that fits is nearest to the end; of one line the table's order decides.
     let texts = lines.iter().rev().map(|l| l.text).chain(log.lines().rev());
     for text in texts {
@@ -228,6 +235,7 @@ mod tests {
             ("pgseal:XX000:FATAL:  something new", Code::CouldNotRun),
             ("pgseal:58P01:PANIC:  could not open file \"global/pg_filenode.map\": No such file", Code::RestoreFailed),
             ("postgres: could not find the database system", Code::CouldNotRun),
+            ("bwrap: Can't mkdir parents for invalid page: Permission denied", Code::CouldNotRun),
             ("", Code::CouldNotRun),
         ];
         for (log, code) in cases {

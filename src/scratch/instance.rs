@@ -166,7 +166,8 @@ async fn check_program(scratch: &Scratch, postgres: &Path, major: u32) -> Result
     match digits.parse::<u32>() {
         Ok(found) if exit.code() == Some(0) && found == major => Ok(()),
         Ok(found) => Err(refuse(format!("the server program is of version {found}, the data of {major}"))),
-        Err(_) => Err(refuse("the server program does not run".to_owned())),
+        // What the loader or the walls say of it.
+        Err(_) => Err(refuse(format!("the server program does not run: {}", exit.stderr().last_lines(1)))),
     }
 }
 

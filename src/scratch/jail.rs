@@ -237,6 +237,9 @@ impl Jail {
             let own_user = OWN_USER.iter().filter(|_| walls.own_user);
             prefix.extend(APART.iter().chain(own_user).map(OsString::from));
             prefix.extend(self.view.args(program));
+            // The server's shared memory; bubblewrap's own directory is root's.
+            let shared = ["--perms", "1777", "--tmpfs", "/dev/shm"];
+            prefix.extend(shared.iter().filter(|_| !walls.own_user).map(OsString::from));
             prefix.push("--".into());
         }
         prefix.extend(walls.after.iter().cloned());

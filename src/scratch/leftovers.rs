@@ -5,22 +5,37 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::dir::{self, PREFIX, Teardown};
-use super::lease::Lease;
+use super::user::User;
+use crate::process::lease::{Lease, Purpose};
 
 /// A directory of a run that is no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
+    /// What it was for.
+    pub purpose: Purpose,
     /// The directory.
     pub path: PathBuf,
     /// Process that made it.
     pub pid: i32,
 }
 
-/// Leftovers below the scratch directory `dir`.
+/// Whose directories may be removed: ours, and where we are root the scratch
+/// user's, who gets a directory once it is complete.
+pub async fn owners(scratch_user: &str) -> Vec<u32> {
+    let us = rustix::process::geteuid();
+    let mut all = vec![us.as_raw()];
+    if us.is_root() {
+        all.extend(User::named(scratch_user).await.ok().map(|u| u.uid));
+    }
+    all
+}
+
+/// Leftovers in the directory `dir`: that of scratch instances, or of temporary
+/// files.
 ///
-/// A directory counts only if it has our name, belongs to us or to the scratch
-/// user (`owners`), carries a lease that names itself, and the process in the
-/// lease is not alive. All else is left alone.
+/// A directory counts only if it has our name, belongs to one of `owners`,
+/// carries a lease that names itself, and the process in the lease is not
+/// alive. All else is left alone.
 pub fn find(dir: &Path, owners: &[u32]) -> Vec<Leftover> {
     let Ok(dir) = dir.canonicalize() else { return Vec::new() };
     let mut found: Vec<Leftover> = std::fs::read_dir(dir)
@@ -40,7 +55,7 @@ fn dead(path: &Path, owners: &[u32]) -> Option<Leftover> {
         return None;
     }
     let lease = Lease::read(path)?;
-    (!lease.is_alive()).then(|| Leftover { path: path.to_owned(), pid: lease.pid })
+    (!lease.is_alive()).then(|| Leftover { purpose: lease.format, path: path.to_owned(), pid: lease.pid })
 }
 
 /// Ends what still runs there and removes it; looked at once more before.
@@ -63,10 +78,10 @@ mod tests {
     fn with_lease(dir: &Path, name: &str, change: impl Fn(&mut Lease)) -> PathBuf {
         let path = dir.join(name);
         std::fs::create_dir(&path).unwrap();
-        let mut lease = Lease::ours(&path).unwrap();
+        let mut lease = Lease::ours(Purpose::Scratch, &path).unwrap();
         change(&mut lease);
         // Written under the real path whatever the lease says.
-        std::fs::write(path.join(super::super::lease::FILE), serde_json::to_vec(&lease).unwrap()).unwrap();
+        std::fs::write(path.join(crate::process::lease::FILE), serde_json::to_vec(&lease).unwrap()).unwrap();
         path
     }
 
@@ -96,7 +111,7 @@ mod tests {
         for kept in [&alive, &copied, &unmarked, &foreign] {
             assert!(kept.exists());
         }
-        let again = Leftover { path: alive.clone(), pid: 1 };
+        let again = Leftover { purpose: Purpose::Scratch, path: alive.clone(), pid: 1 };
         assert!(!remove(&again, &me()).is_clean());
         assert!(alive.exists());
     }

@@ -12,7 +12,6 @@
 //! | [`jail`] | how far we can isolate on this host, found by trying |
 //! | `inside` / `view` / `user` | what a trial run saw · which files are visible · who runs it |
 //! | [`limits`] | what a jailed process may use |
-//! | [`lease`] | the mark of a run in its directory |
 //! | [`dir`] | the directory of one instance, from birth to checked removal |
 //! | [`seal`] | the sealed settings, asked of the program before the start |
 //! | [`mod@sanitise`] | what is taken out of an extracted data directory |
@@ -31,7 +30,6 @@ pub mod failure;
 mod inside;
 pub mod instance;
 pub mod jail;
-pub mod lease;
 pub mod leftovers;
 pub mod limits;
 pub mod probe;
@@ -41,6 +39,7 @@ pub mod seal;
 mod user;
 mod view;
 
+pub use crate::process::lease;
 pub use cluster::{ClusterOptions, init_cluster};
 pub use conn::Session;
 pub use dir::{Scratch, Teardown};

@@ -4,23 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// Start time of a process in clock ticks since boot (field 22 of `stat`);
-/// `None` for one that is gone or only waits to be reaped.
-pub fn start_time(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; the last ')' ends it.
-    let (_, after) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    if matches!(*fields.first()?, "Z" | "X" | "x") {
-        return None;
-    }
-    fields.get(19)?.parse().ok()
-}
-
-/// This boot's random id: process ids and start times mean nothing in another.
-pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|s| s.trim().to_owned()).unwrap_or_default()
-}
+pub use crate::process::alive::{boot_id, start_time};
 
 /// Living processes whose working directory is `dir` or below it. A PostgreSQL
 /// server and all its children work in their data directory.

@@ -122,3 +122,50 @@ fn a_killed_drill_takes_its_server_down_and_the_next_one_removes_its_directory()
     }
     world.nothing_left();
 }
+
+#[test]
+fn sweep_removes_what_a_killed_drill_left_and_nothing_else() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    let world = world(&server);
+    world.ok(&["backup", "shop"]);
+    let mut dead = spawn(&world, "shop");
+    assert!(within(60, || runs(&world, "[local]")), "no session comes up");
+    let left = scratch_of(&world).unwrap();
+    dead.kill().unwrap();
+    dead.wait().unwrap();
+
+    // A name like ours without a mark; a mark that was made for another place.
+    let unmarked = world.path("scratch/pgseal-shop-00000000");
+    let copied = world.path("scratch/pgseal-shop-11111111");
+    for dir in [&unmarked, &copied] {
+        std::fs::create_dir(dir).unwrap();
+    }
+    std::fs::copy(left.join("pgseal-lease.json"), copied.join("pgseal-lease.json")).unwrap();
+
+    let said = world.ok(&["sweep", "--dry-run", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(json["dry_run"], true);
+    let all = json["leftovers"].as_array().unwrap();
+    let one = all.iter().find(|l| l["name"] == left.to_str().unwrap()).unwrap();
+    assert_eq!((all.len(), &one["kind"], &one["removed"]), (1, &"scratch".into(), &false.into()), "{json:#}");
+    assert!(left.exists(), "a dry run removes nothing");
+
+    let said = world.ok(&["sweep"]);
+    assert_eq!(said.out, format!("removed  scratch  {}\n", left.display()));
+    assert!(!left.exists() && unmarked.exists() && copied.exists());
+    let said = world.ok(&["sweep"]);
+    assert!(said.out.is_empty() && said.err.contains("nothing is left behind"), "{said:?}");
+    for dir in [&unmarked, &copied] {
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    // A living run is let alone: directory, server and all.
+    let alive = spawn(&world, "shop");
+    assert!(within(60, || runs(&world, "[local]")), "no session comes up");
+    let scratch = scratch_of(&world).unwrap();
+    let said = world.ok(&["sweep", "--json"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&said.out).unwrap()["leftovers"], serde_json::json!([]));
+    assert!(scratch.exists() && runs(&world, "[local]"));
+    send(&alive, Signal::INT);
+    ended(&world, alive, 130);
+}

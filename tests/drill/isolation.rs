@@ -94,24 +94,113 @@ fn the_databases_own_host_is_recognised_by_its_running_server_too() {
 #[test]
 fn kill_9_takes_the_server_down_within_two_seconds_at_every_level() {
     let server = PgServer::start(&pg::bindir(), &[]);
-    let world = World::new(&server);
     server.psql("postgres", "create table t as select generate_series(1, 10) i");
-    world.ok(&["backup", "shop"]);
+    let root = World::new(&server);
+    for (level, lacks) in LEVELS {
+        killed(&root, level, lacks);
+    }
+    killed(&World::new_as(&server, Some("postgres")), "I3", &[]);
+}
+
+fn killed(world: &World, level: &str, lacks: &'static [&'static str]) {
     let slow = "[source.NAME.drill]\nmin_isolation = \"I1\"\n[[source.NAME.drill.sql]]\nname = \"slow\"\n\
                 query = \"select pg_sleep(1000)\"\nexpect = \"\"\n";
+    world.lacks(&[]);
     world.configure("", slow);
-    for (level, lacks) in LEVELS {
-        world.lacks(lacks);
-        let mut child = world.command(&["drill", "shop", "-q"]).spawn().unwrap();
-        let scratch = world.path("scratch");
-        let asleep = |pid: &i32| {
-            let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&title).contains("[local] SELECT")
-        };
-        assert!(within(60, || procfs::working_below(&scratch).iter().any(asleep)), "{level}: no query runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let gone = within(2, || procfs::working_below(&scratch).is_empty());
-        assert!(gone, "{level}: {:?} live on", procfs::working_below(&scratch));
+    world.ok(&["backup", "shop"]);
+    world.lacks(lacks);
+    let mut child = world.command(&["drill", "shop", "-q"]).spawn().unwrap();
+    let scratch = world.path("scratch");
+    let asleep = |pid: &i32| {
+        let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&title).contains("[local] SELECT")
+    };
+    assert!(within(60, || procfs::working_below(&scratch).iter().any(asleep)), "{level}: no query runs");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let gone = within(2, || procfs::working_below(&scratch).is_empty());
+    assert!(gone, "{level}: {:?} live on", procfs::working_below(&scratch));
+}
+
+/// Runs a command of `world` where the kernel gives no more user namespaces: in
+/// one that maps everyone as they are and allows none below it.
+fn without_user_namespaces(world: &World, args: &[&str]) -> (i32, Value) {
+    use std::io::Write as _;
+    let inner = world.command(args);
+    let forbid = "echo 0 > /proc/sys/user/max_user_namespaces || exit 98; exec \"$@\"";
+    let mut command = std::process::Command::new("/usr/bin/unshare");
+    command.args(["--user", "/bin/sh", "-c", "read go; exec /bin/sh -c \"$0\" sh \"$@\"", forbid]);
+    command.arg(inner.get_program()).args(inner.get_args()).env_clear();
+    command.envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?)))).current_dir(world.dir.path());
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let of = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/user")).unwrap();
+    let pid = child.id().to_string();
+    assert!(within(10, || of(&pid) != of("self")), "there is no user namespace");
+    for map in ["uid_map", "gid_map"] {
+        std::fs::write(format!("/proc/{pid}/{map}"), "0 0 65536").unwrap();
     }
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let out = child.wait_with_output().unwrap();
+    let report = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {out:?}"));
+    world.nothing_left();
+    (out.status.code().unwrap(), report)
+}
+
+#[test]
+fn without_user_namespaces_root_keeps_the_walls_and_others_are_told() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    server.psql("postgres", "create table t as select generate_series(1, 10) i");
+    let world = World::new(&server);
+    world.ok(&["backup", "shop"]);
+    let (code, report) = without_user_namespaces(&world, &["drill", "shop", "--json"]);
+    assert_eq!((code, isolation(&report)), (0, ("I3", "I3")), "{report:#}");
+    let reasons = report["isolation"]["reasons"].to_string();
+    assert!(reasons.contains("no user namespace of its own: "), "{reasons}");
+
+    let world = World::new_as(&server, Some("postgres"));
+    world.ok(&["backup", "shop"]);
+    let (code, report) = without_user_namespaces(&world, &["drill", "shop", "--json"]);
+    assert_eq!((code, isolation(&report)), (53, ("I1", "I3")), "{report:#}");
+    let reasons = report["isolation"]["reasons"].to_string();
+    assert!(reasons.contains("(user.max_user_namespaces = 0)"), "{reasons}");
+    assert!(reasons.contains("no network namespace of its own: "), "{reasons}");
+}
+
+/// `pg_restore` that refuses to work where it sees a file of the host.
+fn suspicious(world: &World, file: &std::path::Path) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = world.path("bin");
+    std::fs::create_dir_all(&dir).unwrap();
+    for entry in std::fs::read_dir(pg::bindir()).unwrap() {
+        let real = entry.unwrap().path();
+        let name = real.file_name().unwrap().to_str().unwrap().to_owned();
+        let look = if name == "pg_restore" {
+            format!("[ -e {} ] && exit 9; [ -e /root ] && exit 9\n", file.display())
+        } else {
+            String::new()
+        };
+        let path = dir.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{look}exec {} \"$@\"\n", real.display())).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    format!("[tools]\npg_bindir = \"{}\"\n", dir.display())
+}
+
+#[test]
+fn pg_restore_sees_no_file_of_the_host() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    server.psql("postgres", "create table t as select generate_series(1, 10) i");
+    let world = World::new(&server);
+    world.ok(&["backup", "shop"]);
+    let file = world.path("of-the-host");
+    std::fs::write(&file, "x").unwrap();
+    let tools = suspicious(&world, &file);
+    world.configure(&tools, "[source.NAME.drill]\nmin_isolation = \"I2\"\n");
+    let (code, report) = world.drill("shop");
+    assert_eq!((code, isolation(&report)), (0, ("I3", "I2")), "{report:#}");
+    // The test sees what it looks for: without walls the program finds the file.
+    world.lacks(LEVELS[1].1);
+    let (code, report) = world.drill("shop");
+    assert!(code != 0 && isolation(&report) == ("I2", "I2"), "{report:#}");
 }

@@ -79,6 +79,7 @@ impl World {
             ("[report]", "[report]\nredact = \"none\"\n".to_owned()),
             ("[state]", format!("[state]\ndir = \"{}\"\n", at("state"))),
             ("[scratch]", format!("[scratch]\ndir = \"{}\"\n", at("scratch"))),
+            ("[tools]", format!("[tools]\npg_bindir = \"{}\"\n", crate::pg::bindir().display())),
         ] {
             if !top.contains(section) {
                 text += &default;

@@ -32,6 +32,10 @@ use crate::types::{Redaction, SourceName};
     the newest backup is overdue (source.NAME.next_due); 52 an unsafe drill; 53 that there is no evidence either way (12 and 124 say so too: no identity fits, the deadline passed). Where the newest \
     backup has no trusted signature there is nothing to report on: the command ends with 41, drills no older backup, and \
     writes no report. Nor does it when it is interrupted.\n\n\
+    Isolation: source.NAME.drill.min_isolation says how much is required. I1 is a user without rights and sealed \
+    settings, I2 also an empty network, I3 also no files but programs and no processes but its own (bubblewrap). \
+    Without a word there it is I3 where the database runs on this host and I2 elsewhere. Where less can be had, the drill \
+    ends with 53 before anything is restored.\n\n\
     Times in the report: fetch is signature, presence and opening of the backup's facts; restore is all its data, fetched, \
     opened and written; start is making, sealing and starting the server. \"restorable in\" (rto_s) is their sum, without \
     checks and teardown. rpo_s counts from the backup's snapshot, backup_age_s from its end, both to the drill's start.\n\n\

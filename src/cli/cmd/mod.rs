@@ -14,6 +14,7 @@ pub mod restore;
 pub mod self_test;
 pub mod show;
 pub mod store;
+pub mod sweep;
 pub mod verify;
 
 use super::args::Command;
@@ -34,6 +35,7 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::Drill(args) => drill::run(args, ui).await,
         Command::Report(args) => Box::pin(report::run(args, ui)).await,
         Command::Store(args) => store::run(args, ui).await,
+        Command::Sweep(args) => sweep::run(args, ui).await,
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),
     }

@@ -1,4 +1,4 @@
-//! The mark in a scratch directory: which run it belongs to.
+//! The mark in a directory of ours: which run it belongs to.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::procfs;
+use super::alive;
 use crate::error::{Code, Error, Result, Stage};
 
 /// Name of the file in the directory.
@@ -15,12 +15,23 @@ pub const FILE: &str = "pgseal-lease.json";
 /// Largest lease that is read, bytes.
 const LIMIT: u64 = 4096;
 
-/// Who made a scratch directory, and when.
+/// What a directory is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// A scratch instance.
+    #[serde(rename = "pgseal-scratch")]
+    Scratch,
+    /// Password files of children.
+    #[serde(rename = "pgseal-private")]
+    Private,
+}
+
+/// Who made a directory, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lease {
-    /// `pgseal-scratch`.
-    pub format: String,
+    /// `pgseal-scratch`, `pgseal-private`.
+    pub format: Purpose,
     /// 1.
     pub version: u32,
     /// Process of pgseal.
@@ -34,21 +45,12 @@ pub struct Lease {
 }
 
 impl Lease {
-    const FORMAT: &str = "pgseal-scratch";
-
     /// The lease of this process for `dir`.
-    pub fn ours(dir: &Path) -> Result<Self> {
+    pub fn ours(format: Purpose, dir: &Path) -> Result<Self> {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         let start_time =
-            procfs::start_time(pid).ok_or_else(|| Error::internal("/proc does not show this process's start time"))?;
-        Ok(Self {
-            format: Self::FORMAT.into(),
-            version: 1,
-            pid,
-            start_time,
-            boot_id: procfs::boot_id(),
-            dir: dir.to_owned(),
-        })
+            alive::start_time(pid).ok_or_else(|| Error::internal("/proc does not show this process's start time"))?;
+        Ok(Self { format, version: 1, pid, start_time, boot_id: alive::boot_id(), dir: dir.to_owned() })
     }
 
     /// Writes it; the file must not exist.
@@ -62,7 +64,7 @@ impl Lease {
             .open(&path)
             .and_then(|mut f| f.write_all(&bytes))
             .map_err(|e| {
-                Error::new(Code::CouldNotRun, Stage::Scratch, "cannot mark the scratch directory")
+                Error::new(Code::CouldNotRun, Stage::Scratch, "cannot mark the directory")
                     .on(path.display().to_string())
                     .because(e)
             })
@@ -77,12 +79,12 @@ impl Lease {
             return None;
         }
         let lease: Self = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
-        (lease.format == Self::FORMAT && lease.version == 1 && lease.dir == dir).then_some(lease)
+        (lease.version == 1 && lease.dir == dir).then_some(lease)
     }
 
     /// Whether the run that made it is still alive.
     pub fn is_alive(&self) -> bool {
-        self.boot_id == procfs::boot_id() && procfs::start_time(self.pid) == Some(self.start_time)
+        self.boot_id == alive::boot_id() && alive::start_time(self.pid) == Some(self.start_time)
     }
 }
 
@@ -93,7 +95,7 @@ mod tests {
     #[test]
     fn a_lease_is_alive_as_long_as_its_process() {
         let dir = tempfile::tempdir().unwrap();
-        let lease = Lease::ours(dir.path()).unwrap();
+        let lease = Lease::ours(Purpose::Scratch, dir.path()).unwrap();
         lease.write().unwrap();
         let read = Lease::read(dir.path()).unwrap();
         assert_eq!(read, lease);
@@ -107,7 +109,7 @@ mod tests {
     fn a_copied_or_broken_mark_is_no_mark() {
         let dir = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();
-        Lease::ours(dir.path()).unwrap().write().unwrap();
+        Lease::ours(Purpose::Scratch, dir.path()).unwrap().write().unwrap();
         std::fs::copy(dir.path().join(FILE), other.path().join(FILE)).unwrap();
         assert_eq!(Lease::read(other.path()), None);
         std::fs::write(dir.path().join(FILE), b"{}").unwrap();

@@ -13,6 +13,8 @@ mod healthy;
 mod interrupt;
 #[path = "support/pg.rs"]
 mod pg;
+#[path = "drill/probes.rs"]
+mod probes;
 #[path = "drill/reaching.rs"]
 mod reaching;
 #[path = "drill/reseal.rs"]

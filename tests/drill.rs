@@ -17,6 +17,8 @@ mod isolation;
 mod limits;
 #[path = "support/pg.rs"]
 mod pg;
+#[path = "drill/probes.rs"]
+mod probes;
 #[path = "drill/reaching.rs"]
 mod reaching;
 #[path = "drill/reseal.rs"]

@@ -171,19 +171,31 @@ pub async fn write_config(scratch: &Scratch, major: u32, superuser: &str, floors
 
 /// `pg_ident.conf`: who may come in as the superuser.
 fn ident_file(major: u32, superuser: &str, users: &[&str]) -> Result<String> {
-    // From 16 on `all` stands for every role; before, the name is written out.
-    // It is one word of one line, so a line end in it cannot be written.
-    let role = if major >= 16 {
-        "all".to_owned()
-    } else if superuser.contains(['\n', '\r']) {
-        return Err(Error::new(Code::CouldNotRun, Stage::Scratch, "the superuser's name cannot be mapped")
-            .on(superuser)
-            .hint("PostgreSQL before 16 cannot map a role name that holds a line end."));
-    } else {
-        quoted(superuser)
+    // It is one word of one line. From 16 on a word that begins with a slash is
+    // a regular expression, which can spell what a word cannot.
+    let role = match superuser.contains(['\n', '\r']) {
+        odd if major >= 16 && (odd || superuser.starts_with('/')) => quoted(&format!("/^{}$", regex(superuser))),
+        true => {
+            return Err(Error::new(Code::CouldNotRun, Stage::Scratch, "the superuser's name cannot be mapped")
+                .on(superuser)
+                .hint("PostgreSQL before 16 cannot map a role name that holds a line end."));
+        }
+        false => quoted(superuser),
     };
     let lines: Vec<String> = users.iter().map(|user| format!("pgseal {} {role} # end\n", quoted(user))).collect();
     Ok(lines.concat())
+}
+
+/// A regular expression for this text alone (PostgreSQL manual, "Regular
+/// Expression Escapes": a backslash takes the meaning off what is no letter or digit).
+fn regex(text: &str) -> String {
+    let one = |c: char| match c {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        c if c.is_ascii_punctuation() => format!("\\{c}"),
+        c => c.to_string(),
+    };
+    text.chars().map(one).collect()
 }
 
 /// A quoted word of a pg_ident.conf line (PostgreSQL manual, "User Name Maps").
@@ -198,7 +210,10 @@ mod tests {
     #[test]
     fn ident_lines_hold_odd_names_or_refuse_them() {
         assert_eq!(ident_file(15, "a\"b #\\", &["root"]).unwrap(), "pgseal \"root\" \"a\"\"b #\\\" # end\n");
-        assert_eq!(ident_file(16, "x\ny", &["root"]).unwrap(), "pgseal \"root\" all # end\n");
+        assert_eq!(ident_file(16, "all", &["root"]).unwrap(), "pgseal \"root\" \"all\" # end\n", "not everyone");
+        assert_eq!(ident_file(16, "x\ny", &["root"]).unwrap(), "pgseal \"root\" \"/^x\\ny$\" # end\n");
+        assert_eq!(ident_file(16, "/^.*$", &["root"]).unwrap(), "pgseal \"root\" \"/^\\/\\^\\.\\*\\$$\" # end\n");
+        assert_eq!(ident_file(15, "/^.*$", &["root"]).unwrap(), "pgseal \"root\" \"/^.*$\" # end\n");
         assert_eq!(ident_file(15, "x\ny", &["root"]).unwrap_err().code(), Code::CouldNotRun);
     }
 

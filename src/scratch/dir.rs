@@ -76,6 +76,10 @@ impl Scratch {
                 .hint("Set scratch.dir to an existing directory with room for the restored data.")
                 .because(e)
         })?;
+        if let Some(above) = super::probe::files::data_directory_above(&dir) {
+            return Err(cannot("it lies in the data directory of a server", &dir)
+                .hint(format!("Set scratch.dir to a directory that is not below {}.", above.display())));
+        }
         let mark = format!("{PREFIX}{source}-{}", hex::encode(random_bytes::<4>()?));
         let path = dir.join(&mark);
         let usable = path.to_str().is_some_and(|p| !p.contains(['"', '\n', '\r', '\\', '\'']));

@@ -124,7 +124,11 @@ pub async fn differing(client: &tokio_postgres::Client, settings: &[Setting]) ->
         .query("select name, current_setting(name) from pg_catalog.pg_settings where name = any($1)", &[&names])
         .await
         .map_err(|e| super::conn::failed(Code::CouldNotRun, &e))?;
-    let have: BTreeMap<String, String> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let have: BTreeMap<String, String> = rows
+        .iter()
+        .map(|r| Ok((r.try_get(0)?, r.try_get(1)?)))
+        .collect::<Result<_, tokio_postgres::Error>>()
+        .map_err(|e| super::conn::failed(Code::CouldNotRun, &e))?;
     // What is shown of an empty archive_command while archiving is off.
     let as_sealed = |(name, wanted): &&Setting| {
         let shown = have.get(*name);

@@ -68,3 +68,47 @@ async fn each_probe_that_cannot_look_is_not_evaluated() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_hangs_inside_is_waited_for_no_longer_than_need_be() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let instance = start(&scratch, "postgres").await;
+    let session = instance.connect_any().await.unwrap();
+    // A program that the server's user can run, where psql should be.
+    let hangs = scratch.data_dir().join("psql");
+    std::fs::write(&hangs, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    std::fs::set_permissions(&hangs, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    scratch.jail().give(&hangs).unwrap();
+    let (data_dir, outside) = (scratch.data_dir(), Outside::default());
+    let began = std::time::Instant::now();
+    let told = probe::run_on(Target {
+        pid: instance.pid(),
+        major: instance.major(),
+        settings: instance.settings(),
+        asked: instance.settings().len(),
+        client: session.client(),
+        superuser: "postgres",
+        level: scratch.jail().level,
+        scratch: scratch.path(),
+        data_dir: &data_dir,
+        socket_dir: instance.socket_dir(),
+        port: instance.port(),
+        bindir: &data_dir,
+        outside: &outside,
+    })
+    .await;
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    for id in ["ISO-006", "ISO-007", "ISO-011"] {
+        let p = told.iter().find(|p| p.id == id).unwrap();
+        assert_eq!(p.outcome, ProbeOutcome::NotEvaluated, "{p:?}");
+        assert!(p.evidence.contains("ended within 10 s"), "{p:?}");
+    }
+    // What hangs does not outlive the instance.
+    let trace = probe::Trace::of(&scratch, Some(&instance));
+    let level = scratch.jail().level;
+    drop(instance);
+    let done = scratch.teardown(None).await;
+    let gone = probe::gone(&done, &trace, level).await;
+    assert_eq!(gone.outcome, ProbeOutcome::Pass, "{gone:?}");
+}

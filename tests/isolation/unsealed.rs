@@ -141,6 +141,19 @@ async fn each_probe_fails_on_an_unsealed_server() {
     }
     assert!(probe::any_failed(&told));
 
+    // Where less was reached, less is promised: neither a pass nor a failure.
+    for (level, not_promised) in
+        [(Isolation::I1, vec!["ISO-005", "ISO-006", "ISO-007", "ISO-011"]), (Isolation::I2, vec!["ISO-007", "ISO-011"])]
+    {
+        for p in probe::run_on(Target { level, ..target }).await {
+            let promised = !not_promised.contains(&p.id.as_str());
+            let expected = if promised { ProbeOutcome::Fail } else { ProbeOutcome::NotEvaluated };
+            assert_eq!(p.outcome, expected, "{level:?}: {p:?}");
+            let starts = format!("isolation {} does not promise it: ", level.name());
+            assert_eq!(p.evidence.starts_with(&starts), !promised, "{p:?}");
+        }
+    }
+
     // Another server's process, and one that lives in another one's directory.
     let other = Target { pid: i32::try_from(std::process::id()).unwrap(), ..target };
     assert_eq!(by_id(&probe::run_on(other).await, "ISO-009").outcome, ProbeOutcome::Fail, "programs of ours");

@@ -103,6 +103,19 @@ async fn a_socket_path_that_is_too_long_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn a_directory_inside_of_another_servers_is_refused() {
+    let top = top();
+    let inside = top.path().join("base/scratch");
+    std::fs::create_dir_all(&inside).unwrap();
+    std::fs::write(top.path().join("PG_VERSION"), "15\n").unwrap();
+    let jail = Jail::detect("postgres").await.unwrap();
+    let e = Scratch::create(&inside, &jail, &"shop".parse().unwrap()).await.unwrap_err();
+    assert_eq!(e.code(), Code::CouldNotRun);
+    assert!(e.text().contains("data directory of a server"), "{e}");
+    assert_eq!(std::fs::read_dir(&inside).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_directory_that_the_scratch_user_cannot_reach_is_named() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {

@@ -58,7 +58,6 @@ pub fn sealed(scratch: &Scratch, probes: &[Probe]) {
 /// A server started without any sealing, as an ordinary one would be.
 pub struct Unsealed {
     running: Running,
-    pub pid: i32,
     dir: PathBuf,
     port: u16,
 }
@@ -79,14 +78,13 @@ impl Unsealed {
         }
         tool = unjailed(tool);
         let mut running = tool.spawn().await.unwrap();
-        let pid = running.pid().unwrap();
         let give_up = std::time::Instant::now() + Duration::from_secs(30);
         while !std::fs::read_to_string(data.join("postmaster.pid")).is_ok_and(|t| t.contains("ready")) {
             assert!(!running.has_ended(), "{}", running.stderr().text());
             assert!(std::time::Instant::now() < give_up);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Self { running, pid, dir: dir.to_owned(), port }
+        Self { running, dir: dir.to_owned(), port }
     }
 
     pub async fn connect(&self) -> Session {

@@ -50,7 +50,7 @@ impl Canary {
     /// What kept it from being opened or reached: then nothing can be said of
     /// those who do not reach it.
     pub(super) async fn open(beside: &Path) -> Result<Self, String> {
-        let random = random_bytes::<6>().map_err(|e| e.text())?;
+        let random = random_bytes::<4>().map_err(|e| e.text())?;
         let dir = beside.join(format!("{PREFIX}canary-{}", hex::encode(random)));
         let said = |e: std::io::Error| format!("no canary could be opened: {e}");
         std::fs::create_dir(&dir).map_err(said)?;

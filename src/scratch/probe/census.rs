@@ -30,7 +30,9 @@ pub(super) async fn look(t: Target<'_>) -> Seen {
         Ok(rows) => rows,
         Err(e) => return Seen::Blind(conn::reduced(&e)),
     };
-    let kinds: Vec<String> = rows.iter().map(|r| r.get(0)).collect();
+    let Ok(kinds) = rows.iter().map(|r| r.try_get(0)).collect::<Result<Vec<String>, _>>() else {
+        return Seen::blind("the server's answer cannot be read");
+    };
     let mut bad: Vec<String> = kinds.iter().filter(|k| !ALLOWED.contains(&k.as_str())).cloned().collect();
     let programs: Vec<String> = processes::inhabitants(t.pid).into_iter().filter_map(processes::name).collect();
     if programs.is_empty() || kinds.is_empty() {

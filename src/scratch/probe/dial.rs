@@ -85,7 +85,9 @@ impl Way {
     fn came(&self, code: i32, said: &str) -> Came {
         let attempts: Vec<&str> =
             said.split("could not connect to server").flat_map(|s| s.split("connection to server")).skip(1).collect();
-        let near = self.kind != Kind::Far;
+        // Inside, loopback is the namespace's own: whoever refuses there is not the host.
+        let loopback = self.host.parse::<IpAddr>().map_or(self.host == "localhost", |a| a.is_loopback());
+        let near = self.kind != Kind::Far || loopback;
         let no_way = |s: &str| NO_WAY.iter().any(|n| s.contains(n)) || (near && s.contains("Connection refused"));
         let unnamed = attempts.is_empty() && said.contains("could not translate host name");
         match code {
@@ -186,12 +188,16 @@ mod tests {
     fn what_psql_says_is_told_apart() {
         let at = |said: &str| format!("psql: error: connection to server at \"h\", port 1 failed: {said}");
         let far = Way::new("f", "192.0.2.1", 1, Kind::Far);
+        let (here, local) = (Way::new("h", "127.0.0.1", 1, Kind::Far), Way::new("l", "localhost", 1, Kind::Far));
         let near = Way::new("n", "127.0.0.1", 1, Kind::Canary);
         for (way, code, said, came) in [
             (&far, 2, at("Network is unreachable"), Came::NoWay),
             (&far, 2, at("Connection refused"), Came::Through),
             (&near, 2, at("Connection refused"), Came::NoWay),
             (&far, 2, at("timeout expired"), Came::Through),
+            (&here, 2, at("Connection refused"), Came::NoWay),
+            (&local, 2, at("Connection refused"), Came::NoWay),
+            (&here, 2, at("timeout expired"), Came::Through),
             (&near, 2, at("server closed the connection unexpectedly"), Came::Through),
             (&far, 2, at("FATAL: no pg_hba.conf entry"), Came::Through),
             (&far, 0, String::new(), Came::Through),

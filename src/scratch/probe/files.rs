@@ -65,19 +65,20 @@ fn listed(all: &[String]) -> String {
 async fn settings_files(t: Target<'_>) -> Result<Vec<String>, String> {
     let sql = "select current_setting('data_directory'), current_setting('config_file'), current_setting('hba_file'), \
                current_setting('ident_file'), \
-               (select coalesce(array_agg(distinct sourcefile), '{}') from pg_catalog.pg_file_settings)";
+               (select coalesce(array_agg(distinct sourcefile), '{}')::text[] from pg_catalog.pg_file_settings \
+                 where sourcefile is not null)";
     let row = t.client.query_one(sql, &[]).await.map_err(|e| conn::reduced(&e))?;
-    let data = PathBuf::from(row.get::<_, String>(0));
-    let config: String = row.get(1);
+    let text = |i: usize| row.try_get::<_, String>(i).map_err(|e| conn::reduced(&e));
+    let (data, config) = (PathBuf::from(text(0)?), text(1)?);
     let mut foreign: Vec<String> = Vec::new();
     for i in 1..=3 {
-        let file: String = row.get(i);
+        let file = text(i)?;
         // What lies in PGDATA came with the backup.
         if Path::new(&file).starts_with(&data) {
             foreign.push(format!("{file} is in the data directory"));
         }
     }
-    let read: Vec<String> = row.get(4);
+    let read: Vec<String> = row.try_get(4).map_err(|e| conn::reduced(&e))?;
     foreign.extend(read.into_iter().filter(|f| *f != config).map(|f| format!("{f} is read, too")));
     Ok(foreign)
 }

@@ -31,9 +31,11 @@ pub(super) async fn look(t: Target<'_>) -> Seen {
         Err(e) => return Seen::Blind(conn::reduced(&e)),
     };
     let Some(after) = marks(t.data_dir) else { return Seen::blind("pg_wal/archive_status cannot be read") };
-    let n: Vec<i64> = (0..5).map(|i| row.get(i)).collect();
-    let archive: String = row.get(5);
-    let waiting = after.iter().filter(|m| m.ends_with(".ready") || !before.contains(*m)).count();
+    let numbers: Result<Vec<i64>, _> = (0..5).map(|i| row.try_get(i)).collect();
+    let (Ok(n), Ok(archive)) = (numbers, row.try_get::<_, String>(5)) else {
+        return Seen::blind("the server's answer cannot be read");
+    };
+    let waiting = after.iter().filter(|m| m.strip_suffix(".ready").is_some() || !before.contains(*m)).count();
     let evidence = format!(
         "{} senders, {} receivers, {} subscription workers, {} such processes, archive_mode {archive}, \
          archiver at work {} times, {waiting} waiting after a switch",

@@ -133,7 +133,7 @@ fn allowed(link: &str, t: Target<'_>) -> bool {
     below(t.scratch)
         || PUBLIC.iter().any(|p| below(Path::new(p)))
         || LOOK_UPS.iter().any(|p| path == Path::new(p))
-        || t.bindir.parent().is_some_and(|installation| below(installation))
+        || t.bindir.parent().is_some_and(below)
         || link.starts_with("/memfd:")
         || link.starts_with("/SYSV")
 }

@@ -109,7 +109,7 @@ fn by_modes(socket: &Path) -> Result<(String, bool), String> {
         let mode = meta.permissions().mode() & 0o7777;
         // Without the right to search a directory nothing below it can be
         // reached, and without the right to write to a socket it cannot (`unix(7)`).
-        closed |= meta.uid() == me && mode & 0o077 == 0;
+        closed |= meta.uid() == me && (mode & 0o070, mode & 0o007) == (0, 0);
         seen.push(format!("{mode:04o}"));
     }
     seen.reverse();

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 
+use crate::process::lease::{Lease, Purpose};
 use crate::scratch::dir::PREFIX;
-use crate::scratch::lease::Lease;
+
 use crate::types::ids::random_bytes;
 
 /// How long our own visit may take.
@@ -56,7 +57,7 @@ impl Canary {
         std::fs::create_dir(&dir).map_err(said)?;
         let mut canary = Self { dir: dir.clone(), perches: Vec::new(), heard: Arc::default(), tasks: Vec::new() };
         // Marked, so that a sweep finds it should we be killed.
-        Lease::ours(&dir).and_then(|l| l.write()).map_err(|e| e.text())?;
+        Lease::ours(Purpose::Scratch, &dir).and_then(|l| l.write()).map_err(|e| e.text())?;
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o1777)).map_err(said)?;
         canary.perch().await.map_err(said)?;
         canary.visit().await?;

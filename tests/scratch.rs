@@ -11,5 +11,7 @@ mod hostile;
 mod lifecycle;
 #[path = "scratch/physical.rs"]
 mod physical;
+#[path = "scratch/rich.rs"]
+mod rich;
 #[path = "scratch/support.rs"]
 mod support;

@@ -12,26 +12,41 @@
 //! | [`indexes`] | INT-INDEX: no index is invalid that was not |
 //! | [`extensions`] | INT-EXT: extensions with their versions |
 //! | [`matviews`] | INT-MATVIEW: materialized views are populated |
-//! | [`large_objects`] | INT-LO: number of large objects |
+//! | [`large_objects`] | INT-LO: large objects, their content and rights |
 //! | [`roles`] | INT-ROLES: roles with their attributes |
+//! | [`members`] | INT-MEMBERS: memberships of roles |
+//! | [`schema`] | INT-SCHEMA: definitions of all objects |
+//! | [`owners`] | INT-OWNERS: owners of all objects |
+//! | [`grants`] | INT-GRANTS, INT-DEFACL: privileges and default privileges |
+//! | [`row_security`] | INT-RLS: row security and policies |
+//! | [`constraints`] | INT-CONSTRAINT: constraints are validated as before |
+//! | [`collations`] | INT-COLLATION: versions of collations |
 //! | [`manifest`] | PHY-MANIFEST: files against the backup's own manifest |
 //! | [`checksums`] | PHY-CHECKSUMS: page checksums |
 //! | [`amcheck`] | PHY-AMCHECK: heaps and indexes agree |
 //! | [`read`] | PHY-READ: every row of every table can be read |
 //! | [`user_sql`] | USR-SQL: the operator's own queries |
-//! | [`subject`], [`result`] | what is checked, what a check says |
+//! | [`subject`], [`inventory`], [`result`] | what is checked, what a check says |
 
 pub mod amcheck;
 pub mod checksums;
+pub mod collations;
+pub mod constraints;
 pub mod extensions;
+pub mod grants;
 pub mod indexes;
+pub mod inventory;
 pub mod large_objects;
 pub mod manifest;
 pub mod matviews;
+pub mod members;
+pub mod owners;
 pub mod read;
 pub mod result;
 pub mod roles;
+pub mod row_security;
 pub mod rows;
+pub mod schema;
 pub mod sequences;
 pub mod subject;
 pub mod tables;
@@ -47,18 +62,27 @@ use crate::types::Kind;
 /// PHY-MANIFEST and PHY-CHECKSUMS run before the start, see [`manifest::run`]
 /// and [`checksums::run`].
 pub async fn run(subject: &Subject<'_>, kind: Kind, sql: &[SqlCheck]) -> Vec<CheckResult> {
+    let inventories = inventory::Inventories::read(subject).await;
     let mut all = vec![
+        schema::run(&inventories),
         tables::run(subject).await,
         sequences::run(subject).await,
         indexes::run(subject).await,
         extensions::run(subject).await,
         matviews::run(subject).await,
         large_objects::run(subject).await,
+        constraints::run(subject, &inventories).await,
         roles::run(subject).await,
+        members::run(subject).await,
+        owners::run(&inventories),
+        grants::run(&inventories),
+        grants::defaults(&inventories),
+        row_security::run(&inventories),
     ];
     if kind == Kind::Physical {
         all = all.into_iter().map(CheckResult::moving).collect();
     }
+    all.push(collations::run(&inventories, kind));
     match kind {
         Kind::Logical => all.push(rows::run(subject).await),
         Kind::Physical => {

@@ -61,30 +61,32 @@ impl Subject<'_> {
         for facts in &self.facts.databases {
             let tally = match self.instance.connect(&facts.name).await {
                 Ok(session) => look(&session, facts).await,
-                Err(e) if e.text().contains(INVALID_CATALOG_NAME) => Ok(Tally {
-                    present: 1,
-                    examined: 1,
-                    findings: vec![rule.finding(&facts.name, "the database is missing", RESTORE_AGAIN)],
-                }),
                 Err(e) => Err(e),
             };
             match tally {
                 Ok(t) => all.add(t),
-                // Class XX: the catalogs themselves are damaged.
-                Err(e) if e.text().contains("SQLSTATE XX") => {
-                    all.present += 1;
-                    all.examined += 1;
-                    all.findings.push(rule.finding(
-                        &facts.name,
-                        format!("the database is damaged: {}", e.text()),
-                        RESTORE_AGAIN,
-                    ));
-                }
-                Err(e) => return rule.error(all.present, all.examined, &e.on(shown(&facts.name).into_owned())),
+                Err(e) => match blames_the_copy(&e) {
+                    Some(message) => all.add(Tally {
+                        present: 1,
+                        examined: 1,
+                        findings: vec![rule.finding(&facts.name, message, RESTORE_AGAIN)],
+                    }),
+                    None => return rule.error(all.present, all.examined, &e.on(shown(&facts.name).into_owned())),
+                },
             }
         }
         rule.judged(all.present, all.examined, all.findings)
     }
+}
+
+/// What an error of a session or query says against the copy: the database is
+/// not there, or its catalogue is damaged (class XX). Nothing of any other.
+pub(super) fn blames_the_copy(e: &Error) -> Option<String> {
+    let text = e.text();
+    if text.contains(INVALID_CATALOG_NAME) {
+        return Some("the database is missing".to_owned());
+    }
+    text.contains("SQLSTATE XX").then(|| format!("the database is damaged: {text}"))
 }
 
 /// The remedy where the copy is not what was backed up.

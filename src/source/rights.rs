@@ -59,7 +59,8 @@ fn granted(acl: &str) -> String {
 
 /// `class, object, column, privileges` of everything whose privileges are not
 /// those it was born with: the default of its owner, or what `initdb` or its
-/// extension gave (`pg_init_privs`). The system's own objects are among them.
+/// extension gave (`pg_init_privs`). The system's own objects are among them, but for
+/// the information schema, whose privileges pg_dump does not write.
 pub(super) fn grants(major: u32) -> String {
     let parameters = if major >= 15 {
         "UNION ALL SELECT 'pg_parameter_acl'::regclass, p.oid, 0, p.paracl, acldefault('p', 10), 10::oid FROM pg_parameter_acl p"
@@ -69,16 +70,20 @@ pub(super) fn grants(major: u32) -> String {
     let now = granted("o.acl");
     let born = granted("COALESCE(i.initprivs, o.born)");
     format!(
-        "WITH objects (classid, objid, objsubid, acl, born, owner) AS ( \
+        "WITH seen AS (SELECT oid, nspacl, nspowner FROM pg_namespace \
+           WHERE nspname <> 'information_schema' AND nspname !~ '^pg_(toast|temp)'), \
+         rel AS (SELECT * FROM pg_class WHERE relnamespace IN (SELECT oid FROM seen) AND relpersistence <> 't'), \
+         objects (classid, objid, objsubid, acl, born, owner) AS ( \
            SELECT 'pg_class'::regclass::oid, c.oid, 0, c.relacl, \
                   acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner), c.relowner \
-           FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't' \
-           UNION ALL SELECT 'pg_class'::regclass, a.attrelid, a.attnum, a.attacl, '{{}}', c.relowner FROM pg_attribute a \
-             JOIN pg_class c ON c.oid = a.attrelid WHERE NOT a.attisdropped AND c.relpersistence <> 't' \
+           FROM rel c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
+           UNION ALL SELECT 'pg_class'::regclass, a.attrelid, a.attnum, a.attacl, acldefault('c', c.relowner), c.relowner \
+             FROM pg_attribute a JOIN rel c ON c.oid = a.attrelid WHERE NOT a.attisdropped \
            UNION ALL SELECT 'pg_proc'::regclass, oid, 0, proacl, acldefault('f', proowner), proowner FROM pg_proc \
+             WHERE pronamespace IN (SELECT oid FROM seen) \
            UNION ALL SELECT 'pg_type'::regclass, oid, 0, typacl, acldefault('T', typowner), typowner FROM pg_type \
-           UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, nspacl, acldefault('n', nspowner), nspowner FROM pg_namespace \
-             WHERE nspname !~ '^pg_(toast_)?temp_' \
+             WHERE typnamespace IN (SELECT oid FROM seen) \
+           UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, nspacl, acldefault('n', nspowner), nspowner FROM seen \
            UNION ALL SELECT 'pg_language'::regclass, oid, 0, lanacl, acldefault('l', lanowner), lanowner FROM pg_language \
            UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, fdwacl, acldefault('F', fdwowner), fdwowner \
              FROM pg_foreign_data_wrapper \

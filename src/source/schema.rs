@@ -61,7 +61,7 @@ fn relations() -> String {
         "pg_class",
         "r.oid",
         &[
-            ("'kind'", "r.relkind || r.relpersistence", false),
+            ("'kind'", "concat(r.relkind, r.relpersistence)", false),
             ("'options'", "(SELECT string_agg(o, ',' ORDER BY o) FROM unnest(r.reloptions) o)", false),
             ("'access method'", "(SELECT amname FROM pg_am a WHERE a.oid = r.relam)", false),
             ("'replica identity'", "CASE WHEN r.relkind IN ('r', 'p') THEN r.relreplident END", false),
@@ -112,7 +112,7 @@ fn columns(major: u32) -> String {
             (&default, "CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END", true),
             (
                 &generated,
-                "CASE WHEN a.attgenerated <> '' THEN a.attgenerated || pg_get_expr(d.adbin, d.adrelid) END",
+                "CASE WHEN a.attgenerated <> '' THEN concat(a.attgenerated, pg_get_expr(d.adbin, d.adrelid)) END",
                 true,
             ),
             (&identity, "NULLIF(a.attidentity::text, '')", false),
@@ -120,7 +120,12 @@ fn columns(major: u32) -> String {
             (&storage, "CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage END", false),
             (&squeezed, compression, false),
             (&target, "CASE WHEN a.relkind IN ('r', 'p', 'm', 'f') THEN NULLIF(a.attstattarget::int, -1) END", false),
-            (&options, "a.attoptions", false),
+            // Only those that users can set: a server may keep marks of its own here (`pg_attver` of 15.20).
+            (
+                &options,
+                "(SELECT string_agg(o, ',' ORDER BY o) FROM unnest(a.attoptions) o WHERE o ~ '^n_distinct')",
+                false,
+            ),
             (&foreign, "a.attfdwoptions", false),
         ],
         "(SELECT a.*, r.relkind FROM pg_attribute a JOIN rel r ON r.oid = a.attrelid \
@@ -191,7 +196,7 @@ fn routines(major: u32) -> String {
             (
                 "'attributes'",
                 "concat_ws(' ', f.prokind, f.provolatile, f.proisstrict, f.proleakproof, f.proretset, f.proparallel, \
-                  f.procost, f.prorows, NULLIF(f.prosupport, 0)::regproc)",
+                  f.procost, f.prorows, NULLIF(f.prosupport::oid, 0)::regproc)",
                 false,
             ),
             ("'settings'", "(SELECT string_agg(s, ',' ORDER BY s) FROM unnest(f.proconfig) s)", false),

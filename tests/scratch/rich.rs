@@ -13,7 +13,7 @@ use crate::support::{bindir, fresh, start, top};
 const RICH: &str = include_str!("rich.sql");
 
 async fn run(session: &Session, sql: &str) {
-    session.client().batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    session.client().batch_execute(sql).await.unwrap_or_else(|e| panic!("{}: {e:?}", sql.chars().take(200).collect::<String>()));
 }
 
 /// What a backup would seal, read by what reads it at backup time.

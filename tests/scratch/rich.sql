@@ -8,7 +8,7 @@ create extension citext schema public;
 create extension hstore schema public;
 revoke execute on function pg_catalog.pg_sleep(double precision) from public;
 grant select on pg_catalog.pg_authid to auditor;
-revoke execute on function public.hstore_to_json(hstore) from public;
+revoke execute on function public.hstore_to_json(public.hstore) from public;
 
 create schema "s 1" authorization "own""er";
 grant usage on schema "s 1" to app, reader;
@@ -31,8 +31,6 @@ create aggregate total(int) (sfunc = int4pl, stype = int, initcond = '0', parall
 create operator === (leftarg = int, rightarg = int, function = int4eq, commutator = ===);
 create text search configuration plain (copy = pg_catalog.simple);
 create collation german (provider = icu, locale = 'de-DE', deterministic = false);
-create statistics on_nothing on (1 + 1), (2 + 2) from pg_class;
-drop statistics on_nothing;
 
 create table base (gone int, id bigint generated always as identity (start 7), state varchar(20) not null default 'new'
     check (state in ('new', 'paid', 'shipped')), amount numeric(10, 2) check (amount between 0 and 1000 or amount is null),
@@ -80,10 +78,10 @@ create trigger row_parted before insert on parted for each row execute function 
 alter table base disable trigger touch_base;
 
 alter table base enable row level security;
-alter table base force row level security;
 create policy mine on base for select to app, reader using (owner_name = current_user or state in ('new', 'paid'));
 create policy writes on base as restrictive for update using (true) with check (amount < 500);
 alter table loose enable row level security;
+alter table loose force row level security;
 
 grant select, insert on base to app with grant option;
 grant select (id, note) on plain_view to reader;

@@ -54,7 +54,9 @@ fn compare(rule: Rule, pair: &Pair<'_>, count: u64, was: &Grants, is: &Grants) -
                 };
                 [part("missing:", &lost), part("new:", &new)].into_iter().flatten().collect::<Vec<_>>().join("; ")
             }
+            (Some(_), None) if rule == DEFAULTS => "they are missing".to_owned(),
             (Some(_), None) => "its privileges are lost: it has those it was born with".to_owned(),
+            _ if rule == DEFAULTS => "they were not in the backup".to_owned(),
             _ => "it has privileges beyond those of the backup".to_owned(),
         };
         tally.findings.push(rule.finding(pair.object(name), message, RESTORE_AGAIN));

@@ -8,8 +8,7 @@ use crate::source::facts::MembershipFacts;
 use crate::source::probe;
 
 /// The check.
-pub const RULE: Rule =
-    Rule { id: "INT-MEMBERS", title: "memberships of roles are the same", severity: Severity::High };
+pub const RULE: Rule = Rule { id: "INT-MEMBERS", title: "memberships of roles are the same", severity: Severity::High };
 
 /// Compares all memberships with their options, both ways.
 pub async fn run(subject: &Subject<'_>) -> CheckResult {

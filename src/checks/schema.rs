@@ -5,8 +5,7 @@ use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity};
 
 /// The check.
-pub const RULE: Rule =
-    Rule { id: "INT-SCHEMA", title: "every object is defined as it was", severity: Severity::High };
+pub const RULE: Rule = Rule { id: "INT-SCHEMA", title: "every object is defined as it was", severity: Severity::High };
 
 /// Every database is born with it: one that was dropped comes back.
 const BORN: &str = "schema: public";

@@ -53,7 +53,9 @@ pub fn fill(facts: &mut DatabaseFacts, tables: &[CatalogTable], archives: &[&Arc
     let mut digests = archives.iter().filter_map(|a| a.large_object_digest);
     facts.large_object_digest = digests.next();
     if digests.next().is_some() {
-        return Err(Error::new(Code::DumpFailed, Stage::Dump, "large objects are in two streams").on(facts.name.clone()));
+        return Err(
+            Error::new(Code::DumpFailed, Stage::Dump, "large objects are in two streams").on(facts.name.clone())
+        );
     }
     facts.sequences = sequences(facts, archives)?;
     facts.tables = out;

@@ -165,7 +165,9 @@ mod tests {
 
     #[test]
     fn hostile_texts_end() {
-        for text in ["'", "\"", "::", "a::\"", "(((", ")))", "x::t(", "E'\\", "::é[]", "(é)::é", ")::a", "a::timestamp("] {
+        for text in
+            ["'", "\"", "::", "a::\"", "(((", ")))", "x::t(", "E'\\", "::é[]", "(é)::é", ")::a", "a::timestamp("]
+        {
             without_casts(text);
         }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::{Ask, rows};
 use super::Session;
+use super::ask::{Ask, rows};
 use super::facts::{MembershipFacts, RoleFacts, ServerFacts};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::PgVersion;

@@ -48,11 +48,12 @@ pub(super) fn owners() -> String {
 }
 
 /// The set of privileges of an access control list, without who granted them:
-/// that may be another role with the same right after a restore.
+/// that may be another role with the same right after a restore. The owner is
+/// called so; who that is, is a fact of its own.
 fn granted(acl: &str) -> String {
     format!(
-        "ARRAY(SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END || ' ' || \
-               a.privilege_type || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END \
+        "ARRAY(SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' WHEN o.owner THEN 'OWNER' \
+                 ELSE quote_ident(pg_get_userbyid(a.grantee)) END || ' ' || a.privilege_type || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END \
                FROM aclexplode({acl}) a WHERE NOT (o.of_extension AND a.grantee = o.owner) ORDER BY 1)"
     )
 }

@@ -354,7 +354,12 @@ fn others() -> Vec<Kind> {
             "concat_ws(' ', NULLIF(o.castfunc, 0)::regprocedure, o.castcontext, o.castmethod)",
             in_database("pg_cast"),
         ),
-        one("the languages", "pg_language", "concat_ws(' ', o.lanpltrusted, o.lanplcallfoid::regproc)", in_database("pg_language")),
+        one(
+            "the languages",
+            "pg_language",
+            "concat_ws(' ', o.lanpltrusted, o.lanplcallfoid::regproc)",
+            in_database("pg_language"),
+        ),
         one(
             "the event triggers",
             "pg_event_trigger",
@@ -374,6 +379,9 @@ fn others() -> Vec<Kind> {
             in_database("pg_foreign_server"),
         ),
         // The options may be shown to superusers only.
-        ("the user mappings", parts("pg_user_mapping", "o.umid", &[("'definition'", "o.srvname", false)], "pg_user_mappings o")),
+        (
+            "the user mappings",
+            parts("pg_user_mapping", "o.umid", &[("'definition'", "o.srvname", false)], "pg_user_mappings o"),
+        ),
     ]
 }

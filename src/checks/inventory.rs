@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::subject::{RESTORE_AGAIN, Tally};
+use super::subject::Tally;
 use super::{CheckResult, Rule, Subject};
 use crate::error::Error;
 use crate::source::{Inventory, inventory};
@@ -65,11 +65,7 @@ impl<'a> Inventories<'a> {
     pub(super) fn compare(&self, rule: Rule, look: impl Fn(&Pair<'_>) -> Tally) -> CheckResult {
         let mut all = Tally::default();
         for (database, message) in &self.broken {
-            all.add(Tally {
-                present: 1,
-                examined: 1,
-                findings: vec![rule.finding(*database, message.clone(), RESTORE_AGAIN)],
-            });
+            all.add(Tally::fault(rule, database, message.clone()));
         }
         for pair in &self.pairs {
             all.add(look(pair));

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
-use super::{CheckResult, Finding, Rule};
+use super::{CheckResult, Finding, Rule, TableRows};
 use crate::error::{Code, Error, Result, Stage};
 use crate::scratch::{Instance, Jail, Session, conn};
 use crate::source::Facts;
@@ -31,6 +32,8 @@ pub struct Subject<'a> {
     pub jail: &'a Jail,
     /// How many tables are read at the same time; at least 1.
     pub jobs: usize,
+    /// When the backup's snapshot was taken, by the signed manifest.
+    pub taken_at: Timestamp,
 }
 
 /// What was seen so far.
@@ -39,13 +42,21 @@ pub(super) struct Tally {
     pub present: u64,
     pub examined: u64,
     pub findings: Vec<Finding>,
+    pub tables: Vec<TableRows>,
 }
 
 impl Tally {
+    /// One thing that was looked at and is not as it should be.
+    pub(super) fn fault(rule: Rule, object: &str, message: String) -> Self {
+        let findings = vec![rule.finding(object, message, RESTORE_AGAIN)];
+        Self { present: 1, examined: 1, findings, tables: Vec::new() }
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.present += other.present;
         self.examined += other.examined;
         self.findings.extend(other.findings);
+        self.tables.extend(other.tables);
     }
 }
 
@@ -57,6 +68,15 @@ impl Subject<'_> {
         rule: Rule,
         look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
     ) -> CheckResult {
+        self.each_with_tables(rule, look).await.0
+    }
+
+    /// The same, with what `look` told of tables.
+    pub(super) async fn each_with_tables(
+        &self,
+        rule: Rule,
+        look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
+    ) -> (CheckResult, Vec<TableRows>) {
         let mut all = Tally::default();
         for facts in &self.facts.databases {
             let tally = match self.instance.connect(&facts.name).await {
@@ -66,16 +86,15 @@ impl Subject<'_> {
             match tally {
                 Ok(t) => all.add(t),
                 Err(e) => match blames_the_copy(&e) {
-                    Some(message) => all.add(Tally {
-                        present: 1,
-                        examined: 1,
-                        findings: vec![rule.finding(&facts.name, message, RESTORE_AGAIN)],
-                    }),
-                    None => return rule.error(all.present, all.examined, &e.on(shown(&facts.name).into_owned())),
+                    Some(message) => all.add(Tally::fault(rule, &facts.name, message)),
+                    None => {
+                        let e = e.on(shown(&facts.name).into_owned());
+                        return (rule.error(all.present, all.examined, &e), all.tables);
+                    }
                 },
             }
         }
-        rule.judged(all.present, all.examined, all.findings)
+        (rule.judged(all.present, all.examined, all.findings), all.tables)
     }
 }
 

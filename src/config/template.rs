@@ -55,7 +55,24 @@ url = @URL@
 # max_restore = "30m"
 
 # [[source.shop.drill.sql]]
-# name = "orders are recent"
-# query = "select max(created_at) > now() - interval '2 days' from orders"
+# name = "no order is negative"
+# query = "select count(*) = 0 from orders where total < 0"
 # expect = true
+
+# [[source.shop.drill.sql]]
+# name = "as many orders as ever"
+# query = "select count(*) from orders"
+# min = 100000                     # or max, or expect with tolerance
+# role = "app"                     # with its rights and under its row security
+# timeout = "1m"
+
+# [[source.shop.drill.sql]]
+# name = "the newest order"
+# query = "select max(created_at) from orders"
+# max_age = "2d"                   # older than the backup by no more than this
+
+# A random token that stands in the database, to tell it from any other.
+# [source.shop.drill.canary]
+# query = "select token from canary"
+# file = "/etc/pgseal/canary"      # or sha256 = "…", of its text
 "#;

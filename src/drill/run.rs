@@ -11,7 +11,7 @@ use crate::checks::{self, CheckResult, Rule, Severity, Subject};
 use crate::config::schema;
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
-use crate::report::model::{ProofLevel, Report, Timings};
+use crate::report::model::{ProofLevel, Report, TableProof, Timings};
 use crate::restore::{Opened, plan};
 use crate::scratch::{Instance, Jail, Origin, Scratch, StartOptions, leftovers, probe};
 use crate::source::PgBin;
@@ -190,9 +190,18 @@ impl Work<'_> {
             bindir: self.bin.dir(),
             jail: &self.jail,
             jobs: self.job.jobs,
+            taken_at: self.job.entry.manifest.started_at,
         };
         let kind = self.job.entry.manifest.kind;
-        record.checks.extend(checks::run(&subject, kind, &self.job.drill.sql).await);
+        let checked = checks::run(&subject, kind, self.job.drill).await;
+        record.checks.extend(checked.results);
+        record.tables.extend(checked.tables.into_iter().map(|t| TableProof {
+            database: t.database,
+            table: t.table,
+            expected_rows: t.expected,
+            rows: t.rows,
+            content_matches: t.content_matches,
+        }));
         record.checks.push(budget(self.job.drill.max_restore, record.timings));
         record.timings.checks = record.stage("checks", began);
     }

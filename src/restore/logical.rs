@@ -80,7 +80,7 @@ impl LogicalTarget<'_> {
         for (source, name) in &self.databases {
             let facts = facts_of(opened, source)?;
             let schema = self.schema(opened, facts).await?;
-            let target = database::prepare(self.conn, &session, facts, name).await?;
+            let target = database::prepare(self.conn, &session, facts, name, self.scratch).await?;
             // Dropped by an interrupt, it removes what was begun.
             let unfinished = Unfinished::new(self.conn, &target);
             let restored = async {

@@ -11,6 +11,8 @@ mod hostile;
 mod lifecycle;
 #[path = "scratch/physical.rs"]
 mod physical;
+#[path = "scratch/rich.rs"]
+mod rich;
 #[path = "scratch/support.rs"]
 mod support;
 #[path = "scratch/walls.rs"]

@@ -47,7 +47,10 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     let mut number = 1;
     let globals = logical::globals(&ready.bin, &ready.conn, private, job.source.role_passwords)?;
     taken.streams.push(work.run(reference(number), globals).await?);
-    taken.roles = probe::roles(&ready.conn.connect_read_only("pgseal backup").await?).await?;
+    let session = ready.conn.connect_read_only("pgseal backup").await?;
+    taken.roles = probe::roles(&session).await?;
+    taken.memberships = probe::memberships(&session).await?;
+    drop(session);
 
     for (name, _) in &ready.databases {
         let conn = ready.conn.with_database(name);

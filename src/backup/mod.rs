@@ -250,6 +250,7 @@ impl Job<'_> {
             server: ready.server.clone(),
             databases: taken.databases,
             roles: taken.roles,
+            memberships: Some(taken.memberships),
             streams: taken.streams.iter().map(|s| (s.reference.clone(), s.facts.clone())).collect(),
             physical: taken.physical.clone(),
             warnings: ready.warnings.clone(),

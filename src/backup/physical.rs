@@ -12,7 +12,10 @@ use crate::source::{Snapshot, Tapped, physical, probe};
 pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksums: FileChecksums) -> Result<Taken> {
     let mut taken = Taken::default();
     taken.producer.insert("pg_basebackup".into(), ready.bin.version_line("pg_basebackup").await?);
-    taken.roles = probe::roles(&ready.conn.connect_read_only("pgseal backup").await?).await?;
+    let session = ready.conn.connect_read_only("pgseal backup").await?;
+    taken.roles = probe::roles(&session).await?;
+    taken.memberships = probe::memberships(&session).await?;
+    drop(session);
     for (name, _) in &ready.databases {
         let snapshot = Snapshot::open(&ready.conn.with_database(name)).await?;
         taken.databases.push(snapshot.facts().await?);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
 use crate::pipeline::{Receipt, Writer};
-use crate::source::facts::{DatabaseFacts, PhysicalFacts, RoleFacts, StreamFacts};
+use crate::source::facts::{DatabaseFacts, MembershipFacts, PhysicalFacts, RoleFacts, StreamFacts};
 use crate::source::{DumpStream, StreamRole, Tapped};
 use crate::store::layout;
 use crate::types::event::Progress;
@@ -47,6 +47,8 @@ pub struct Taken {
     pub databases: Vec<DatabaseFacts>,
     /// Roles.
     pub roles: Vec<RoleFacts>,
+    /// Their memberships.
+    pub memberships: Vec<MembershipFacts>,
     /// Program to version line.
     pub producer: BTreeMap<String, String>,
     /// Only of base backups.

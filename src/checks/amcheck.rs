@@ -11,7 +11,10 @@ use crate::process::Stdout;
 pub const RULE: Rule =
     Rule { id: "PHY-AMCHECK", title: "tables and B-tree indexes agree with each other", severity: Severity::Critical };
 
-/// Runs `pg_amcheck --heapallindexed --install-missing` on every database.
+/// Runs `pg_amcheck` on every database, with all it can do: every row of a table
+/// must be in its indexes, every level of an index must agree with the next, and
+/// every entry must be found again from the root; from 17 on unique indexes must
+/// be so. It needs the extension amcheck, which is made in the copy only.
 ///
 /// Its messages may name rows' places but not their content; only the object
 /// and the class are reported.
@@ -33,7 +36,9 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
     let tool = subject
         .jail
         .tool(program)
-        .args(["--all", "--heapallindexed", "--install-missing=pg_catalog", "--no-password"])
+        .args(["--all", "--heapallindexed", "--parent-check", "--rootdescend"])
+        .args(["--install-missing=pg_catalog", "--no-password"])
+        .args((subject.instance.major() >= 17).then_some("--checkunique"))
         .arg(format!("--jobs={}", subject.jobs.clamp(1, 16)))
         .env("PGHOST", i.socket_dir().as_os_str())
         .env("PGPORT", i.port().to_string())

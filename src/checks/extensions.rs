@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::subject::{Tally, query};
+use super::subject::Tally;
 use super::{CheckResult, Rule, Severity, Subject};
+use crate::source::catalog;
 
 /// The check.
 pub const RULE: Rule =
@@ -13,8 +14,8 @@ pub const RULE: Rule =
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
     subject
         .each_database(RULE, async |session, facts| {
-            let rows = query(session.client(), "select extname::text, extversion from pg_extension", &[]).await?;
-            let here: BTreeMap<String, String> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+            let list = catalog::extensions(session).await?;
+            let here: BTreeMap<String, String> = list.into_iter().map(|e| (e.name, e.version)).collect();
             let n = facts.extensions.len() as u64;
             let mut tally = Tally { present: n, examined: n, ..Tally::default() };
             for want in &facts.extensions {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::subject::{Tally, USER_SCHEMA, name_of, object, query};
+use super::subject::{Tally, object};
 use super::{CheckResult, Rule, Severity, Subject};
+use crate::source::catalog;
 use crate::source::facts::ObjectName;
 
 /// The check.
@@ -12,14 +13,10 @@ pub const RULE: Rule =
 
 /// Compares the sets of materialized views and whether they can be read.
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
-    let sql = format!(
-        "select n.nspname::text, c.relname::text, c.relispopulated from pg_class c \
-         join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'm' and {USER_SCHEMA}"
-    );
     subject
         .each_database(RULE, async |session, facts| {
-            let rows = query(session.client(), &sql, &[]).await?;
-            let here: BTreeMap<ObjectName, bool> = rows.iter().map(|r| (name_of(r), r.get(2))).collect();
+            let list = catalog::matviews(session).await?;
+            let here: BTreeMap<ObjectName, bool> = list.into_iter().map(|m| (m.name, m.populated)).collect();
             let n = facts.matviews.len() as u64;
             let mut tally = Tally { present: n, examined: n, ..Tally::default() };
             for want in &facts.matviews {

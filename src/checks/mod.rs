@@ -7,65 +7,116 @@
 //! | file | check |
 //! |---|---|
 //! | [`rows`] | INT-ROWS: every table's rows and content |
+//! | [`restored`] | INT-RESTORE: what pg_restore said |
+//! | [`databases`] | INT-DATABASE: locale and settings of databases |
 //! | [`tables`] | INT-TABLES: the set of tables |
 //! | [`sequences`] | INT-SEQ: sequences are not behind |
 //! | [`indexes`] | INT-INDEX: no index is invalid that was not |
 //! | [`extensions`] | INT-EXT: extensions with their versions |
 //! | [`matviews`] | INT-MATVIEW: materialized views are populated |
-//! | [`large_objects`] | INT-LO: number of large objects |
+//! | [`large_objects`] | INT-LO: large objects, their content and rights |
 //! | [`roles`] | INT-ROLES: roles with their attributes |
+//! | [`members`] | INT-MEMBERS: memberships of roles |
+//! | [`schema`] | INT-SCHEMA: definitions of all objects |
+//! | [`owners`] | INT-OWNERS: owners of all objects |
+//! | [`grants`] | INT-GRANTS, INT-DEFACL: privileges and default privileges |
+//! | [`row_security`] | INT-RLS: row security and policies |
+//! | [`constraints`] | INT-CONSTRAINT: constraints are validated as before |
+//! | [`collations`] | INT-COLLATION: versions of collations |
 //! | [`manifest`] | PHY-MANIFEST: files against the backup's own manifest |
 //! | [`checksums`] | PHY-CHECKSUMS: page checksums |
+//! | [`wal`] | PHY-WAL: the log was replayed to the backup's end |
 //! | [`amcheck`] | PHY-AMCHECK: heaps and indexes agree |
 //! | [`read`] | PHY-READ: every row of every table can be read |
 //! | [`user_sql`] | USR-SQL: the operator's own queries |
-//! | [`subject`], [`result`] | what is checked, what a check says |
+//! | [`canary`] | USR-CANARY: the operator's token is there |
+//! | [`asked`] | how both ask |
+//! | [`subject`], [`inventory`] | what is checked |
+//! | [`result`], [`table_rows`] | what a check says, in all and of each table |
 
 pub mod amcheck;
+mod asked;
+pub mod canary;
 pub mod checksums;
+pub mod collations;
+pub mod constraints;
+pub mod databases;
 pub mod extensions;
+pub mod grants;
 pub mod indexes;
+pub mod inventory;
 pub mod large_objects;
 pub mod manifest;
 pub mod matviews;
+pub mod members;
+pub mod owners;
 pub mod read;
+pub mod restored;
 pub mod result;
 pub mod roles;
+pub mod row_security;
 pub mod rows;
+pub mod schema;
 pub mod sequences;
 pub mod subject;
+pub mod table_rows;
 pub mod tables;
 pub mod user_sql;
+pub mod wal;
 
 pub use result::{CheckResult, DATA_PROVING, Finding, Outcome, Rule, Severity};
 pub use subject::Subject;
+pub use table_rows::TableRows;
 
-use crate::config::schema::SqlCheck;
+use crate::config::schema::Drill;
 use crate::types::Kind;
 
+/// What came of the checks.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Each check's result.
+    pub results: Vec<CheckResult>,
+    /// Tables whose rows were read, the worst first, at most [`table_rows::LISTED`].
+    pub tables: Vec<TableRows>,
+}
+
 /// Runs the checks that fit a running instance of this kind of backup.
-/// PHY-MANIFEST and PHY-CHECKSUMS run before the start, see [`manifest::run`]
-/// and [`checksums::run`].
-pub async fn run(subject: &Subject<'_>, kind: Kind, sql: &[SqlCheck]) -> Vec<CheckResult> {
+/// PHY-MANIFEST runs before the start and PHY-CHECKSUMS after the end, see
+/// [`manifest::run`] and [`checksums::run`].
+pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
+    let inventories = inventory::Inventories::read(subject).await;
     let mut all = vec![
+        databases::run(subject).await,
+        schema::run(&inventories),
         tables::run(subject).await,
         sequences::run(subject).await,
         indexes::run(subject).await,
         extensions::run(subject).await,
         matviews::run(subject).await,
         large_objects::run(subject).await,
+        constraints::run(subject, &inventories).await,
         roles::run(subject).await,
+        members::run(subject).await,
+        owners::run(&inventories),
+        grants::run(&inventories),
+        grants::defaults(&inventories),
+        row_security::run(&inventories),
     ];
     if kind == Kind::Physical {
         all = all.into_iter().map(CheckResult::moving).collect();
     }
-    match kind {
-        Kind::Logical => all.push(rows::run(subject).await),
+    all.push(collations::run(&inventories, kind));
+    let (read, tables) = match kind {
+        Kind::Logical => rows::run(subject).await,
         Kind::Physical => {
-            all.push(read::run(subject).await);
+            all.push(wal::run(subject).await);
+            let read = read::run(subject).await;
             all.push(amcheck::run(subject).await);
+            read
         }
-    }
-    all.push(user_sql::run(subject, sql).await);
-    all
+    };
+    all.push(read);
+    all.push(user_sql::run(subject, &drill.sql).await);
+    all.push(canary::run(subject, drill.canary.as_ref()).await);
+    Checked { results: all, tables: table_rows::worst_first(tables) }
 }

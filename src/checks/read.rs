@@ -1,7 +1,10 @@
 //! PHY-READ: every row of every table can be read.
 
+use std::collections::BTreeMap;
+
 use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, failed, lacks_library, name_of, object, query};
-use super::{CheckResult, Rule, Severity, Subject};
+use super::{CheckResult, Rule, Severity, Subject, TableRows};
+use crate::source::facts::ObjectName;
 
 /// The check.
 pub const RULE: Rule =
@@ -9,20 +12,26 @@ pub const RULE: Rule =
 
 /// Reads every table from its first page to its last, with all its values
 /// taken apart and out-of-line ones fetched: that is what `COPY` does and a
-/// count would not. Compared with a number of rows where the facts have one.
-pub async fn run(subject: &Subject<'_>) -> CheckResult {
+/// count would not. Compared with a number of rows where the facts have one. What
+/// was read of each table is told too.
+pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableRows>) {
     let sql = format!(
         "select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
          where c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence = 'p' and {USER_SCHEMA} order by 1, 2"
     );
     subject
-        .each_database(RULE, async |session, facts| {
+        .each_with_tables(RULE, async |session, facts| {
             let rows = query(session.client(), &sql, &[]).await?;
             let mut tally = Tally { present: rows.len() as u64, ..Tally::default() };
+            let exact: BTreeMap<&ObjectName, u64> =
+                facts.tables.iter().filter_map(|t| Some((&t.name, t.rows?))).collect();
             for name in rows.iter().map(name_of) {
                 let counted = count(session.client(), &name.quoted()).await;
                 tally.examined += 1;
-                let wanted = facts.tables.iter().find(|t| t.name == name).and_then(|t| t.rows);
+                let wanted = exact.get(&name).copied();
+                let mut told = TableRows::unread(&facts.name, &name, wanted);
+                told.rows = counted.as_ref().ok().copied();
+                tally.tables.push(told);
                 let message = match (counted, wanted) {
                     (Ok(n), Some(want)) if n != want => format!("{want} rows expected, {n} restored"),
                     (Ok(_), _) => continue,

@@ -98,7 +98,8 @@ pub struct CheckResult {
     pub present: u64,
     /// Objects that were looked at.
     pub examined: u64,
-    /// Why it was not evaluated, does not apply, failed or was waived.
+    /// Why it was not evaluated, does not apply, failed or was waived; beside a
+    /// pass, what is worth knowing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What was found, at most 100.

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
 use super::subject::{RESTORE_AGAIN, Tally, failed, lacks_library, object, query};
-use super::{CheckResult, Rule, Severity, Subject};
+use super::{CheckResult, Rule, Severity, Subject, TableRows};
 use crate::error::{Error, Result};
 use crate::scratch::Session;
 use crate::source::facts::{DatabaseFacts, TableFacts};
@@ -34,19 +34,20 @@ struct At {
 type Queue = Arc<Mutex<VecDeque<TableFacts>>>;
 
 /// Compares every table's COPY text with the digest taken in the dump stream.
-/// Tables are spread over the subject's number of jobs.
-pub async fn run(subject: &Subject<'_>) -> CheckResult {
+/// Tables are spread over the subject's number of jobs. What was read of each
+/// table is told too.
+pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableRows>) {
     let mut all = Tally::default();
     if !subject.facts.databases.is_empty() && subject.facts.databases.iter().all(|d| !d.contents_known) {
-        return RULE.not_applicable("the backup holds no row counts and digests (physical)");
+        return (RULE.not_applicable("the backup holds no row counts and digests (physical)"), Vec::new());
     }
     for facts in &subject.facts.databases {
         match database(subject, facts).await {
             Ok(t) => all.add(t),
-            Err(e) => return RULE.error(all.present, all.examined, &e),
+            Err(e) => return (RULE.error(all.present, all.examined, &e), all.tables),
         }
     }
-    RULE.judged(all.present, all.examined, all.findings)
+    (RULE.judged(all.present, all.examined, all.findings), all.tables)
 }
 
 async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally> {
@@ -67,6 +68,8 @@ async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally>
         set.spawn(worker(at.clone(), queue.clone()));
     }
     let mut all = Tally { present: facts.tables.len() as u64, ..Tally::default() };
+    let unknown = facts.tables.iter().filter(|t| t.rows.is_none() || t.digest.is_none());
+    all.tables.extend(unknown.map(|t| TableRows::unread(&facts.name, &t.name, t.rows)));
     while let Some(done) = set.join_next().await {
         let tally = done.map_err(|e| Error::internal("a worker of INT-ROWS is gone").because(e))??;
         all.add(tally);
@@ -92,7 +95,10 @@ async fn worker(at: At, queue: Queue) -> Result<Tally> {
     }
     loop {
         tally.examined += 1;
-        if let Some(message) = compare(&session, &encoding, &table).await? {
+        let mut told = TableRows::unread(&at.database, &table.name, table.rows);
+        let message = compare(&session, &encoding, &table, &mut told).await?;
+        tally.tables.push(told);
+        if let Some(message) = message {
             tally.findings.push(RULE.finding(object(&at.database, &table.name), message, RESTORE_AGAIN));
         }
         match next() {
@@ -103,7 +109,12 @@ async fn worker(at: At, queue: Queue) -> Result<Tally> {
 }
 
 /// What is wrong with a table; nothing where it is as it was.
-async fn compare(session: &Session, encoding: &str, table: &TableFacts) -> Result<Option<String>> {
+async fn compare(
+    session: &Session,
+    encoding: &str,
+    table: &TableFacts,
+    told: &mut TableRows,
+) -> Result<Option<String>> {
     let (Some(rows), Some(digest)) = (table.rows, table.digest) else {
         return Err(Error::internal("a table without digest was to be compared"));
     };
@@ -111,6 +122,7 @@ async fn compare(session: &Session, encoding: &str, table: &TableFacts) -> Resul
         Ok(seen) => seen,
         Err(e) => return unreadable(&e).map(Some),
     };
+    (told.rows, told.content_matches) = (Some(seen.0), Some(seen == (rows, digest)));
     Ok(if seen.0 != rows {
         Some(format!("{rows} rows expected, {} restored", seen.0))
     } else if seen.1 != digest {

@@ -1,19 +1,16 @@
 //! INT-SEQ: no sequence hands out a value that was already used.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, name_of, object, query};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::Result;
 use crate::scratch::Session;
+use crate::source::catalog;
 use crate::source::facts::{ObjectName, SequenceFacts};
 
 /// The check.
 pub const RULE: Rule = Rule { id: "INT-SEQ", title: "no sequence is behind", severity: Severity::High };
-
-/// Sequences read by one query.
-const BATCH: usize = 500;
 
 /// A sequence as it is now, with its direction.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +26,7 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         .each_database(RULE, async |session, facts| {
             let wanted: Vec<&SequenceFacts> = facts.sequences.iter().collect();
             let mut tally = Tally { present: wanted.len() as u64, ..Tally::default() };
-            let here = read(session, &wanted).await?;
+            let here = read(session).await?;
             for want in wanted {
                 tally.examined += 1;
                 let message = match here.get(&want.name) {
@@ -60,30 +57,21 @@ fn is_behind(want: &SequenceFacts, now: Now) -> bool {
     if step < 0 { now > want } else { now < want }
 }
 
-async fn read(session: &Session, wanted: &[&SequenceFacts]) -> Result<BTreeMap<ObjectName, Now>> {
+/// All sequences with their values, by the query that read the backup's.
+async fn read(session: &Session) -> Result<BTreeMap<ObjectName, Now>> {
     let sql = format!(
         "select n.nspname::text, c.relname::text, s.seqincrement from pg_sequence s join pg_class c on c.oid = s.seqrelid \
          join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA}"
     );
     let rows = query(session.client(), &sql, &[]).await?;
     let steps: BTreeMap<ObjectName, i64> = rows.iter().map(|r| (name_of(r), r.get(2))).collect();
-    let there: Vec<(&ObjectName, i64)> = wanted.iter().filter_map(|w| Some((&w.name, *steps.get(&w.name)?))).collect();
-    let mut out = BTreeMap::new();
-    for batch in there.chunks(BATCH) {
-        let mut sql = String::new();
-        for (n, (name, _)) in batch.iter().enumerate() {
-            let union = if n == 0 { "" } else { " union all " };
-            let _ = write!(sql, "{union}select {n}, last_value, is_called from {}", name.quoted());
-        }
-        for row in query(session.client(), &sql, &[]).await? {
-            let n = usize::try_from(row.get::<_, i32>(0)).unwrap_or_default();
-            if let Some((name, increment)) = batch.get(n) {
-                let now = Now { last_value: row.get(1), is_called: row.get(2), increment: *increment };
-                out.insert((*name).clone(), now);
-            }
-        }
-    }
-    Ok(out)
+    let list = catalog::sequences(session).await?.into_iter();
+    Ok(list
+        .filter_map(|s| {
+            let increment = *steps.get(&s.name)?;
+            Some((s.name, Now { last_value: s.last_value, is_called: s.is_called, increment }))
+        })
+        .collect())
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
-use super::{CheckResult, Finding, Rule};
+use super::{CheckResult, Finding, Rule, TableRows};
 use crate::error::{Code, Error, Result, Stage};
 use crate::scratch::{Instance, Jail, Session, conn};
 use crate::source::Facts;
@@ -31,6 +32,8 @@ pub struct Subject<'a> {
     pub jail: &'a Jail,
     /// How many tables are read at the same time; at least 1.
     pub jobs: usize,
+    /// When the backup's snapshot was taken, by the signed manifest.
+    pub taken_at: Timestamp,
 }
 
 /// What was seen so far.
@@ -39,13 +42,21 @@ pub(super) struct Tally {
     pub present: u64,
     pub examined: u64,
     pub findings: Vec<Finding>,
+    pub tables: Vec<TableRows>,
 }
 
 impl Tally {
+    /// One thing that was looked at and is not as it should be.
+    pub(super) fn fault(rule: Rule, object: &str, message: String) -> Self {
+        let findings = vec![rule.finding(object, message, RESTORE_AGAIN)];
+        Self { present: 1, examined: 1, findings, tables: Vec::new() }
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.present += other.present;
         self.examined += other.examined;
         self.findings.extend(other.findings);
+        self.tables.extend(other.tables);
     }
 }
 
@@ -57,34 +68,44 @@ impl Subject<'_> {
         rule: Rule,
         look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
     ) -> CheckResult {
+        self.each_with_tables(rule, look).await.0
+    }
+
+    /// The same, with what `look` told of tables.
+    pub(super) async fn each_with_tables(
+        &self,
+        rule: Rule,
+        look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
+    ) -> (CheckResult, Vec<TableRows>) {
         let mut all = Tally::default();
         for facts in &self.facts.databases {
             let tally = match self.instance.connect(&facts.name).await {
                 Ok(session) => look(&session, facts).await,
-                Err(e) if e.text().contains(INVALID_CATALOG_NAME) => Ok(Tally {
-                    present: 1,
-                    examined: 1,
-                    findings: vec![rule.finding(&facts.name, "the database is missing", RESTORE_AGAIN)],
-                }),
                 Err(e) => Err(e),
             };
             match tally {
                 Ok(t) => all.add(t),
-                // Class XX: the catalogs themselves are damaged.
-                Err(e) if e.text().contains("SQLSTATE XX") => {
-                    all.present += 1;
-                    all.examined += 1;
-                    all.findings.push(rule.finding(
-                        &facts.name,
-                        format!("the database is damaged: {}", e.text()),
-                        RESTORE_AGAIN,
-                    ));
-                }
-                Err(e) => return rule.error(all.present, all.examined, &e.on(shown(&facts.name).into_owned())),
+                Err(e) => match blames_the_copy(&e) {
+                    Some(message) => all.add(Tally::fault(rule, &facts.name, message)),
+                    None => {
+                        let e = e.on(shown(&facts.name).into_owned());
+                        return (rule.error(all.present, all.examined, &e), all.tables);
+                    }
+                },
             }
         }
-        rule.judged(all.present, all.examined, all.findings)
+        (rule.judged(all.present, all.examined, all.findings), all.tables)
     }
+}
+
+/// What an error of a session or query says against the copy: the database is
+/// not there, or its catalogue is damaged (class XX). Nothing of any other.
+pub(super) fn blames_the_copy(e: &Error) -> Option<String> {
+    let text = e.text();
+    if text.contains(INVALID_CATALOG_NAME) {
+        return Some("the database is missing".to_owned());
+    }
+    text.contains("SQLSTATE XX").then(|| format!("the database is damaged: {text}"))
 }
 
 /// The remedy where the copy is not what was backed up.

@@ -9,9 +9,9 @@ use super::inputs::Inputs;
 use super::origin::{Explained, Origin, refused};
 use super::reader::{Layers, Section};
 use super::schema::{
-    Checksums, Config, Databases, Drill, FileChecksums, Keys, Repository, Retention, S3, Scratch, Source, SqlCheck,
+    Checksums, Config, Databases, Drill, FileChecksums, Keys, Repository, Retention, S3, Scratch, Source,
 };
-use super::{connection, values};
+use super::{connection, user_checks, values};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::{Kind, Redaction, SourceName};
 
@@ -269,27 +269,9 @@ fn drill(section: &Section<'_>) -> Result<Drill> {
         2.0
     });
     let deadline = section.text("deadline", values::duration)?;
-    let mut sql: Vec<SqlCheck> = Vec::new();
-    for (origin, check) in section.array("sql")? {
-        let missing = |what: &str| {
-            refused(&origin, format!("the check has no {what}")).hint("A check has name, query and expect.")
-        };
-        let one = SqlCheck {
-            name: check.text("name", values::some_text)?.ok_or_else(|| missing("name"))?,
-            database: check.text("database", values::some_text)?,
-            query: check.text("query", values::some_text)?.ok_or_else(|| missing("query"))?,
-            expect: check.any("expect", values::expected)?.ok_or_else(|| missing("expect"))?,
-        };
-        check.finish()?;
-        if sql.iter().any(|s| s.name == one.name) {
-            return Err(
-                refused(&origin, "there is another check of this name").hint("Reports name checks; give each its own.")
-            );
-        }
-        sql.push(one);
-    }
+    let (sql, canary) = (user_checks::sql(section)?, user_checks::canary(section)?);
     section.finish()?;
-    Ok(Drill { min_isolation, max_restore, max_rpo, max_slowdown, deadline, sql })
+    Ok(Drill { min_isolation, max_restore, max_rpo, max_slowdown, deadline, sql, canary })
 }
 
 /// Where `init` writes a configuration when there is none: the file of

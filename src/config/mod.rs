@@ -17,6 +17,7 @@
 //! | [`values`] | durations, sizes, expected values |
 //! | [`connection`] | connection strings, and passwords in them |
 //! | [`load`](mod@load) | builds the schema from the layers |
+//! | [`user_checks`] | the operator's own checks of a restored copy |
 //! | [`template`] | the commented file that `init` writes |
 
 pub mod connection;
@@ -26,6 +27,7 @@ pub mod origin;
 pub mod reader;
 pub mod schema;
 pub mod template;
+pub mod user_checks;
 pub mod values;
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::time::Duration;
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::{Kind, Redaction, SourceName};
 
+pub use super::user_checks::{Canary, Expected, Question, SqlCheck, Token};
+
 /// All of it.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -239,6 +241,8 @@ pub struct Drill {
     pub deadline: Option<Duration>,
     /// The user's own checks.
     pub sql: Vec<SqlCheck>,
+    /// A token that must be in the copy.
+    pub canary: Option<Canary>,
 }
 
 /// How far a scratch instance is sealed off.
@@ -268,17 +272,4 @@ impl Isolation {
             Self::I4 => "I4",
         }
     }
-}
-
-/// `[[source.NAME.drill.sql]]`: one query with one value.
-#[derive(Debug, Clone)]
-pub struct SqlCheck {
-    /// Shown in the report.
-    pub name: String,
-    /// Database; default the first of the backup.
-    pub database: Option<String>,
-    /// A query that gives one row with one column.
-    pub query: String,
-    /// The expected value, compared as text in PostgreSQL's output form.
-    pub expect: String,
 }

@@ -62,14 +62,31 @@ url = @URL@
 
 # [source.shop.drill]
 # min_isolation = "auto"           # I3 on the database's own host, I2 elsewhere; or I0 to I4
-# max_restore = "30m"             # slower is a finding
-# max_rpo = "26h"                 # so is a newest backup that is older
-# max_slowdown = 2.0              # times the last good drill of the same kind
+# max_restore = "30m"              # slower is a finding
+# max_rpo = "26h"                  # so is a newest backup that is older
+# max_slowdown = 2.0               # times the last good drill of the same kind
 
 # [[source.shop.drill.sql]]
-# name = "orders are recent"
-# query = "select max(created_at) > now() - interval '2 days' from orders"
+# name = "no order is negative"
+# query = "select count(*) = 0 from orders where total < 0"
 # expect = true
+
+# [[source.shop.drill.sql]]
+# name = "as many orders as ever"
+# query = "select count(*) from orders"
+# min = 100000                     # or max, or expect with tolerance
+# role = "app"                     # with its rights and under its row security
+# timeout = "1m"
+
+# [[source.shop.drill.sql]]
+# name = "the newest order"
+# query = "select max(created_at) from orders"
+# max_age = "2d"                   # older than the backup by no more than this
+
+# A random token that stands in the database, to tell it from any other.
+# [source.shop.drill.canary]
+# query = "select token from canary"
+# file = "/etc/pgseal/canary"      # or sha256 = "…", of its text
 
 # [source.shop-cluster]
 # kind = "physical"                # the whole cluster, as files

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::schema::{Checksums, Databases, Isolation};
+use super::schema::{Checksums, Databases, Expected, Isolation, Token};
 use super::{Inputs, Loaded, Origin, Override, load, template};
 use crate::error::{Code, Error};
 use crate::types::Kind;
@@ -128,7 +128,9 @@ fn the_full_example_parses() {
     assert_eq!(shop.next_due, Some(Duration::from_hours(26)));
     assert_eq!(shop.retention.as_ref().unwrap().keep_daily, Some(14));
     assert_eq!(shop.drill.min_isolation, Some(Isolation::I2));
-    assert_eq!(shop.drill.sql[0].expect, "t");
+    assert_eq!(shop.drill.sql[0].expected, Expected::Text("t".into()));
+    assert_eq!(shop.drill.sql[0].question.timeout, Duration::from_mins(10));
+    assert_eq!(shop.drill.canary, None);
     assert_eq!(origin(&loaded, "source.shop.jobs"), ("2", &Origin::File { path: file.clone(), line: 26 }));
     assert_eq!(origin(&loaded, "source.shop.lock_wait"), ("60s", &Origin::Default));
     assert_eq!(origin(&loaded, "repository.url").1.to_string(), format!("{}:3", file.display()));
@@ -225,6 +227,7 @@ fn wrong_variables_are_errors() {
 fn every_error_names_its_line() {
     let source = |line: &str| format!("[source.shop]\n{line}\n");
     let drill = |line: &str| format!("[[source.shop.drill.sql]]\n{line}\n");
+    let canary = |line: &str| format!("[source.shop.drill.canary]\n{line}\n");
     let sql = "name = \"n\"\nquery = \"select 1\"\nexpect = 1\n";
     for (text, line, what) in [
         ("[repository]\nurl = \"/x\"\n".to_owned(), 2, "a URL is expected"),
@@ -277,6 +280,23 @@ fn every_error_names_its_line() {
         (drill("name = \"n\""), 1, "no query"),
         (drill("query = \"n\"\nexpect = 1"), 1, "no name"),
         (drill("name = \"n\"\nquery = \"q\""), 1, "no expect"),
+        (drill(&format!("{sql}min = 1")), 1, "more than one of expect"),
+        (drill(&format!("{sql}max_age = \"1d\"")), 1, "more than one of expect"),
+        (drill("name = \"n\"\nquery = \"q\"\nexpect = \"x\"\ntolerance = 1"), 1, "wants a number as expect"),
+        (drill(&format!("{sql}tolerance = -1")), 1, "from 0 on"),
+        (drill("name = \"n\"\nquery = \"q\"\nmin = 1\ntolerance = 1"), 1, "tolerance wants expect"),
+        (drill("name = \"n\"\nquery = \"q\"\nmin = 2\nmax = 1"), 1, "min is larger than max"),
+        (drill("name = \"n\"\nquery = \"q\"\nmin = \"2\""), 4, "a number is expected"),
+        (drill("name = \"n\"\nquery = \"q\"\nmax = inf"), 4, "a finite number"),
+        (drill("name = \"n\"\nquery = \"q\"\nmax_age = \"soon\""), 4, "not a duration"),
+        (drill(&format!("{sql}timeout = \"0s\"")), 5, "not within"),
+        (drill(&format!("{sql}role = \"\"")), 5, "it is empty"),
+        (drill(&format!("{sql}rol = \"x\"")), 5, "unknown key"),
+        (canary("query = \"q\""), 2, "needs one of them"),
+        (canary("file = \"f\""), 1, "the canary has no query"),
+        (canary("query = \"q\"\nsha256 = \"x\""), 3, "64 lower-case hexadecimal digits"),
+        (canary("query = \"q\"\ntoken = \"x\""), 2, "needs one of them"),
+        (canary(&format!("query = \"q\"\nfile = \"f\"\nsha256 = \"{}\"", "0".repeat(64))), 3, "both sha256 and file"),
         (drill("name = \"n\"\nquery = \"q\"\nexpect = [1]"), 4, "true, false, a number"),
         (format!("{}{}", drill(sql), drill(sql)), 6, "another check of this name"),
     ] {
@@ -298,6 +318,27 @@ fn hints_name_the_nearest_key_and_secrets_stay_hidden() {
     assert!(!format!("{e:?}").contains("hunter2"));
     let loaded = parse("[keys]\nrecipients = [\"AGE-SECRET-KEY-1XYZ\"]\n").unwrap();
     assert_eq!(origin(&loaded, "keys.recipients").0, "****");
+}
+
+#[test]
+fn own_checks_have_their_ways_to_expect() {
+    let loaded = parse(
+        "[[source.a.drill.sql]]\nname = \"near\"\nquery = \"q\"\nexpect = 1_000\ntolerance = 0.5\nrole = \"app\"\n\
+         [[source.a.drill.sql]]\nname = \"between\"\nquery = \"q\"\nmax = 2.5\ntimeout = \"5s\"\ndatabase = \"d\"\n\
+         [[source.a.drill.sql]]\nname = \"newer\"\nquery = \"q\"\nmax_age = \"2d\"\n\
+         [source.a.drill.canary]\nquery = \"c\"\nfile = \"token\"\n",
+    )
+    .unwrap();
+    let drill = &loaded.config.source("a").unwrap().drill;
+    let expected: Vec<&Expected> = drill.sql.iter().map(|s| &s.expected).collect();
+    let days = Expected::Newer(Duration::from_hours(48));
+    assert_eq!(expected, [&Expected::Near(1000.0, 0.5), &Expected::Between(None, Some(2.5)), &days]);
+    assert_eq!(drill.sql[0].question.role.as_deref(), Some("app"));
+    assert_eq!(drill.sql[1].question.timeout, Duration::from_secs(5));
+    assert_eq!(drill.sql[1].question.database.as_deref(), Some("d"));
+    let Token::File(path) = &drill.canary.as_ref().unwrap().token else { panic!("{drill:?}") };
+    assert!(path.is_absolute() && path.ends_with("token"));
+    assert_eq!(drill.canary.as_ref().unwrap().question.query, "c");
 }
 
 #[test]
@@ -358,6 +399,7 @@ fn the_template_parses_and_its_comments_too() {
         })
         .collect();
     let c = parse(&full).unwrap_or_else(|e| panic!("{e:?}\n{full}")).config;
-    assert_eq!(c.source("shop").unwrap().drill.sql.len(), 1);
+    assert_eq!(c.source("shop").unwrap().drill.sql.len(), 3);
+    assert!(c.source("shop").unwrap().drill.canary.is_some());
     assert_eq!(c.keys.recipients.len(), 2);
 }

@@ -158,6 +158,21 @@ pub fn expected(value: &DeValue<'_>) -> Result<(String, String), String> {
     Ok((text.clone(), shown(&text).into_owned()))
 }
 
+/// A number.
+pub fn real(value: &DeValue<'_>) -> Result<(f64, String), String> {
+    let text = match value {
+        DeValue::Integer(i) => i64::from_str_radix(&i.as_str().replace('_', ""), i.radix())
+            .map_err(|_| "the number is too large".to_owned())?
+            .to_string(),
+        DeValue::Float(f) => f.as_str().replace('_', ""),
+        _ => return Err("a number is expected here".into()),
+    };
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok((number, text)),
+        _ => Err("a finite number is expected here".into()),
+    }
+}
+
 fn float(text: &str) -> Result<String, String> {
     let value: f64 = text.replace('_', "").parse().map_err(|_| "not a number".to_owned())?;
     let size = value.abs();

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::record::Record;
 use super::run::{Work, could_not_run};
+use crate::checks;
 use crate::error::{Code, Error, Result, Stage};
 use crate::report::model::ProofLevel;
 use crate::restore::LogicalTarget;
@@ -48,9 +49,11 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         progress: work.job.progress.clone(),
     };
     let watch = Watch::begin();
-    target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log()))?;
+    let restored = target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log()));
     let watched = watch.end();
     record.timings.restore = record.stage("restore", restore);
+    record.checks.push(checks::restored::of(&restored));
+    restored?;
     record.reached = ProofLevel::Booted;
     work.check(instance, record).await;
     work.probe(instance, watched, record).await

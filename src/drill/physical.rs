@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::record::Record;
 use super::run::{Work, could_not_run};
-use crate::checks::{checksums, manifest};
+use crate::checks::{checksums, manifest, wal};
 use crate::error::{Code, Result};
 use crate::report::model::ProofLevel;
 use crate::restore::PhysicalTarget;
@@ -39,7 +39,9 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
 
     let start = Instant::now();
     sanitise(&data, &work.scratch.evidence_dir(), &work.jail)?;
-    let instance = slot.insert(work.start(Origin::Backup).await?);
+    let started = work.start(Origin::Backup).await;
+    record.checks.extend(started.as_ref().err().and_then(wal::of_failed_start));
+    let instance = slot.insert(started?);
     record.timings.start = record.stage("start", start);
     record.reached = ProofLevel::Booted;
     work.probe(instance, Sightings::default(), record).await?;

@@ -14,6 +14,7 @@ use crate::checks::{self, Subject};
 use crate::config::schema::{self, Isolation};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
+use crate::report::model::TableProof;
 use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::Opened;
 use crate::scratch::probe::{Outside, Sightings, Trace};
@@ -222,9 +223,18 @@ impl Work<'_> {
             bindir: self.bin.dir(),
             jail: &self.jail,
             jobs: self.job.jobs,
+            taken_at: self.job.entry.manifest.started_at,
         };
         let kind = self.job.entry.manifest.kind;
-        record.checks.extend(checks::run(&subject, kind, &self.job.drill.sql).await);
+        let checked = checks::run(&subject, kind, self.job.drill).await;
+        record.checks.extend(checked.results);
+        record.tables.extend(checked.tables.into_iter().map(|t| TableProof {
+            database: t.database,
+            table: t.table,
+            expected_rows: t.expected,
+            rows: t.rows,
+            content_matches: t.content_matches,
+        }));
         record.checks.extend(record.believed.take());
         let (wanted, rto) = (self.job.drill, objectives::rto(record.timings));
         record.checks.push(objectives::budget(wanted.max_restore, rto));

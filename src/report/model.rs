@@ -112,7 +112,8 @@ pub struct Report {
     pub isolation: Option<IsolationReport>,
     /// What was checked.
     pub checks: Vec<CheckResult>,
-    /// Tables whose rows were compared or read, in the order of their names.
+    /// Tables whose rows were compared or read: the worst first, then by name, at
+    /// most 2,000. The checks that read them count all.
     #[serde(default)]
     pub tables: Vec<TableProof>,
     /// How long things took.

@@ -124,7 +124,9 @@ fn checks(out: &mut String, r: &Report) -> std::fmt::Result {
                 writeln!(out, "          {}", shown(&f.remedy))?;
             }
         }
-        if let (Some(reason), true) = (&c.reason, matches!(c.outcome, Outcome::Finding | Outcome::Waived)) {
+        if let (Some(reason), true) =
+            (&c.reason, matches!(c.outcome, Outcome::Pass | Outcome::Finding | Outcome::Waived))
+        {
             writeln!(out, "        {}", shown(reason))?;
         }
     }

@@ -72,10 +72,22 @@ pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
 }
 
 /// Creates the database that will become `name`, or takes the empty one that exists.
-pub async fn prepare(conn: &ConnParams, session: &Session, facts: &DatabaseFacts, name: &str) -> Result<Target> {
+/// With `anew` that one is dropped first: `postgres` of a fresh cluster has that
+/// cluster's encoding and locale, not the source's.
+pub async fn prepare(
+    conn: &ConnParams,
+    session: &Session,
+    facts: &DatabaseFacts,
+    name: &str,
+    anew: bool,
+) -> Result<Target> {
     if exists(session, name).await? {
         must_be_empty(conn, name).await?;
-        return Ok(Target { name: name.to_owned(), working: name.to_owned() });
+        if !anew {
+            return Ok(Target { name: name.to_owned(), working: name.to_owned() });
+        }
+        let sql = format!("drop database {} with (force)", quote_ident(name));
+        session.client().batch_execute(&sql).await.map_err(failed("cannot remove the empty database", name))?;
     }
     let working = format!("{WORKING}{}", hex::encode(random_bytes::<6>()?));
     let sql = create_sql(facts, &working);

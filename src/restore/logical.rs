@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Role, Stream};
 use crate::process::{Exit, Stdin, Tool};
 use crate::source::facts::{DatabaseFacts, ObjectName};
-use crate::source::{ConnParams, PgBin, archive_list};
+use crate::source::{ConnParams, PgBin, Session, archive_list};
 use crate::types::Event;
 use crate::types::event::Progress;
 
@@ -55,6 +55,8 @@ pub struct LogicalOutcome {
     pub databases: Vec<String>,
     /// Plain bytes of the data streams.
     pub plain_bytes: u64,
+    /// Runs of pg_restore, all of which ended well.
+    pub runs: u64,
 }
 
 impl LogicalTarget<'_> {
@@ -78,25 +80,25 @@ impl LogicalTarget<'_> {
         for (source, name) in &self.databases {
             let facts = facts_of(opened, source)?;
             let schema = self.schema(opened, facts).await?;
-            let target = database::prepare(self.conn, &session, facts, name).await?;
+            let target = database::prepare(self.conn, &session, facts, name, self.scratch).await?;
             // Dropped by an interrupt, it removes what was begun.
             let unfinished = Unfinished::new(self.conn, &target);
             let restored = async {
                 let bytes = self.database(opened, facts, &target.working, schema).await?;
-                let with_properties = self.tables.is_empty() && !self.scratch;
-                if with_properties {
-                    for sql in properties::properties_sql(facts, &target.working, self.owners)? {
-                        let failed = database::failed("cannot set a property", name);
-                        session.client().batch_execute(&sql).await.map_err(failed).map_err(explain)?;
-                    }
+                let whole = self.tables.is_empty();
+                if whole {
+                    self.properties(&session, facts, &target).await?;
                 }
-                database::rename(&session, &target, with_properties && facts.comment.is_some()).await?;
-                Ok::<u64, Error>(bytes)
+                database::rename(&session, &target, whole && facts.comment.is_some()).await?;
+                Ok::<Restored, Error>(bytes)
             };
             let restored = restored.await;
             unfinished.over();
             match restored {
-                Ok(bytes) => outcome.plain_bytes += bytes,
+                Ok(restored) => {
+                    outcome.plain_bytes += restored.bytes;
+                    outcome.runs += restored.runs;
+                }
                 Err(e) if !target.created() => {
                     return Err(e.and_hint(
                         "The database existed before and holds part of the backup now: drop it before you try again.",
@@ -113,6 +115,23 @@ impl LogicalTarget<'_> {
             outcome.databases.push(name.clone());
         }
         Ok(outcome)
+    }
+
+    /// What of the database lies outside its dump.
+    async fn properties(&self, session: &Session, facts: &DatabaseFacts, target: &database::Target) -> Result<()> {
+        for sql in properties::properties_sql(facts, &target.working, self.owners)? {
+            session.client().batch_execute(&sql).await.map_err(|e| match e.code() {
+                // A setting's value may be a secret, and the server's words show it.
+                Some(state) if self.scratch => Error::new(
+                    Code::RestoreFailed,
+                    Stage::Restore,
+                    format!("cannot set a property of the database (SQLSTATE {})", state.code()),
+                )
+                .on(target.name.clone()),
+                _ => explain(database::failed("cannot set a property", &target.name)(e)),
+            })?;
+        }
+        Ok(())
     }
 
     /// The schema stream, and what of it is wanted.
@@ -156,7 +175,13 @@ impl LogicalTarget<'_> {
         Ok(file.into_temp_path())
     }
 
-    async fn database(&self, opened: &Opened, facts: &DatabaseFacts, working: &str, schema: Schema) -> Result<u64> {
+    async fn database(
+        &self,
+        opened: &Opened,
+        facts: &DatabaseFacts,
+        working: &str,
+        schema: Schema,
+    ) -> Result<Restored> {
         let conn = self.conn.with_database(working);
         self.run(self.section(&conn, "pre-data", &schema)?).await?;
         let data = opened.streams(Role::Data, Some(&facts.name));
@@ -176,7 +201,7 @@ impl LogicalTarget<'_> {
         }
         let post = self.section(&conn, "post-data", &schema)?.arg(format!("--jobs={}", self.jobs.max(1)));
         self.run(post).await?;
-        Ok(read.iter().map(|r| r.bytes).sum())
+        Ok(Restored { bytes: read.iter().map(|r| r.bytes).sum(), runs: 2 + read.len() as u64 })
     }
 
     /// pg_restore with what every section has in common. The database is named by
@@ -269,6 +294,12 @@ impl Schema {
     fn selection(&self) -> Option<&Selection> {
         self.chosen.as_ref().map(|c| &c.0)
     }
+}
+
+/// What was restored of a database: plain bytes, runs of pg_restore.
+struct Restored {
+    bytes: u64,
+    runs: u64,
 }
 
 /// What a data stream gave.

@@ -68,6 +68,16 @@ impl Session {
     }
 }
 
+impl crate::source::Ask for Session {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn refused(&self, what: &str, e: tokio_postgres::Error) -> Error {
+        Error::new(Code::CouldNotRun, Stage::Checks, format!("cannot read {what}: {}", reduced(&e)))
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         self.task.abort();

@@ -14,8 +14,10 @@ use super::archive_input::{Input, Item, cut_off, damaged};
 use super::archive_toc::{Entry, EntryReader, Kept};
 use super::copy_text::CopyText;
 use super::facts::{ObjectName, SequenceFacts, TableFacts};
+use super::large_objects::ContentHasher;
 use super::tap::{Tap, Tapped};
 use crate::error::{Code, Error, Result, Stage};
+use crate::types::Digest;
 
 /// What an archive holds.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub struct ArchiveContents {
     pub sequences: Vec<SequenceFacts>,
     /// Number of large objects with data.
     pub large_objects: u64,
+    /// Digest of their content.
+    pub large_object_digest: Option<Digest>,
     /// Their bytes.
     pub large_object_bytes: u64,
     /// Entries in the table of contents.
@@ -74,6 +78,7 @@ pub struct ArchiveTap {
     state: Option<State>,
     waiting: BTreeMap<i64, Kept>,
     kept_bytes: u64,
+    blobs: ContentHasher,
     out: ArchiveContents,
 }
 
@@ -91,6 +96,7 @@ impl ArchiveTap {
             state: Some(State::Magic),
             waiting: BTreeMap::new(),
             kept_bytes: 0,
+            blobs: ContentHasher::default(),
             out: ArchiveContents::default(),
         }
     }
@@ -179,11 +185,13 @@ impl ArchiveTap {
                 }
             }
             State::BlobId => {
-                if need!(Item::Int, State::BlobId).int() == 0 {
-                    State::BlockType
-                } else {
-                    self.out.large_objects += 1;
-                    State::BlobChunk
+                // A number of 32 bits without sign, written as if it had one.
+                match need!(Item::Int, State::BlobId).int() as u32 {
+                    0 => State::BlockType,
+                    oid => {
+                        self.blobs.begin(oid);
+                        State::BlobChunk
+                    }
                 }
             }
             State::BlobChunk => match need!(Item::Int, State::BlobChunk).length()? {
@@ -191,10 +199,11 @@ impl ArchiveTap {
                 left => State::BlobBytes { left },
             },
             State::BlobBytes { left } => {
-                let now = left.min(bytes.len());
-                *bytes = &bytes[now..];
-                self.out.large_object_bytes += now as u64;
-                match left - now {
+                let (now, rest) = bytes.split_at(left.min(bytes.len()));
+                self.blobs.update(now);
+                *bytes = rest;
+                self.out.large_object_bytes += now.len() as u64;
+                match left - now.len() {
                     0 => State::BlobChunk,
                     left => return Ok((State::BlobBytes { left }, false)),
                 }
@@ -257,12 +266,16 @@ impl ArchiveTap {
     }
 
     /// What the whole stream held.
-    fn contents(self) -> Result<ArchiveContents> {
+    fn contents(mut self) -> Result<ArchiveContents> {
         if !matches!(self.state, Some(State::BlockType)) || !self.input.is_empty() {
             return Err(cut_off());
         }
         match self.waiting.values().next() {
-            None => Ok(self.out),
+            None => {
+                let (number, digest) = self.blobs.finish();
+                (self.out.large_objects, self.out.large_object_digest) = (number, (number > 0).then_some(digest));
+                Ok(self.out)
+            }
             Some(Kept::Table { name, .. }) => Err(damaged("the archive ends before a table's rows").on(name.quoted())),
             Some(Kept::Blobs) => Err(damaged("the archive ends before its large objects")),
         }

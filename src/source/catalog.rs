@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
-use super::Session;
+use super::ask::{Ask, rows};
 use super::facts::{DatabaseFacts, ExtensionFacts, MatviewFacts, ObjectName, SequenceFacts, TableFacts};
-use super::probe;
+use super::{large_objects, probe};
 use crate::error::Result;
 
 /// Schemas that pg_dump never dumps.
-const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+pub(super) const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// Sequences read by one query.
 const BATCH: usize = 500;
@@ -36,17 +35,13 @@ pub struct CatalogTable {
     pub estimated_bytes: u64,
 }
 
-async fn rows(session: &Session, what: &str, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
-    session.client().query(sql, params).await.map_err(|e| Session::failed(&format!("cannot read {what}"), e))
-}
-
 fn name(row: &Row) -> ObjectName {
     ObjectName { schema: row.get(0), name: row.get(1) }
 }
 
 /// Facts of the session's database. Tables come without rows and digests,
 /// sequences with the values they have now: both are exact in the dump stream.
-pub async fn database(session: &Session) -> Result<DatabaseFacts> {
+pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
     let major = probe::version(session).await?.major();
     let provider = if major >= 15 { "d.datlocprovider::text" } else { "'c'" };
     let locale = match major {
@@ -83,38 +78,6 @@ pub async fn database(session: &Session) -> Result<DatabaseFacts> {
         &[],
     )
     .await?;
-    let extensions = rows(
-        session,
-        "the extensions",
-        "SELECT e.extname::text, e.extversion, n.nspname::text FROM pg_catalog.pg_extension e \
-         JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.extname COLLATE \"C\"",
-        &[],
-    )
-    .await?;
-    let large =
-        rows(session, "the large objects", "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata", &[]).await?;
-    let invalid = rows(
-        session,
-        "the indexes",
-        &format!(
-            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_index i \
-             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE NOT i.indisvalid AND {USER_SCHEMA} ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
-        ),
-        &[],
-    )
-    .await?;
-    let matviews = rows(
-        session,
-        "the materialized views",
-        &format!(
-            "SELECT n.nspname::text, c.relname::text, c.relispopulated FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind = 'm' AND {USER_SCHEMA} ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
-        ),
-        &[],
-    )
-    .await?;
     let to_facts =
         |t: CatalogTable| TableFacts { name: t.name, columns: t.columns, rows: None, bytes: None, digest: None };
     Ok(DatabaseFacts {
@@ -132,23 +95,69 @@ pub async fn database(session: &Session) -> Result<DatabaseFacts> {
         settings: row.get(11),
         role_settings: role_settings.iter().map(|r| (r.get(0), r.get(1))).collect(),
         size_bytes: size.unsigned_abs(),
-        extensions: extensions
-            .iter()
-            .map(|r| ExtensionFacts { name: r.get(0), version: r.get(1), schema: r.get(2) })
-            .collect(),
+        extensions: extensions(session).await?,
         tables: tables(session).await?.into_iter().map(to_facts).collect(),
         sequences: sequences(session).await?,
-        large_objects: large.first().map_or(0, |r| r.get::<_, i64>(0).unsigned_abs()),
-        invalid_indexes: invalid.iter().map(name).collect(),
-        matviews: matviews.iter().map(|r| MatviewFacts { name: name(r), populated: r.get(2) }).collect(),
+        large_objects: large_objects::count(session).await?,
+        large_object_digest: None,
+        large_object_rights: large_objects::rights(session).await?,
+        invalid_indexes: invalid_indexes(session).await?,
+        matviews: matviews(session).await?,
         object_counts: object_counts(session).await?,
         contents_known: false,
+        inventory: None,
     })
+}
+
+/// Extensions with their installed versions, in order of name.
+pub async fn extensions(session: &impl Ask) -> Result<Vec<ExtensionFacts>> {
+    let list = rows(
+        session,
+        "the extensions",
+        "SELECT e.extname::text, e.extversion, n.nspname::text FROM pg_catalog.pg_extension e \
+         JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace ORDER BY e.extname COLLATE \"C\"",
+        &[],
+    )
+    .await?;
+    Ok(list.iter().map(|r| ExtensionFacts { name: r.get(0), version: r.get(1), schema: r.get(2) }).collect())
+}
+
+/// Indexes of user schemas that queries do not use: their build failed, or goes on.
+pub async fn invalid_indexes(session: &impl Ask) -> Result<Vec<ObjectName>> {
+    let list = rows(
+        session,
+        "the indexes",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_index i \
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE NOT (i.indisvalid AND i.indisready) AND c.relpersistence <> 't' AND {USER_SCHEMA} \
+             ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    Ok(list.iter().map(name).collect())
+}
+
+/// Materialized views of user schemas, and whether they are populated.
+pub async fn matviews(session: &impl Ask) -> Result<Vec<MatviewFacts>> {
+    let list = rows(
+        session,
+        "the materialized views",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text, c.relispopulated FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind = 'm' AND {USER_SCHEMA} ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    Ok(list.iter().map(|r| MatviewFacts { name: name(r), populated: r.get(2) }).collect())
 }
 
 /// Tables with rows of their own (leaf partitions too), in (schema, name)
 /// order: no views, foreign, partitioned or temporary ones.
-pub async fn tables(session: &Session) -> Result<Vec<CatalogTable>> {
+pub async fn tables(session: &impl Ask) -> Result<Vec<CatalogTable>> {
     let list = rows(
         session,
         "the tables",
@@ -189,7 +198,7 @@ pub async fn tables(session: &Session) -> Result<Vec<CatalogTable>> {
 ///
 /// Sequences do not obey snapshots: pg_dump reads them some time after this, so
 /// for a logical backup the values in the archive are the truth.
-pub async fn sequences(session: &Session) -> Result<Vec<SequenceFacts>> {
+pub async fn sequences(session: &impl Ask) -> Result<Vec<SequenceFacts>> {
     let list = rows(
         session,
         "the sequences",
@@ -229,7 +238,7 @@ pub async fn sequences(session: &Session) -> Result<Vec<SequenceFacts>> {
 /// Kinds: those of relations, routines and constraints, and `schema`, `type`,
 /// `domain`, `trigger`, `policy`, `rule`, `event_trigger`, `publication`, `subscription`,
 /// `foreign_server`, `statistics`, `default_acl`.
-pub async fn object_counts(session: &Session) -> Result<BTreeMap<String, u64>> {
+pub async fn object_counts(session: &impl Ask) -> Result<BTreeMap<String, u64>> {
     let list = rows(
         session,
         "the objects",
@@ -278,7 +287,7 @@ pub async fn object_counts(session: &Session) -> Result<BTreeMap<String, u64>> {
 }
 
 /// Names of the sequences that tables own, by the table's number.
-pub async fn owned_sequences(session: &Session) -> Result<BTreeMap<u32, Vec<ObjectName>>> {
+pub async fn owned_sequences(session: &impl Ask) -> Result<BTreeMap<u32, Vec<ObjectName>>> {
     let list = rows(
         session,
         "the owned sequences",

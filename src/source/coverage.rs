@@ -49,6 +49,14 @@ pub fn fill(facts: &mut DatabaseFacts, tables: &[CatalogTable], archives: &[&Arc
         let what = format!("the dump has {large_objects} large objects, the catalog {}", facts.large_objects);
         return Err(Error::new(Code::DumpFailed, Stage::Dump, what).on(facts.name.clone()));
     }
+    // All of them are in one stream: sums of several could be added, but need not be.
+    let mut digests = archives.iter().filter_map(|a| a.large_object_digest);
+    facts.large_object_digest = digests.next();
+    if digests.next().is_some() {
+        return Err(
+            Error::new(Code::DumpFailed, Stage::Dump, "large objects are in two streams").on(facts.name.clone())
+        );
+    }
     facts.sequences = sequences(facts, archives)?;
     facts.tables = out;
     facts.contents_known = true;

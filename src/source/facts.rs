@@ -24,6 +24,9 @@ pub struct Facts {
     pub databases: Vec<DatabaseFacts>,
     /// Roles without password verifiers.
     pub roles: Vec<RoleFacts>,
+    /// Who is a member of which role; absent in backups of older versions.
+    #[serde(default)]
+    pub memberships: Option<Vec<MembershipFacts>>,
     /// What each stream of the manifest is, by its `ref`.
     pub streams: BTreeMap<String, StreamFacts>,
     /// Only for physical backups.
@@ -106,6 +109,14 @@ pub struct DatabaseFacts {
     pub sequences: Vec<SequenceFacts>,
     /// Number of large objects.
     pub large_objects: u64,
+    /// Digest of their content, in any order (see [`super::large_objects`]);
+    /// absent where the content was not read (physical).
+    #[serde(default)]
+    pub large_object_digest: Option<Digest>,
+    /// Digest of their owners and privileges, in any order; absent in backups
+    /// of older versions.
+    #[serde(default)]
+    pub large_object_rights: Option<Digest>,
     /// Indexes that were already invalid in the source, `schema.name`.
     pub invalid_indexes: Vec<ObjectName>,
     /// Materialized views, and whether each was populated.
@@ -115,6 +126,10 @@ pub struct DatabaseFacts {
     /// Whether rows and digests were read off the dump stream (logical), or
     /// are absent (physical).
     pub contents_known: bool,
+    /// Every object with its fingerprint, owner and privileges; absent in
+    /// backups of older versions, and where it could not be read or was too large.
+    #[serde(default)]
+    pub inventory: Option<super::Inventory>,
 }
 
 /// A schema-qualified name.
@@ -205,6 +220,22 @@ pub struct RoleFacts {
     pub member_of: Vec<String>,
     /// `ALTER ROLE … SET`, `name=value`; secrets may be in here, it is sealed.
     pub settings: Vec<String>,
+}
+
+/// That a role is a member of another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MembershipFacts {
+    /// The role whose rights are given.
+    pub role: String,
+    /// Who has them.
+    pub member: String,
+    /// `WITH ADMIN OPTION`.
+    pub admin: bool,
+    /// `WITH INHERIT` (16+).
+    pub inherit: Option<bool>,
+    /// `WITH SET` (16+).
+    pub set: Option<bool>,
 }
 
 /// One stream of the backup.

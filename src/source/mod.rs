@@ -11,7 +11,11 @@
 //! | [`archive`], [`tar_tap`] | the taps for pg_dump archives and base backups |
 //! | [`archive_list`] | an archive's table of contents, to choose from on the way back |
 //! | [`stream`] | a child to run and its tap |
+//! | [`ask`] | one way to ask a catalogue, of the source and of a restored copy |
 //! | [`probe`], [`catalog`], [`snapshot`] | what server and databases say of themselves |
+//! | [`inventory`], [`schema`], [`rights`] | every object of a database: what it is, whose it is, who may use it |
+//! | [`deparsed`] | definitions in a form that survives being restored |
+//! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
 //! | [`coverage`] | whether the streams hold what the catalog had |
 //! | [`facts`] | what is sealed beside a backup |
@@ -24,17 +28,23 @@ pub mod archive;
 mod archive_input;
 pub mod archive_list;
 mod archive_toc;
+pub mod ask;
 mod backup_files;
 pub mod catalog;
 pub mod conn;
 pub mod conninfo;
 mod copy_text;
 pub mod coverage;
+pub mod deparsed;
 pub mod facts;
+pub mod inventory;
+pub mod large_objects;
 pub mod logical;
 pub mod passfile;
 pub mod physical;
 pub mod probe;
+pub mod rights;
+pub mod schema;
 pub mod service;
 pub mod session;
 pub mod snapshot;
@@ -45,8 +55,10 @@ pub mod tls;
 pub mod tools;
 
 pub use archive::{ArchiveContents, ArchiveTap, ArchivedTable};
+pub use ask::Ask;
 pub use conn::{ConnParams, SslMode};
 pub use facts::Facts;
+pub use inventory::Inventory;
 pub use session::Session;
 pub use snapshot::Snapshot;
 pub use stream::{DumpStream, StreamRole};

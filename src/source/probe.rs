@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Session;
-use super::facts::{RoleFacts, ServerFacts};
+use super::ask::{Ask, rows};
+use super::facts::{MembershipFacts, RoleFacts, ServerFacts};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::PgVersion;
 
@@ -11,13 +12,9 @@ use crate::types::PgVersion;
 const SECRET_PARTS: [&str; 5] = ["command", "conninfo", "passphrase", "passwd", "secret"];
 
 /// `server_version_num`.
-pub async fn version(session: &Session) -> Result<PgVersion> {
-    let row = session
-        .client()
-        .query_one("SELECT pg_catalog.current_setting('server_version_num')::int4", &[])
-        .await
-        .map_err(|e| Session::failed("cannot read the server's version", e))?;
-    let number: i32 = row.get(0);
+pub async fn version(session: &impl Ask) -> Result<PgVersion> {
+    let sql = "SELECT pg_catalog.current_setting('server_version_num')::int4";
+    let number: i32 = rows(session, "the server's version", sql, &[]).await?.first().map_or(0, |r| r.get(0));
     Ok(PgVersion(number.unsigned_abs()))
 }
 
@@ -132,21 +129,20 @@ pub async fn database_sizes(session: &Session) -> Result<Vec<(String, u64)>> {
 }
 
 /// Roles, without those that PostgreSQL predefines (`pg_…`), in order of name.
-pub async fn roles(session: &Session) -> Result<Vec<RoleFacts>> {
-    let rows = session
-        .client()
-        .query(
-            "SELECT r.rolname::text, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, \
-                    rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil::text, \
-                    ARRAY(SELECT DISTINCT g.rolname::text FROM pg_catalog.pg_auth_members m \
-                          JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid ORDER BY 1), \
-                    COALESCE(rolconfig, '{}') \
-             FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY r.rolname COLLATE \"C\"",
-            &[],
-        )
-        .await
-        .map_err(|e| Session::failed("cannot list the roles", e))?;
-    Ok(rows
+pub async fn roles(session: &impl Ask) -> Result<Vec<RoleFacts>> {
+    let list = rows(
+        session,
+        "the roles",
+        "SELECT r.rolname::text, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, \
+                rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil::text, \
+                ARRAY(SELECT DISTINCT g.rolname::text FROM pg_catalog.pg_auth_members m \
+                      JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid ORDER BY 1), \
+                COALESCE(rolconfig, '{}') \
+         FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY r.rolname COLLATE \"C\"",
+        &[],
+    )
+    .await?;
+    Ok(list
         .iter()
         .map(|r| RoleFacts {
             name: r.get(0),
@@ -161,6 +157,40 @@ pub async fn roles(session: &Session) -> Result<Vec<RoleFacts>> {
             valid_until: r.get(9),
             member_of: r.get(10),
             settings: r.get(11),
+        })
+        .collect())
+}
+
+/// Who is a member of which role, and with what options, in order of names.
+/// Memberships among PostgreSQL's own roles come with the server.
+pub async fn memberships(session: &impl Ask) -> Result<Vec<MembershipFacts>> {
+    // 16 and newer have options of each membership, and one for each grantor.
+    let options = if version(session).await?.major() >= 16 {
+        "bool_or(m.inherit_option), bool_or(m.set_option)"
+    } else {
+        "NULL::bool, NULL::bool"
+    };
+    let list = rows(
+        session,
+        "the memberships",
+        &format!(
+            "SELECT g.rolname::text, u.rolname::text, bool_or(m.admin_option), {options} \
+             FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid \
+             JOIN pg_catalog.pg_roles u ON u.oid = m.member \
+             WHERE NOT (g.rolname ~ '^pg_' AND u.rolname ~ '^pg_') GROUP BY g.rolname, u.rolname \
+             ORDER BY g.rolname COLLATE \"C\", u.rolname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    Ok(list
+        .iter()
+        .map(|r| MembershipFacts {
+            role: r.get(0),
+            member: r.get(1),
+            admin: r.get(2),
+            inherit: r.get(3),
+            set: r.get(4),
         })
         .collect())
 }

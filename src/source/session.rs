@@ -148,3 +148,13 @@ impl Session {
         Error::new(code, Stage::Source, message).because(cause)
     }
 }
+
+impl super::Ask for Session {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn refused(&self, what: &str, e: tokio_postgres::Error) -> Error {
+        Self::failed(&format!("cannot read {what}"), e)
+    }
+}

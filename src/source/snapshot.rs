@@ -2,8 +2,9 @@
 
 use super::catalog::{self, CatalogTable};
 use super::facts::{DatabaseFacts, ObjectName};
-use super::{ConnParams, Session};
-use crate::error::Result;
+use super::{ConnParams, Inventory, Session, inventory};
+use crate::error::{Code, Result};
+use crate::types::text::quote_literal;
 
 /// A repeatable-read transaction whose snapshot is exported
 /// (PostgreSQL manual, "Snapshot Synchronization Functions"). Dropping it ends it:
@@ -57,7 +58,33 @@ impl Snapshot {
 
     /// Facts of the database in the snapshot.
     pub async fn facts(&self) -> Result<DatabaseFacts> {
-        catalog::database(&self.session).await
+        let mut facts = catalog::database(&self.session).await?;
+        facts.inventory = self.inventory().await?;
+        Ok(facts)
+    }
+
+    /// Every object in the snapshot; nothing where there are too many.
+    ///
+    /// The server's functions that write definitions look at the newest catalogue
+    /// and refuse what was dropped since the snapshot. That would end its
+    /// transaction, so another session asks, and asks once more.
+    async fn inventory(&self) -> Result<Option<Inventory>> {
+        let mut again = true;
+        loop {
+            let session = self.conn.connect_read_only("pgseal inventory").await?;
+            let import = format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+                quote_literal(&self.id)
+            );
+            let failed = |e| Session::failed("cannot share the snapshot", e);
+            session.client().batch_execute(&import).await.map_err(failed)?;
+            match inventory::read(&session).await {
+                Ok(inventory) => return Ok(Some(inventory)),
+                Err(e) if e.code() == Code::Limit => return Ok(None),
+                Err(e) if e.code() == Code::SourceUnusable && again => again = false,
+                Err(e) => return Err(e),
+            }
+        }
     }
 
     /// Tables in the snapshot.

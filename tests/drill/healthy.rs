@@ -25,7 +25,11 @@ fn fill(server: &PgServer) {
          create extension hstore; select lo_from_bytea(0, 'canary-row-4711')",
     );
     server.psql("a\n<i>\u{1b}[2J'&\u{9b}", "create table \"t\u{202e}\n]]><x>\"(\"c\"\"\n\" text); insert into \"t\u{202e}\n]]><x>\" values ('canary-row-4711')");
-    // A finding would show the name: let one check of ours find something.
+    // Everything that a database can have.
+    server.psql("postgres", "drop role app");
+    server.psql("postgres", "create database rich template template0");
+    server.psql("rich", include_str!("../scratch/rich.sql"));
+    server.psql("postgres", "alter role app password 'canary-password-4711'");
 }
 
 fn files(world: &World, reports: &str) -> Vec<PathBuf> {
@@ -132,7 +136,8 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     }
     let proving = if source == "shop" { "INT-ROWS" } else { "PHY-READ" };
     assert_eq!(outcome(&r, proving), "pass");
-    assert_eq!(check(&r, proving)["examined"], if source == "shop" { 3 } else { 4 });
+    assert_eq!(check(&r, proving)["examined"], if source == "shop" { 10 } else { 12 });
+    tables(&r, source);
 
     let t = |name: &str| r["timings_s"][name].as_f64().unwrap();
     let sum = t("fetch") + t("restore") + t("start");
@@ -147,6 +152,23 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
     let cases = 1 + probes.len() + r["checks"].as_array().unwrap().len();
     assert_eq!((junit.tests, junit.failures, junit.errors), (cases, 0, 0));
+}
+
+/// Every table is told of, with what was read of it.
+fn tables(r: &Value, source: &str) {
+    let tables = r["tables"].as_array().unwrap();
+    assert_eq!(tables.len(), if source == "shop" { 10 } else { 12 }, "{tables:#?}");
+    let of = |name: &str| tables.iter().find(|t| t["database"] == "shop" && t["table"] == name).unwrap();
+    let (expected, same) = if source == "shop" { (Some(500), Some(true)) } else { (None, None) };
+    let orders = of("public.orders");
+    assert_eq!(orders["rows"], 500);
+    assert_eq!((orders["expected_rows"].as_u64(), orders["content_matches"].as_bool()), (expected, same), "{orders}");
+    assert_eq!(of("public.empty")["rows"], 0);
+    let proven = if source == "shop" { "INT-RESTORE" } else { "PHY-WAL" };
+    assert_eq!(outcome(r, proven), "pass");
+    for id in ["INT-SCHEMA", "INT-OWNERS", "INT-GRANTS", "INT-RLS", "INT-MEMBERS", "INT-CONSTRAINT", "INT-DATABASE"] {
+        assert_eq!(outcome(r, id), "pass", "{id}");
+    }
 }
 
 #[test]

@@ -60,6 +60,7 @@ impl World {
                     max_slowdown: 2.0,
                     deadline: None,
                     sql: vec![],
+                    canary: None,
                 },
             },
             name: "shop".parse().unwrap(),

@@ -2,9 +2,10 @@
 //! what is not it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pgseal::checks::{self, CheckResult, Outcome, Subject};
-use pgseal::config::schema::SqlCheck;
+use pgseal::config::schema::{Canary, Drill, Expected, Question, SqlCheck, Token};
 use pgseal::report::{Evidence, ProofLevel, Verdict, judge};
 use pgseal::scratch::probe::{self, Outside, Trace};
 use pgseal::scratch::{Instance, Scratch, Session};
@@ -97,12 +98,16 @@ pub fn facts() -> Facts {
             ],
             sequences: vec![SequenceFacts { name: name("public", "q"), last_value: 5, is_called: true }],
             large_objects: 1,
+            large_object_digest: None,
+            large_object_rights: None,
             invalid_indexes: vec![],
             matviews: vec![MatviewFacts { name: name("public", "mv"), populated: true }],
             object_counts: BTreeMap::new(),
             contents_known: true,
+            inventory: None,
         }],
         roles: vec![role("postgres", true), role("staff", false), seller],
+        memberships: None,
         streams: BTreeMap::new(),
         physical: None,
         warnings: vec![],
@@ -143,8 +148,44 @@ pub async fn populate(admin: &Session) {
     }
 }
 
+/// What the facts of these tests do not hold, and no canary.
+pub const UNKNOWN: [&str; 9] = [
+    "INT-SCHEMA",
+    "INT-CONSTRAINT",
+    "INT-MEMBERS",
+    "INT-OWNERS",
+    "INT-GRANTS",
+    "INT-DEFACL",
+    "INT-RLS",
+    "INT-COLLATION",
+    "USR-CANARY",
+];
+
+pub fn question(query: &str) -> Question {
+    Question { database: None, query: query.into(), role: None, timeout: Duration::from_mins(1) }
+}
+
 fn sql(name: &str, query: &str, expect: &str) -> SqlCheck {
-    SqlCheck { name: name.into(), database: None, query: query.into(), expect: expect.into() }
+    SqlCheck { name: name.into(), question: question(query), expected: Expected::Text(expect.into()) }
+}
+
+/// The drill section of a configuration with these checks.
+pub fn drill(sql: &[SqlCheck]) -> Drill {
+    let min_isolation = pgseal::config::schema::Isolation::I0;
+    Drill {
+        min_isolation: Some(min_isolation),
+        max_restore: None,
+        max_rpo: None,
+        max_slowdown: 2.0,
+        deadline: None,
+        sql: sql.to_vec(),
+        canary: None,
+    }
+}
+
+/// When the backups of these tests were taken.
+pub fn taken_at() -> jiff::Timestamp {
+    "2026-03-10T12:00:00Z".parse().unwrap()
 }
 
 fn by_id<'a>(all: &'a [CheckResult], id: &str) -> &'a CheckResult {
@@ -157,15 +198,18 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
     let facts = facts();
     let bindir = bindir();
     let jail = scratch.jail().clone();
-    let subject = Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 2 };
+    let subject =
+        Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 2, taken_at: taken_at() };
     let good_sql = [
         sql("t", "select 1 = 1", "true"),
         sql("n", "select count(*) from \"s\"\"1\".\"tä b\"", "3"),
         sql("e", "select count(*) from empty", "0"),
     ];
 
-    let all = checks::run(&subject, Kind::Logical, &good_sql).await;
-    assert_eq!(all.len(), 9);
+    let all = checks::run(&subject, Kind::Logical, &drill(&good_sql)).await.results;
+    // What the facts of this test hold nothing of has a test of its own.
+    let all: Vec<CheckResult> = all.into_iter().filter(|c| !UNKNOWN.contains(&c.id.as_str())).collect();
+    assert_eq!(all.len(), 10);
     for c in &all {
         assert_eq!(c.outcome, Outcome::Pass, "{c:?}");
         assert!(c.present > 0 && c.examined == c.present, "{c:?}");
@@ -275,16 +319,20 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
             "select lo_create(4711)".into(),
         ),
         (
+            "INT-DATABASE",
+            "alter database \"shop=1\" set work_mem = '5MB'; alter role staff in database \"shop=1\" set work_mem = '5MB'; \
+             alter database \"shop=1\" connection limit 7; comment on database \"shop=1\" is 'secret'"
+                .into(),
+            "it differs in comment, connection limit, settings, settings of roles",
+            "alter database \"shop=1\" reset work_mem; alter role staff in database \"shop=1\" reset work_mem; \
+             alter database \"shop=1\" connection limit -1; comment on database \"shop=1\" is null"
+                .into(),
+        ),
+        (
             "INT-ROLES",
             "alter role staff superuser".into(),
             "it differs in superuser",
             "alter role staff nosuperuser".into(),
-        ),
-        (
-            "INT-ROLES",
-            "revoke staff from \"sel\"\"ler\"".into(),
-            "it differs in memberships",
-            "grant staff to \"sel\"\"ler\"".into(),
         ),
         (
             "INT-ROLES",
@@ -295,7 +343,7 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
     ];
     for (id, break_it, says, mend) in &cases {
         shop.client().batch_execute(break_it).await.unwrap_or_else(|e| panic!("{break_it}: {e:?}"));
-        let all = checks::run(&subject, Kind::Logical, &[]).await;
+        let all = checks::run(&subject, Kind::Logical, &drill(&[])).await.results;
         let c = by_id(&all, id);
         assert_eq!(c.outcome, Outcome::Finding, "{break_it}: {c:?}");
         assert!(c.findings.iter().any(|f| f.message.contains(says)), "{break_it}: {c:?}");
@@ -306,26 +354,26 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
     shop.client().batch_execute(&format!("update {t} set id = id where id = 1")).await.unwrap();
     let mut unordered = facts.clone();
     unordered.databases[0].tables[1].digest = Some(rows_digest(b"1\tx\\ny\n2\t\\N\n3\t\xe4\n"));
-    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &drill(&[])).await.results;
     assert_eq!(by_id(&all, "INT-ROWS").outcome, Outcome::Pass, "{all:?}");
     assert_eq!(by_id(&all, "USR-SQL").outcome, Outcome::NotApplicable);
 
     // What was invalid at the source may be invalid; what is ahead is no finding.
     shop.client().batch_execute("select setval('public.q', 50); update pg_index set indisvalid = false where indexrelid = '\"s\"\"1\".\"tä b_pkey\"'::regclass").await.unwrap();
     unordered.databases[0].invalid_indexes = vec![name("s\"1", "tä b_pkey")];
-    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &drill(&[])).await.results;
     assert_eq!(by_id(&all, "INT-INDEX").outcome, Outcome::Pass);
     assert_eq!(by_id(&all, "INT-SEQ").outcome, Outcome::Pass);
 
     // A table without digest was not examined: no pass.
     unordered.databases[0].tables[0].digest = None;
-    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &drill(&[])).await.results;
     let c = by_id(&all, "INT-ROWS");
     assert_eq!((c.outcome, c.present, c.examined), (Outcome::NotEvaluated, 2, 1));
 
     // A database that is not there.
     unordered.databases[0].name = "gone".into();
-    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &[]).await;
+    let all = checks::run(&Subject { facts: &unordered, ..subject }, Kind::Logical, &drill(&[])).await.results;
     assert_eq!(by_id(&all, "INT-TABLES").findings[0].message, "the database is missing");
     assert_eq!(by_id(&all, "INT-ROWS").outcome, Outcome::Error);
     drop(shop);
@@ -338,11 +386,12 @@ async fn your_queries_are_compared_and_never_quoted() {
     let facts = facts();
     let bindir = bindir();
     let jail = scratch.jail().clone();
-    let subject = Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 1 };
+    let subject =
+        Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 1, taken_at: taken_at() };
     for (query, says) in [
         ("select 'secret value'", "it gives another value"),
         ("select null", "it gives NULL"),
-        ("select 1 where false", "it gives 0 rows instead of one"),
+        ("select 1 where false", "it gives no row"),
         ("select generate_series(1, 3)", "it gives 3 rows instead of one"),
         ("select 1, 2", "it gives 2 columns instead of one"),
         ("select 'secret'::int", "the query fails: the server refused with SQLSTATE 22P02"),
@@ -353,7 +402,86 @@ async fn your_queries_are_compared_and_never_quoted() {
         assert_eq!(c.findings[0].message, says, "{query}");
         assert!(!format!("{c:?}").contains("secret"));
     }
-    let elsewhere = SqlCheck { database: Some("nowhere".into()), ..sql("q", "select true", "true") };
+    // As a role, with its rights and under its row security.
+    let admin = instance.connect_writable("shop=1").await.unwrap();
+    admin
+        .client()
+        .batch_execute(
+            "create table public.seen (who name, token text); grant select on public.seen to \"sel\"\"ler\"; \
+             insert into public.seen values ('sel\"ler', 'secret token'), ('other', 'secret'); \
+             alter table public.seen enable row level security; \
+             create policy p on public.seen to public using (who = current_user)",
+        )
+        .await
+        .unwrap();
+    let asks = |query: &str, role: &str| Question { role: Some(role.into()), ..question(query) };
+    let count = "select count(*) from seen";
+    let between = |q: Question, low, high| SqlCheck {
+        name: "c".into(),
+        question: q,
+        expected: Expected::Between(Some(low), Some(high)),
+    };
+    for (check, says) in [
+        (between(question(count), 2.0, 2.0), None),
+        (between(asks(count, "sel\"ler"), 1.0, 1.0), None),
+        (between(asks(count, "sel\"ler"), 2.0, 3.0), Some("it gives less than 2")),
+        (between(asks(count, "staff"), 1.0, 1.0), Some("the query fails: the server refused with SQLSTATE 42501")),
+        (between(asks(count, "nobody"), 1.0, 1.0), Some("the role that asks is not there")),
+        (between(asks("select session_user = 'sel\"ler'", "sel\"ler"), 1.0, 1.0), Some("it gives no number")),
+    ] {
+        let c = checks::user_sql::run(&subject, std::slice::from_ref(&check)).await;
+        assert_eq!(c.findings.first().map(|f| f.message.as_str()), says, "{check:?} {c:?}");
+        assert_eq!(c.outcome, if says.is_some() { Outcome::Finding } else { Outcome::Pass }, "{c:?}");
+    }
+    let slow = Question { timeout: Duration::from_millis(50), ..question("select pg_sleep(30)") };
+    let c = checks::user_sql::run(&subject, &[between(slow, 0.0, 1.0)]).await;
+    assert_eq!(c.outcome, Outcome::NotEvaluated);
+    assert_eq!(c.reason.as_deref(), Some("c: it took longer than 0 s"));
+    let fresh = |query: &str| SqlCheck {
+        name: "fresh".into(),
+        question: question(query),
+        expected: Expected::Newer(Duration::from_hours(24)),
+    };
+    for (query, outcome) in [
+        ("select timestamptz '2026-03-09 14:00+02'", Outcome::Pass),
+        ("select timestamp '2026-03-09 12:00:01'", Outcome::Pass),
+        ("select timestamptz '2026-03-09 13:00+02'", Outcome::Finding),
+        ("select now() + interval '100 years'", Outcome::Finding),
+        ("select max(at) from (values (null::timestamptz)) v(at)", Outcome::Finding),
+    ] {
+        let c = checks::user_sql::run(&subject, &[fresh(query)]).await;
+        assert_eq!(c.outcome, outcome, "{query}: {c:?}");
+    }
+
+    // The canary.
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "secret token\n").unwrap();
+    let token = asks("select token from seen", "sel\"ler");
+    let with = |question: &Question, token| Some(Canary { question: question.clone(), token });
+    for (canary, outcome) in [
+        (None, Outcome::NotApplicable),
+        (with(&token, Token::File(file.clone())), Outcome::Pass),
+        (with(&token, Token::Sha256(Digest::of(b"secret token"))), Outcome::Pass),
+        (with(&token, Token::Sha256(Digest::of(b"secret token "))), Outcome::Finding),
+        (with(&question("select token from seen where false"), Token::File(file.clone())), Outcome::Finding),
+        (with(&question("select token from gone"), Token::File(file.clone())), Outcome::Finding),
+        (with(&token, Token::File(dir.path().join("none"))), Outcome::NotEvaluated),
+        (
+            with(&Question { database: Some("nowhere".into()), ..token.clone() }, Token::File(file.clone())),
+            Outcome::NotEvaluated,
+        ),
+    ] {
+        let c = checks::canary::run(&subject, canary.as_ref()).await;
+        assert_eq!(c.outcome, outcome, "{canary:?}: {c:?}");
+        assert!(!format!("{c:?}").contains("secret"), "{c:?}");
+    }
+    drop(admin);
+
+    let elsewhere = SqlCheck {
+        question: Question { database: Some("nowhere".into()), ..question("select true") },
+        ..sql("q", "", "true")
+    };
     let c = checks::user_sql::run(&subject, &[elsewhere, sql("r", "select true", "true")]).await;
     assert_eq!((c.outcome, c.present, c.examined), (Outcome::NotEvaluated, 2, 1), "{c:?}");
     // The server dies under the checks: an error of theirs, not a finding.
@@ -369,8 +497,9 @@ async fn your_queries_are_compared_and_never_quoted() {
         .is_empty())
         .await
     );
-    for c in checks::run(&subject, Kind::Logical, &[sql("q", "select true", "true")]).await {
-        assert!(matches!(c.outcome, Outcome::Error | Outcome::NotEvaluated), "{c:?}");
+    for c in checks::run(&subject, Kind::Logical, &drill(&[sql("q", "select true", "true")])).await.results {
+        let nothing = c.id == "USR-CANARY" && c.outcome == Outcome::NotApplicable;
+        assert!(nothing || matches!(c.outcome, Outcome::Error | Outcome::NotEvaluated), "{c:?}");
     }
 }
 
@@ -406,11 +535,12 @@ async fn a_restore_that_moved_rows_is_no_finding() {
     facts.databases[0].tables = vec![moved];
     let bindir = bindir();
     let jail = scratch.jail().clone();
-    let subject = Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 1 };
-    let c = checks::rows::run(&subject).await;
+    let subject =
+        Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 1, taken_at: taken_at() };
+    let (c, _) = checks::rows::run(&subject).await;
     assert_eq!(c.outcome, Outcome::Pass, "{c:?}");
     shop.client().batch_execute("update public.moved set x = x || 'z' where id = 1").await.unwrap();
-    assert_eq!(checks::rows::run(&subject).await.outcome, Outcome::Finding);
+    assert_eq!(checks::rows::run(&subject).await.0.outcome, Outcome::Finding);
 }
 
 async fn copied(session: &Session, table: &str) -> Vec<u8> {

@@ -171,6 +171,7 @@ impl World {
             server: server_facts(),
             databases: vec![],
             roles: vec![],
+            memberships: None,
             streams: [("s01".to_owned(), stream)].into(),
             physical: None,
             warnings: vec![],

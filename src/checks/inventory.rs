@@ -1,0 +1,116 @@
+//! What the checks of objects share: the backup's inventory and the copy's.
+
+use std::collections::BTreeMap;
+
+use super::subject::Tally;
+use super::{CheckResult, Rule, Subject};
+use crate::error::Error;
+use crate::source::{Inventory, inventory};
+
+/// The inventories of one database, the backup's and the copy's.
+#[derive(Debug)]
+pub struct Pair<'a> {
+    /// The database's name.
+    pub database: &'a str,
+    /// What was sealed.
+    pub was: &'a Inventory,
+    /// What there is.
+    pub is: Inventory,
+}
+
+/// What could be read of the databases, once for all checks that compare it.
+#[derive(Debug, Default)]
+pub struct Inventories<'a> {
+    pairs: Vec<Pair<'a>>,
+    /// Databases that are not there, or whose catalogue is damaged.
+    broken: Vec<(&'a str, String)>,
+    /// A backup without inventories.
+    absent: u64,
+    /// The reading failed.
+    error: Option<Error>,
+}
+
+impl<'a> Inventories<'a> {
+    /// Reads the copy's. A few dozen queries a database, however large it is.
+    pub async fn read(subject: &Subject<'a>) -> Self {
+        let mut all = Self::default();
+        for facts in &subject.facts.databases {
+            let Some(was) = &facts.inventory else {
+                all.absent += 1;
+                continue;
+            };
+            let is = match subject.instance.connect(&facts.name).await {
+                Ok(session) => inventory::read(&session).await,
+                Err(e) => Err(e),
+            };
+            match is {
+                Ok(is) => all.pairs.push(Pair { database: &facts.name, was, is }),
+                Err(e) => match super::subject::blames_the_copy(&e) {
+                    Some(message) => all.broken.push((&facts.name, message)),
+                    None => all.error = Some(e.on(crate::types::shown(&facts.name).into_owned())),
+                },
+            }
+        }
+        all
+    }
+
+    /// The databases that could be read.
+    pub(super) fn pairs(&self) -> &[Pair<'a>] {
+        &self.pairs
+    }
+
+    /// Runs `look` on every pair.
+    ///
+    /// A backup that holds no inventory of a database was not examined: that is no pass.
+    pub(super) fn compare(&self, rule: Rule, look: impl Fn(&Pair<'_>) -> Tally) -> CheckResult {
+        let mut all = Tally::default();
+        for (database, message) in &self.broken {
+            all.add(Tally::fault(rule, database, message.clone()));
+        }
+        for pair in &self.pairs {
+            all.add(look(pair));
+        }
+        if let Some(e) = &self.error {
+            return rule.error(all.present, all.examined, e);
+        }
+        if self.absent == 0 || !all.findings.is_empty() {
+            return rule.judged(all.present + self.absent, all.examined, all.findings);
+        }
+        let mut result = rule.not_evaluated(
+            all.present + self.absent,
+            format!("the backup holds no inventory of the objects of {} databases", self.absent),
+        );
+        result.examined = all.examined;
+        result
+    }
+}
+
+impl Pair<'_> {
+    /// The name of an object for a finding.
+    pub(super) fn object(&self, name: &str) -> String {
+        format!("{}: {name}", self.database)
+    }
+}
+
+/// Names of the keys whose values differ or are only on one side, with the word for it.
+pub(super) fn differences<'m, V: PartialEq>(
+    was: &'m BTreeMap<String, V>,
+    is: &'m BTreeMap<String, V>,
+) -> Vec<(&'m str, &'static str)> {
+    let lost = was.iter().filter_map(|(k, v)| match is.get(k) {
+        None => Some((k.as_str(), "missing")),
+        Some(now) if now != v => Some((k.as_str(), "changed")),
+        Some(_) => None,
+    });
+    let new = is.keys().filter(|k| !was.contains_key(*k)).map(|k| (k.as_str(), "new"));
+    lost.chain(new).collect()
+}
+
+/// `body changed, settings missing`, at most eight.
+pub(super) fn listed(differences: &[(&str, &'static str)]) -> String {
+    let mut all: Vec<String> = differences.iter().take(8).map(|(what, how)| format!("{what} {how}")).collect();
+    if differences.len() > 8 {
+        all.push(format!("and {} more", differences.len() - 8));
+    }
+    all.join(", ")
+}

@@ -1,0 +1,149 @@
+//! Every object of a database: what it is, whose it is, who may use it.
+//!
+//! Read in the dump's own snapshot and sealed beside it, and read again, by the
+//! same queries, on the restored copy. A database of any size takes the same few
+//! dozen queries. Objects are named by kind and identity as PostgreSQL writes
+//! them (`pg_identify_object()`), so `table: public.t`, `trigger: g on public.t`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+
+use super::ask::{Ask, rows};
+use super::schema::SCOPE;
+use super::{deparsed, probe, rights, schema};
+use crate::error::{Code, Error, Result, Stage};
+
+/// Most parts of objects that are sealed: they must stay far below the largest
+/// facts that are read (1 GiB).
+const MOST: usize = 2_000_000;
+
+/// What a database is made of. Keys of the maps are names of objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inventory {
+    /// Objects that users made.
+    pub objects: BTreeMap<String, ObjectFacts>,
+    /// Privileges that are not those an object is born with, `role PRIVILEGE`;
+    /// of the system's and of extensions' objects too.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// `ALTER DEFAULT PRIVILEGES`.
+    pub default_grants: BTreeMap<String, Vec<String>>,
+    /// Policies, and tables with row security: parts with their fingerprints.
+    pub row_security: BTreeMap<String, BTreeMap<String, String>>,
+    /// Check constraints and foreign keys: whether they are validated.
+    pub constraints: BTreeMap<String, bool>,
+    /// Collations in use that have versions.
+    pub collations: BTreeMap<String, CollationFacts>,
+}
+
+/// One object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectFacts {
+    /// Its owner, where it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Its parts with their fingerprints (`body`, `column a: default`).
+    pub parts: BTreeMap<String, String>,
+}
+
+/// Versions of a collation (PostgreSQL manual, "pg_collation").
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollationFacts {
+    /// The version under which it, or the database, was made.
+    pub recorded: Option<String>,
+    /// The version that the server's host has.
+    pub actual: Option<String>,
+}
+
+/// Class and number of an object.
+type Address = (u32, u32);
+
+/// Reads it. Names are looked up for all objects at once.
+///
+/// # Errors
+/// Those of the session; 44 where there are more than two million parts.
+pub async fn read(session: &impl Ask) -> Result<Inventory> {
+    let major = probe::version(session).await?.major();
+    let mut parts = Vec::new();
+    for (what, sql) in schema::kinds(major) {
+        parts.extend(rows(session, what, &format!("WITH {SCOPE} {sql}"), &[]).await?);
+        limit(parts.len())?;
+    }
+    let owners = rows(session, "the owners", &rights::owners(), &[]).await?;
+    let grants = rows(session, "the privileges", &rights::grants(major), &[]).await?;
+    let default_grants = rows(session, "the default privileges", rights::DEFAULT_GRANTS, &[]).await?;
+    let security = rows(session, "the policies", &rights::row_security(), &[]).await?;
+    let constraints = rows(session, "the constraints", &rights::constraints(), &[]).await?;
+    limit(parts.len() + owners.len() + grants.len() + security.len() + constraints.len())?;
+    let collations = rows(session, "the collations", &rights::collations(major), &[]).await?;
+
+    let all = [&parts, &owners, &grants, &default_grants, &security, &constraints];
+    let names = names(session, all.into_iter().flatten().map(address).collect()).await?;
+    let mut out = Inventory::default();
+    for row in &parts {
+        if let Some(name) = names.get(&address(row)) {
+            let (part, print) = part(row);
+            out.objects.entry(name.clone()).or_default().parts.insert(part, print);
+        }
+    }
+    for row in &owners {
+        if let Some(name) = names.get(&address(row)) {
+            out.objects.entry(name.clone()).or_default().owner = Some(row.get(2));
+        }
+    }
+    for (list, into) in [(&grants, &mut out.grants), (&default_grants, &mut out.default_grants)] {
+        for row in list {
+            if let Some(name) = names.get(&address(row)) {
+                let column: Option<String> = row.get(2);
+                let name = column.map_or_else(|| name.clone(), |c| format!("{name}, column {c}"));
+                into.insert(name, row.get(3));
+            }
+        }
+    }
+    for row in &security {
+        if let Some(name) = names.get(&address(row)) {
+            let (part, print) = part(row);
+            out.row_security.entry(name.clone()).or_default().insert(part, print);
+        }
+    }
+    for row in &constraints {
+        if let Some(name) = names.get(&address(row)) {
+            out.constraints.insert(name.clone(), row.get(2));
+        }
+    }
+    for row in &collations {
+        out.collations.insert(row.get(0), CollationFacts { recorded: row.get(1), actual: row.get(2) });
+    }
+    Ok(out)
+}
+
+fn address(row: &Row) -> Address {
+    (row.get(0), row.get(1))
+}
+
+/// A part's name, and its fingerprint.
+fn part(row: &Row) -> (String, String) {
+    (row.get(2), deparsed::fingerprint(row.get(3), row.get(4)))
+}
+
+fn limit(parts: usize) -> Result<()> {
+    if parts <= MOST {
+        return Ok(());
+    }
+    Err(Error::new(Code::Limit, Stage::Source, format!("the database's objects have more than {MOST} parts")))
+}
+
+/// `kind: identity` of each object that is still there.
+async fn names(session: &impl Ask, mut all: Vec<Address>) -> Result<HashMap<Address, String>> {
+    all.sort_unstable();
+    all.dedup();
+    let (classes, numbers): (Vec<u32>, Vec<u32>) = all.into_iter().unzip();
+    let sql = "SELECT o.class, o.number, i.type || ': ' || i.identity FROM unnest($1::oid[], $2::oid[]) o(class, number), \
+               LATERAL pg_identify_object(o.class, o.number, 0) i WHERE i.identity IS NOT NULL";
+    let list = rows(session, "the names of objects", sql, &[&classes, &numbers]).await?;
+    Ok(list.iter().map(|r| (address(r), r.get(2))).collect())
+}

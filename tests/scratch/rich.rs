@@ -1,0 +1,368 @@
+//! A database with everything in it: dumped and restored by PostgreSQL's own
+//! programs, it is what it was; with anything changed in it, it is not.
+
+use pgseal::checks::{self, CheckResult, Outcome, Subject};
+use pgseal::scratch::{Instance, Scratch, Session};
+use pgseal::source::facts::{DatabaseFacts, Facts};
+use pgseal::source::large_objects;
+use pgseal::source::{catalog, inventory, probe};
+use pgseal::types::Kind;
+
+use crate::checks::{drill, taken_at};
+use crate::support::{bindir, fresh, start, top};
+
+const RICH: &str = include_str!("rich.sql");
+
+async fn run(session: &Session, sql: &str) {
+    session
+        .client()
+        .batch_execute(sql)
+        .await
+        .unwrap_or_else(|e| panic!("{}: {e:?}", sql.chars().take(200).collect::<String>()));
+}
+
+/// What a backup would seal, read by what reads it at backup time.
+async fn facts_of(instance: &Instance, database: &str) -> Facts {
+    let session = instance.connect(database).await.unwrap();
+    let mut facts: DatabaseFacts = catalog::database(&session).await.unwrap();
+    facts.inventory = Some(inventory::read(&session).await.unwrap());
+    let (number, digest) = large_objects::content(&session).await.unwrap();
+    assert_eq!(number, facts.large_objects);
+    facts.large_object_digest = Some(digest);
+    let mut all = crate::checks::facts();
+    all.databases = vec![facts];
+    all.roles = probe::roles(&session).await.unwrap();
+    all.memberships = Some(probe::memberships(&session).await.unwrap());
+    all
+}
+
+/// Replaces the database by a dump of itself.
+async fn round_trip(scratch: &Scratch, instance: &Instance) {
+    let file = scratch.data_dir().join("rich.dump");
+    let tool = |program: &str| {
+        let i = instance;
+        scratch
+            .jail()
+            .tool(bindir().join(program))
+            .env("PGHOST", i.socket_dir().as_os_str())
+            .env("PGPORT", i.port().to_string())
+            .env("PGUSER", i.superuser())
+    };
+    let done = async |tool: pgseal::process::Tool| {
+        let exit = tool.spawn().await.unwrap().wait().await.unwrap();
+        assert_eq!(exit.code(), Some(0), "{}", exit.stderr().text());
+    };
+    done(tool("pg_dump").args(["-Fc", "-d", "rich", "-f"]).arg(file.clone().into_os_string())).await;
+    let admin = instance.connect_writable("postgres").await.unwrap();
+    run(&admin, "drop database rich").await;
+    done(tool("pg_restore").args(["--exit-on-error", "--create", "-d", "postgres"]).arg(file.clone().into_os_string()))
+        .await;
+    std::fs::remove_file(file).unwrap();
+}
+
+/// What is done to the copy, and what must be said of it: check, object, message.
+const CHANGES: &[(&str, &[(&str, &str, &str)])] = &[
+    // Columns of one table each, because a table is named once.
+    (
+        "alter table base alter late set default 5; alter table base alter m drop default; \
+         alter table base alter tags set not null",
+        &[
+            (
+                "INT-SCHEMA",
+                "table: \"s 1\".base",
+                "it differs: column late: default changed, column m: default missing, column tags: not null new",
+            ),
+            (
+                "INT-SCHEMA",
+                "table: \"s 1\".child",
+                "it differs: column late: default changed, column m: default missing, column tags: not null new",
+            ),
+        ],
+    ),
+    (
+        "alter table parted_1 set (fillfactor = 50); alter foreign table away alter x type bigint",
+        &[
+            ("INT-SCHEMA", "table: \"s 1\".parted_1", "it differs: options new"),
+            ("INT-SCHEMA", "foreign table: \"s 1\".away", "it differs: column x: type changed"),
+        ],
+    ),
+    (
+        "alter table refers drop column k cascade",
+        &[
+            ("INT-SCHEMA", "table: \"s 1\".refers", "it differs: column k: type missing"),
+            ("INT-SCHEMA", "table constraint: refers_k_at_fkey on \"s 1\".refers", "it is missing"),
+            ("INT-CONSTRAINT", "table constraint: refers_k_at_fkey on \"s 1\".refers", "the constraint is missing"),
+        ],
+    ),
+    // Constraints, indexes, triggers, rules.
+    (
+        "update pg_constraint set convalidated = false where conname = 'base_amount_check' and conrelid = 'child'::regclass",
+        &[(
+            "INT-CONSTRAINT",
+            "table constraint: base_amount_check on \"s 1\".child",
+            "it is not validated; at the source it was",
+        )],
+    ),
+    (
+        "drop index base_state; create unique index base_state on base (lower(state), id desc nulls last) include (amount) where state in ('new')",
+        &[("INT-SCHEMA", "index: \"s 1\".base_state", "it differs: definition changed")],
+    ),
+    (
+        "update pg_index set indisvalid = false where indexrelid = 'base_at'::regclass",
+        &[
+            ("INT-INDEX", "s 1.base_at", "the index is invalid; at the source it was not"),
+            ("INT-SCHEMA", "index: \"s 1\".base_at", "it is missing"),
+        ],
+    ),
+    (
+        "alter table base enable trigger touch_base",
+        &[("INT-SCHEMA", "trigger: touch_base on \"s 1\".base", "it differs: state changed")],
+    ),
+    ("drop rule no_delete on volatile", &[("INT-SCHEMA", "rule: no_delete on \"s 1\".volatile", "it is missing")]),
+    // Routines and types.
+    (
+        "create or replace function touch() returns trigger language plpgsql as $$ begin return new; end $$",
+        &[("INT-SCHEMA", "function: \"s 1\".touch()", "it differs: body changed")],
+    ),
+    (
+        "alter function next_id security invoker; alter function next_id reset search_path; alter function next_id owner to app",
+        &[
+            (
+                "INT-SCHEMA",
+                "function: \"s 1\".next_id(pg_catalog.text)",
+                "it differs: security changed, settings missing",
+            ),
+            ("INT-OWNERS", "function: \"s 1\".next_id(pg_catalog.text)", "it belongs to app, in the backup to own\"er"),
+            ("INT-GRANTS", "function: \"s 1\".next_id(pg_catalog.text)", "missing: app EXECUTE"),
+        ],
+    ),
+    (
+        "alter type mood add value 'new' before 'happy'",
+        &[("INT-SCHEMA", "type: \"s 1\".mood", "it differs: labels changed")],
+    ),
+    ("alter domain short drop default", &[("INT-SCHEMA", "type: \"s 1\".short", "it differs: default missing")]),
+    ("drop cast (mood as int)", &[("INT-SCHEMA", "cast: (\"s 1\".mood AS integer)", "it is missing")]),
+    ("alter sequence odd no cycle", &[("INT-SCHEMA", "sequence: \"s 1\".odd", "it differs: counts changed")]),
+    (
+        "create or replace view plain_view with (security_barrier) as select b.id, b.state, p.note, 1 as open \
+      from base b left join parted p on p.base_id = b.id",
+        &[("INT-SCHEMA", "view: \"s 1\".plain_view", "it differs: query changed")],
+    ),
+    (
+        "create table one_more ()",
+        &[
+            ("INT-SCHEMA", "table: \"s 1\".one_more", "it was not in the backup"),
+            ("INT-TABLES", "s 1.one_more", "the table was not in the backup's facts"),
+        ],
+    ),
+    ("alter event trigger ddl disable", &[("INT-SCHEMA", "event trigger: ddl", "it differs: definition changed")]),
+    (
+        "alter server far options (set host 'secret-of-server')",
+        &[("INT-SCHEMA", "server: far", "it differs: definition changed")],
+    ),
+    ("drop user mapping for app server far", &[("INT-SCHEMA", "user mapping: app on server far", "it is missing")]),
+    (
+        "drop text search configuration plain",
+        &[("INT-SCHEMA", "text search configuration: \"s 1\".plain", "it is missing")],
+    ),
+    ("drop statistics base_stat", &[("INT-SCHEMA", "statistics object: \"s 1\".base_stat", "it is missing")]),
+    // Owners.
+    (
+        "alter table volatile owner to reader",
+        &[("INT-OWNERS", "table: \"s 1\".volatile", "it belongs to reader, in the backup to own\"er")],
+    ),
+    (
+        "alter database rich owner to postgres",
+        &[("INT-OWNERS", "database: rich", "it belongs to postgres, in the backup to own\"er")],
+    ),
+    // Privileges.
+    (
+        "revoke insert on base from app; grant truncate on base to reader",
+        &[("INT-GRANTS", "table: \"s 1\".base", "missing: app INSERT WITH GRANT OPTION; new: reader TRUNCATE")],
+    ),
+    (
+        "revoke update (state) on base from reader",
+        &[(
+            "INT-GRANTS",
+            "table: \"s 1\".base, column state",
+            "its privileges are lost: it has those it was born with",
+        )],
+    ),
+    ("grant usage on type mood to public", &[("INT-GRANTS", "type: \"s 1\".mood", "new: PUBLIC USAGE")]),
+    ("revoke usage on schema \"s 1\" from app", &[("INT-GRANTS", "schema: \"s 1\"", "missing: app USAGE")]),
+    (
+        "revoke usage on sequence odd from app",
+        &[("INT-GRANTS", "sequence: \"s 1\".odd", "its privileges are lost: it has those it was born with")],
+    ),
+    (
+        "grant execute on function pg_catalog.pg_sleep(double precision) to public",
+        &[(
+            "INT-GRANTS",
+            "function: pg_catalog.pg_sleep(double precision)",
+            "its privileges are lost: it has those it was born with",
+        )],
+    ),
+    (
+        "grant execute on function public.hstore_to_json(public.hstore) to public",
+        &[(
+            "INT-GRANTS",
+            "function: public.hstore_to_json(public.hstore)",
+            "its privileges are lost: it has those it was born with",
+        )],
+    ),
+    (
+        "revoke usage on foreign server far from reader",
+        &[("INT-GRANTS", "server: far", "its privileges are lost: it has those it was born with")],
+    ),
+    (
+        "alter default privileges for role \"own\"\"er\" in schema \"s 1\" revoke select on tables from reader",
+        &[("INT-DEFACL", "default acl: for role \"own\"\"er\" in schema \"s 1\" on tables", "they are missing")],
+    ),
+    // Row security.
+    (
+        "alter table base disable row level security",
+        &[("INT-RLS", "table: \"s 1\".base", "row security is off; in the backup it was on")],
+    ),
+    (
+        "alter table loose no force row level security",
+        &[("INT-RLS", "table: \"s 1\".loose", "row security differs: forced missing")],
+    ),
+    ("drop policy mine on base", &[("INT-RLS", "policy: mine on \"s 1\".base", "the policy is missing")]),
+    (
+        "alter policy writes on base to app using (amount > 0)",
+        &[("INT-RLS", "policy: writes on \"s 1\".base", "row security differs: roles changed, using changed")],
+    ),
+    (
+        "create policy more on loose using (true)",
+        &[("INT-RLS", "policy: more on \"s 1\".loose", "the policy was not in the backup")],
+    ),
+    // The rest.
+    (
+        "refresh materialized view summary with no data",
+        &[("INT-MATVIEW", "s 1.summary", "it is not populated; at the source it was")],
+    ),
+    (
+        "select setval('base_id_seq', 7)",
+        &[("INT-SEQ", "s 1.base_id_seq", "it goes on after 7, in the backup it was after 306")],
+    ),
+    ("drop extension citext", &[("INT-EXT", "citext", "the extension is missing")]),
+    (
+        "select lo_put(4711, 0, 'S'); alter large object 4712 owner to app",
+        &[
+            ("INT-LO", "rich", "the content of large objects differs"),
+            ("INT-LO", "rich", "owners or privileges of large objects differ"),
+        ],
+    ),
+    (
+        "revoke reader from app; grant reader to \"own\"\"er\"; revoke admin option for reader from auditor",
+        &[
+            ("INT-MEMBERS", "app in reader", "the membership is missing"),
+            ("INT-MEMBERS", "auditor in reader", "the admin option differs"),
+            ("INT-MEMBERS", "own\"er in reader", "it was not in the backup"),
+        ],
+    ),
+    (
+        "alter role auditor bypassrls valid until '2030-01-01'; alter role app reset statement_timeout",
+        &[
+            ("INT-ROLES", "auditor", "it differs in bypassrls, end of validity"),
+            ("INT-ROLES", "app", "it differs in settings"),
+        ],
+    ),
+    (
+        "update pg_collation set collversion = '1.2.3' where collname = 'german'",
+        &[("INT-COLLATION", "\"s 1\".german", "its version was 1.2.3 when indexes were built, this host has ")],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rich_database_survives_and_every_change_is_named() {
+    let top = top();
+    let scratch = fresh(top.path(), "postgres").await;
+    let instance = start(&scratch, "postgres").await;
+    run(&instance.connect_writable("postgres").await.unwrap(), "create database rich template template0").await;
+    run(&instance.connect_writable("rich").await.unwrap(), RICH).await;
+    let facts = facts_of(&instance, "rich").await;
+    let sealed = serde_json::to_string(&facts).unwrap();
+    assert!(!sealed.contains("secret-of-object") && !sealed.contains("secret-of-mapping"));
+    let facts: Facts = serde_json::from_str(&sealed).unwrap();
+    round_trip(&scratch, &instance).await;
+
+    let bindir = bindir();
+    let jail = scratch.jail().clone();
+    let subject =
+        Subject { instance: &instance, facts: &facts, bindir: &bindir, jail: &jail, jobs: 2, taken_at: taken_at() };
+    let all = checks::run(&subject, Kind::Logical, &drill(&[])).await.results;
+    for c in &all {
+        let expected = if ["INT-ROWS", "USR-SQL", "USR-CANARY"].contains(&c.id.as_str()) {
+            Outcome::NotApplicable
+        } else {
+            Outcome::Pass
+        };
+        assert_eq!(c.outcome, expected, "{c:#?}");
+        assert!(expected != Outcome::Pass || c.present > 0 && c.examined == c.present, "{c:?}");
+    }
+    assert_eq!(
+        by_id(&all, "INT-CONSTRAINT").reason.as_deref().unwrap(),
+        "rich: loose_even on \"s 1\".loose is NOT VALID as at the source, 2 rows break it; \
+         rich: loose_parent on \"s 1\".loose is NOT VALID as at the source, 2 rows break it; \
+         rich: positive on \"s 1\".base is NOT VALID as at the source, 0 rows break it; \
+         rich: positive on \"s 1\".child is NOT VALID as at the source, 0 rows break it"
+    );
+
+    let session = instance.connect_writable("rich").await.unwrap();
+    let mut expected = Vec::new();
+    for (sql, found) in CHANGES {
+        run(&session, &format!("set search_path = \"s 1\", public; {sql}")).await;
+        expected.extend(found.iter().copied());
+    }
+    let all = checks::run(&subject, Kind::Logical, &drill(&[])).await.results;
+    let mut found: Vec<(&str, &str, &str)> = all
+        .iter()
+        .flat_map(|c| {
+            c.findings.iter().map(|f| (c.id.as_str(), f.object.trim_start_matches("rich: "), f.message.as_str()))
+        })
+        .collect();
+    // What this host's libraries are is not for a test to know.
+    found
+        .iter_mut()
+        .filter(|f| f.0 == "INT-COLLATION")
+        .for_each(|f| f.2 = &f.2[..f.2.find("this host has ").unwrap() + 14]);
+    found.sort_unstable();
+    expected.sort_unstable();
+    for e in &expected {
+        assert!(found.contains(e), "not found: {e:?}\n{found:#?}");
+    }
+    for f in &found {
+        assert!(expected.contains(f), "not expected: {f:?}");
+    }
+    assert!(!format!("{all:?}").contains("secret-of"), "no content in a report");
+    drop(session);
+
+    // A backup of an older version holds none of this.
+    let mut old: serde_json::Value = serde_json::from_str(&sealed).unwrap();
+    old.as_object_mut().unwrap().remove("memberships");
+    for key in ["inventory", "large_object_digest", "large_object_rights"] {
+        old["databases"][0].as_object_mut().unwrap().remove(key);
+    }
+    let old: Facts = serde_json::from_value(old).unwrap();
+    let all = checks::run(&Subject { facts: &old, ..subject }, Kind::Logical, &drill(&[])).await.results;
+    for id in [
+        "INT-SCHEMA",
+        "INT-OWNERS",
+        "INT-GRANTS",
+        "INT-DEFACL",
+        "INT-RLS",
+        "INT-CONSTRAINT",
+        "INT-COLLATION",
+        "INT-MEMBERS",
+    ] {
+        let c = by_id(&all, id);
+        assert_eq!(c.outcome, Outcome::NotEvaluated, "{c:?}");
+        assert!(c.reason.as_deref().unwrap().starts_with("the backup holds no "), "{c:?}");
+    }
+    assert!(scratch.teardown(Some(instance)).await.is_clean());
+}
+
+fn by_id<'a>(all: &'a [CheckResult], id: &str) -> &'a CheckResult {
+    all.iter().find(|c| c.id == id).unwrap_or_else(|| panic!("no {id}"))
+}

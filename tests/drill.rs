@@ -21,6 +21,8 @@ mod pg;
 mod probes;
 #[path = "drill/reaching.rs"]
 mod reaching;
+#[path = "drill/recipients.rs"]
+mod recipients;
 #[path = "drill/reseal.rs"]
 mod reseal;
 #[path = "drill/self_test.rs"]

@@ -16,6 +16,7 @@
 //! | [`standing`] | the backup within its history |
 //! | [`self_test`] | attacks on copies, which must be noticed |
 //! | [`host`] | whether the database runs on this host |
+//! | [`recipients`] | who can open it, tried |
 //! | [`required`] | how much isolation is needed, and whether it was had |
 //! | [`room`] | space on disk, before and while it runs |
 //! | `objectives` | recovery time and age against what the operator wants |
@@ -25,6 +26,7 @@ pub mod host;
 pub mod logical;
 mod objectives;
 pub mod physical;
+pub mod recipients;
 pub mod record;
 pub mod required;
 pub mod room;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::record::Record;
 use super::room::Room;
 use super::standing::Standing;
-use super::{host, logical, objectives, physical, required};
+use super::{host, logical, objectives, physical, recipients, required};
 use crate::catalog::{Entry, Reading};
 use crate::checks::{self, Subject};
 use crate::config::schema::{self, Isolation};
@@ -51,6 +51,8 @@ pub struct Job<'a> {
     pub outside: Outside,
     /// Where the PostgreSQL programs are, if configured.
     pub pg_bindir: Option<PathBuf>,
+    /// Try every identity on every stream, and want one for every recipient.
+    pub all_recipients: bool,
     /// How far the proof must go.
     pub required: ProofLevel,
     /// Which names the report may hold, and the key of pseudonyms.
@@ -141,7 +143,13 @@ impl Job<'_> {
         record.redactor.learn(&opened.facts)?;
         let history = history::load(&self.reading, &m.source).await;
         record.believed = Some(objectives::reports(&history));
-        record.history = history.unwrap_or_default().past;
+        let history = history.unwrap_or_default();
+        record.history = history.past;
+        let known = recipients::Known { since: self.standing.sealed_for.clone(), proven: history.proven };
+        let (store, all, now) = (&self.reading.store, self.all_recipients, record.started_at);
+        let tried = recipients::prove(store, &opened, &self.identities, all, &known, now).await?;
+        record.recipients = tried.proofs;
+        record.checks.extend(tried.checks);
 
         let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?.limited(limits(self.scratch));
         record.isolation = Some((jail.level, jail.reasons.clone()));

@@ -1,6 +1,8 @@
 //! How the backup stands in the signed history of its source: a good copy of a
 //! day that is long gone, or out of a history with holes, is no good news.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::catalog::Catalog;
@@ -28,12 +30,21 @@ pub struct Standing {
     pub problems: Vec<Problem>,
     /// Whether the backup is the newest.
     pub newest: bool,
+    /// When the oldest backup that is sealed for a recipient was made, by its short id.
+    pub sealed_for: BTreeMap<String, Timestamp>,
 }
 
 impl Standing {
     /// Of the backup in slot `seq`.
     pub fn of(catalog: &Catalog, seq: u64) -> Self {
+        let mut sealed_for: BTreeMap<String, Timestamp> = BTreeMap::new();
+        for m in catalog.entries.iter().map(|e| &e.manifest) {
+            for id in &m.encryption.recipients {
+                sealed_for.entry(id.clone()).and_modify(|at| *at = m.started_at.min(*at)).or_insert(m.started_at);
+            }
+        }
         Self {
+            sealed_for,
             slots: catalog.slots.len() as u64,
             problems: catalog.problems.clone(),
             newest: catalog.head().is_some_and(|head| head.manifest.seq == seq),
@@ -80,7 +91,7 @@ mod tests {
     #[test]
     fn overdue_is_stale_and_what_is_not_known_is_no_pass() {
         let mut m = sample(3, None);
-        let standing = |newest| Standing { slots: 3, problems: Vec::new(), newest };
+        let standing = |newest| Standing { slots: 3, problems: Vec::new(), newest, ..Standing::default() };
         let fresh = |m: &Manifest, newest, now: &str| {
             let (checks, late) = standing(newest).judge(m, now.parse().unwrap());
             assert_eq!(checks[0].outcome, Outcome::Pass);
@@ -96,7 +107,7 @@ mod tests {
     #[test]
     fn holes_in_the_history_are_told() {
         let problem = Problem { seq: 2, code: Code::History, text: "the manifest of this slot is gone\u{1b}".into() };
-        let s = Standing { slots: 3, problems: vec![problem], newest: true };
+        let s = Standing { slots: 3, problems: vec![problem], newest: true, ..Standing::default() };
         let (checks, _) = s.judge(&sample(3, None), "2026-11-24T00:00:00Z".parse().unwrap());
         assert_eq!(checks[0].outcome, Outcome::Finding);
         assert_eq!((checks[0].present, checks[0].findings[0].object.as_str()), (3, "slot 2"));

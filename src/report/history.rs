@@ -1,7 +1,10 @@
 //! Earlier drills of a source, as their signed reports tell. A report that cannot
 //! be verified is left out, counted and named; it is never evidence.
 
+use std::collections::BTreeMap;
+
 use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
 
 use super::Report;
 use super::model::PastDrill;
@@ -28,6 +31,9 @@ pub struct History {
     pub left_out: usize,
     /// The first of them: its key in the store, and the reason.
     pub named: Vec<(String, String)>,
+    /// When each recipient was last proven to open a backup, by its short id. Every
+    /// report carries on what those before it knew.
+    pub proven: BTreeMap<String, Timestamp>,
 }
 
 impl From<&Report> for PastDrill {
@@ -62,7 +68,13 @@ pub async fn load(reading: &Reading, source: &SourceName) -> Result<History> {
         && let Some((trusted, place)) = loaded.next().await
     {
         match trusted {
-            Ok(t) => history.past.push(PastDrill::from(&t.report)),
+            Ok(t) => {
+                history.past.push(PastDrill::from(&t.report));
+                for r in t.report.recipients {
+                    let Some(at) = r.last_proven_at else { continue };
+                    history.proven.entry(r.recipient).and_modify(|known| *known = at.max(*known)).or_insert(at);
+                }
+            }
             Err(e) => {
                 history.left_out += 1;
                 if history.named.len() < NAMED {

@@ -45,6 +45,7 @@ use crate::types::{Redaction, SourceName};
     pgseal drill shop --format md >> \"$GITHUB_STEP_SUMMARY\"\n  \
     pgseal drill shop --metrics /var/lib/prometheus/node-exporter/pgseal-shop.prom\n  \
     pgseal drill shop@2026-11-20 --level booted\n  \
+    pgseal drill shop --all-recipients\n  \
     pgseal drill shop --self-test\n  \
     pgseal drill 20261123T0300 --json | jq .verdict"
 )]
@@ -56,8 +57,12 @@ pub struct Args {
     report_dir: Option<PathBuf>,
     /// Attack copies of the newest backup (flip, cut, swap, forge, roll back, ...) and show that each is noticed;
     /// nothing is restored, nothing is stored
-    #[arg(long, conflicts_with_all = ["report_dir", "level", "jobs", "format", "metrics", "redact"])]
+    #[arg(long, conflicts_with_all = ["report_dir", "level", "jobs", "format", "metrics", "redact", "all_recipients"])]
     self_test: bool,
+    /// Prove for every recipient of the backup that its identity opens every stream; they all must be in
+    /// keys.identity
+    #[arg(long)]
+    all_recipients: bool,
     /// Form of the report on stdout [default: text]
     #[arg(long, value_enum, value_name = "FORM", conflicts_with = "json")]
     format: Option<Form>,
@@ -135,6 +140,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         identities,
         outside: outside(&ctx.config().keys, &source.connection),
         pg_bindir: ctx.config().pg_bindir.clone(),
+        all_recipients: args.all_recipients,
         required: match args.level {
             Level::Booted => ProofLevel::Booted,
             Level::Data => ProofLevel::Data,

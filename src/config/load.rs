@@ -157,7 +157,7 @@ fn scratch(section: &Section<'_>) -> Result<Scratch> {
     let out = Scratch {
         dir,
         user,
-        max_memory: size("max_memory", LEAST_MEMORY, "half of the host's")?,
+        max_memory: size("max_memory", LEAST_MEMORY, "half of the host's, at least 1 GiB")?,
         max_processes: section.number_or("max_processes", 64..=1 << 20, 1024, values::number)?,
         max_disk: size("max_disk", 1 << 20, "all but keep_free")?,
         keep_free: size("keep_free", 0, "5 %, 1 GiB at most")?,

@@ -127,7 +127,8 @@ pub struct Scratch {
     pub dir: PathBuf,
     /// Who runs them when pgseal is root; default `postgres`.
     pub user: String,
-    /// Address space of each process in bytes; default half of the host's memory.
+    /// Address space of each process in bytes; default half of the host's
+    /// memory, at least 1 GiB.
     pub max_memory: Option<u64>,
     /// Processes of an instance that has a user namespace of its own; default 1024.
     pub max_processes: u64,

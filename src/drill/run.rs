@@ -278,12 +278,15 @@ impl Work<'_> {
     }
 }
 
+/// Least default of `scratch.max_memory`: a server works with less on no host.
+const MEMORY: u64 = 1 << 30;
+
 /// What each process may use: by default half of the host's memory, so that one
 /// that runs away meets its limit before the host does.
 fn limits(scratch: &schema::Scratch) -> Limits {
     let host = rustix::system::sysinfo();
     let half = host.totalram.saturating_mul(u64::from(host.mem_unit)) / 2;
-    Limits { memory: Some(scratch.max_memory.unwrap_or(half)), processes: Some(scratch.max_processes) }
+    Limits { memory: Some(scratch.max_memory.unwrap_or(half.max(MEMORY))), processes: Some(scratch.max_processes) }
 }
 
 /// A fault of this host says nothing about the backup.

@@ -69,7 +69,7 @@ const PROGRAMS: [&str; 6] = ["pg_restore", "pg_dump", "pg_amcheck", "pg_verifyba
 const NAMELESS: [&str; 7] =
     ["HIS-REPORTS", "PHY-MANIFEST", "PHY-CHECKSUMS", "RTO-BUDGET", "RTO-TREND", "RPO-BUDGET", "USR-SQL"];
 /// What stands in place of a text that is left out.
-const LEFT_OUT: &str = "(left out)";
+pub const LEFT_OUT: &str = "(left out)";
 
 /// Replaces names. Its key is this host's secret: without it a pseudonym does not
 /// tell whether it stands for a name that one guesses.

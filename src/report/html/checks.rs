@@ -7,6 +7,7 @@ use super::mark::Mark;
 use super::words::count;
 use crate::checks::{CheckResult, Finding, Outcome, Severity};
 use crate::report::Report;
+use crate::report::redact::LEFT_OUT;
 
 /// Findings of a check that stand open; the rest are behind a fold.
 const OPEN: usize = 3;
@@ -49,6 +50,8 @@ pub struct Line {
     pub rest: Vec<Found>,
     /// Findings that are not in the page.
     pub left_out: usize,
+    /// Findings of which the report itself tells no more than their number.
+    pub unnamed: usize,
 }
 
 /// Checks that answer one question.
@@ -179,9 +182,11 @@ const fn severity(s: Severity) -> &'static str {
 }
 
 fn line(c: &CheckResult, budget: &mut Budget) -> Line {
+    let named = || c.findings.iter().filter(|f| f.object != LEFT_OUT);
     let mut first: Vec<Found> =
-        c.findings.iter().map(found).take_while(|f| budget.take(160, &[&f.object, &f.message, &f.remedy])).collect();
-    let left_out = c.findings.len() - first.len();
+        named().map(found).take_while(|f| budget.take(160, &[&f.object, &f.message, &f.remedy])).collect();
+    let unnamed = c.findings.len() - named().count();
+    let left_out = c.findings.len() - unnamed - first.len();
     let rest = if first.len() > OPEN + 1 { first.split_off(OPEN) } else { Vec::new() };
     Line {
         id: bound::name(&c.id),
@@ -194,6 +199,7 @@ fn line(c: &CheckResult, budget: &mut Budget) -> Line {
         first,
         rest,
         left_out,
+        unnamed,
     }
 }
 
@@ -248,6 +254,10 @@ mod tests {
         assert_eq!((l.first.len(), l.rest.len(), l.left_out), (OPEN, 97, 0));
         r.checks = vec![rule.judged(4, 4, many(4, "m"))];
         assert_eq!(of(&r).groups[0].lines[0].first.len(), 4, "one finding is not folded away");
+
+        r.checks = vec![rule.judged(4, 4, vec![rule.finding(LEFT_OUT, LEFT_OUT, LEFT_OUT)])];
+        let l = &of(&r).groups[0].lines[0];
+        assert_eq!((l.first.len(), l.left_out, l.unnamed), (0, 0, 1));
 
         r.checks = (0..300).map(|_| rule.judged(200, 200, many(100, &"<".repeat(600)))).collect();
         let c = of(&r);

@@ -5,6 +5,7 @@ use super::bound;
 use super::mark::Mark;
 use super::tables::{State, Tally};
 use super::words::{self, When};
+use crate::report::redact::LEFT_OUT;
 use crate::report::{ProofLevel, Report, Verdict};
 use crate::scratch::ProbeOutcome;
 use crate::types::Kind;
@@ -154,6 +155,7 @@ fn exposed(r: &Report) -> String {
     let failed = r.isolation.iter().flat_map(|i| &i.probes).find(|p| p.outcome == ProbeOutcome::Fail);
     let left = r.teardown.as_ref().is_some_and(|t| !t.is_clean());
     match failed {
+        Some(p) if p.evidence == LEFT_OUT => format!("the copy was not sealed off: {} failed", bound::name(&p.id)),
         Some(p) => format!("the copy was not sealed off: {}", bound::text(p.evidence.trim_end_matches('.'))),
         None if left => "the copy was not removed completely: data may still lie on the drill host".to_owned(),
         None => first(r),
@@ -219,6 +221,8 @@ mod tests {
         r.verdict = Verdict::Unsafe;
         r.isolation.as_mut().unwrap().probes[0].outcome = ProbeOutcome::Fail;
         assert!(of(&r).sentence.ends_with("the copy was not sealed off: 0 listeners."));
+        r.isolation.as_mut().unwrap().probes[0].evidence = LEFT_OUT.into();
+        assert!(of(&r).sentence.ends_with("the copy was not sealed off: ISO-004 failed."));
         r.isolation = None;
         r.teardown.as_mut().unwrap().directory_gone = false;
         assert!(of(&r).sentence.contains("not removed completely"));

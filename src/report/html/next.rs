@@ -3,6 +3,7 @@
 use super::bound::{self, Bounded};
 use super::words::When;
 use crate::checks::{Outcome, Severity};
+use crate::report::redact::LEFT_OUT;
 use crate::report::{ErrorEntry, Report, Verdict};
 
 /// Reasons in the page.
@@ -94,7 +95,7 @@ fn steps(r: &Report) -> Vec<String> {
     let found = r.checks.iter().filter(|c| c.outcome == Outcome::Finding && weighs(c.severity));
     all.extend(found.flat_map(|c| &c.findings).map(|f| f.remedy.clone()));
     let mut seen = std::collections::HashSet::new();
-    all.retain(|s| !s.trim().is_empty() && seen.insert(s.clone()));
+    all.retain(|s| !s.trim().is_empty() && s != LEFT_OUT && seen.insert(s.clone()));
     all
 }
 

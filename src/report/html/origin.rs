@@ -4,6 +4,7 @@ use super::bound;
 use super::mark::Mark;
 use super::words::When;
 use crate::report::Report;
+use crate::types::Redaction;
 
 /// One line of the teardown.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,11 +71,20 @@ pub fn of(r: &Report) -> Origin {
             ),
             ("Server", format!("PostgreSQL {}", r.server_major)),
             ("Run", bound::name(&r.run)),
+            ("Names in it", names(r.redaction).to_owned()),
             ("Exit code", r.exit_code.to_string()),
             ("Written by", format!("{} {}", bound::cut(&r.tool.name, 40), bound::cut(&r.tool.version, 40))),
         ],
         times: (When::of(r.started_at), When::of(r.finished_at)),
-        verify: format!("pgseal report verify {}-{}-{}.json", r.source, r.seq, bound::name(&r.run)),
+        verify: format!("pgseal report verify {}.json", r.stem()),
+    }
+}
+
+const fn names(redaction: Redaction) -> &'static str {
+    match redaction {
+        Redaction::None => "as they are in the database",
+        Redaction::Names => "pseudonyms, which the drill host can resolve",
+        Redaction::Details => "none, and no text that depends on them",
     }
 }
 
@@ -105,6 +115,9 @@ mod tests {
         let fact = |o: &Origin, name: &str| o.facts.iter().find(|f| f.0 == name).unwrap().1.clone();
         assert_eq!(fact(&o, "Manifest signed by"), "db1@acme");
         assert_eq!(fact(&o, "Manifest, SHA-256").len(), 64);
+        assert_eq!(fact(&o, "Names in it"), "as they are in the database");
+        r.redaction = Redaction::Details;
+        assert!(fact(&of(&r), "Names in it").starts_with("none"));
         r.signer = None;
         assert_eq!(fact(&of(&r), "Manifest signed by"), "nobody that is trusted");
     }

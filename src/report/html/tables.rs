@@ -7,6 +7,7 @@ use super::mark::Mark;
 use super::words::{self, count};
 use crate::report::Report;
 use crate::report::model::TableProof;
+use crate::types::Redaction;
 
 /// Rows that stand open in the page; bad ones may be more.
 const OPEN: usize = 12;
@@ -176,6 +177,10 @@ pub fn of(r: &Report) -> Tables {
 
 fn summary(r: &Report, tally: Tally) -> String {
     let total = tally.total();
+    if total == 0 && r.redaction == Redaction::Details {
+        return "Tables are left out of this report, as report.redact demands. The checks tell how many were compared."
+            .to_owned();
+    }
     if total == 0 {
         return "No table's rows were counted or compared in this drill.".to_owned();
     }
@@ -314,6 +319,9 @@ mod tests {
         let t = of(&r);
         r.tables = vec![table("t", None, Some(1_200), None); 2];
         assert!(of(&r).summary.starts_with("Every row of 2 tables was read, 2,400 in all."));
+        r.tables.clear();
+        r.redaction = Redaction::Details;
+        assert!(of(&r).summary.starts_with("Tables are left out"), "not: none was compared");
         assert!(t.summary.contains("No table") && t.bar.is_empty() && t.first.is_empty() && t.left_out.is_none());
     }
 }

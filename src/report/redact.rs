@@ -206,7 +206,9 @@ impl Redactor {
         for e in &mut r.errors {
             e.object = e.object.take().map(|o| match o {
                 _ if details => LEFT_OUT.to_owned(),
-                o if o.starts_with('/') => self.text(&o),
+                // Only these two stages speak of what users made; the others of
+                // keys in the store, paths, programs and settings.
+                o if !["restore", "checks"].contains(&e.stage.as_str()) || o.starts_with('/') => self.text(&o),
                 o => self.object(&o),
             });
             text(&mut e.message);

@@ -238,6 +238,12 @@ impl Redactor {
             .map(|m| (m.start(), m.end()))
             .filter(|(from, to)| !word(text[..*from].chars().next_back()) && !word(text[*to..].chars().next()))
             .collect();
+        // A source is often called like its database: in a key of the store it is
+        // the source.
+        let in_key = |from: usize, to: usize| {
+            text[..from].ends_with("s/") && ["/d/", "/m/", "/r/"].iter().any(|part| text[to..].starts_with(part))
+        };
+        found.retain(|(from, to)| !in_key(*from, *to));
         // Leftmost first, of those the longest.
         found.sort_by_key(|(from, to)| (*from, std::cmp::Reverse(*to)));
         let (mut out, mut rest, mut at) = (String::with_capacity(text.len()), String::new(), 0);

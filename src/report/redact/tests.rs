@@ -158,6 +158,8 @@ fn what_an_error_of_ours_is_about_can_still_be_found() {
         r.errors[0].object.clone().unwrap()
     };
     for (stage, ours) in [
+        ("fetch", "s/secret_db/d/20261123T030000Z-abababababababab/s01/00001.zst.age"),
+        ("store", "s/secret_db/r/0000000001.aaaa.json"),
         ("fetch", "s/shop/d/20261123T030000Z-abababababababab/s01/00001.zst.age"),
         ("scratch", "/var/tmp/pgseal-1"),
         ("restore", "/var/tmp/pgseal-1"),
@@ -167,6 +169,7 @@ fn what_an_error_of_ours_is_about_can_still_be_found() {
     ] {
         assert_eq!(about(stage, ours), ours);
     }
+    assert!(about("scratch", "s/secret_db").starts_with("s/database-"));
     assert!(about("scratch", "secret_db").starts_with("database-"));
     assert!(about("restore", "table secret_unknown").starts_with("object-"));
     assert!(about("checks", "secret_unknown").starts_with("object-"));

@@ -206,7 +206,9 @@ impl Redactor {
         for e in &mut r.errors {
             e.object = e.object.take().map(|o| match o {
                 _ if details => LEFT_OUT.to_owned(),
-                o if o.starts_with('/') => self.text(&o),
+                // Only these two stages speak of what users made; the others of
+                // keys in the store, paths, programs and settings.
+                o if !["restore", "checks"].contains(&e.stage.as_str()) || o.starts_with('/') => self.text(&o),
                 o => self.object(&o),
             });
             text(&mut e.message);
@@ -236,6 +238,12 @@ impl Redactor {
             .map(|m| (m.start(), m.end()))
             .filter(|(from, to)| !word(text[..*from].chars().next_back()) && !word(text[*to..].chars().next()))
             .collect();
+        // A source is often called like its database: in a key of the store it is
+        // the source.
+        let in_key = |from: usize, to: usize| {
+            text[..from].ends_with("s/") && ["/d/", "/m/", "/r/"].iter().any(|part| text[to..].starts_with(part))
+        };
+        found.retain(|(from, to)| !in_key(*from, *to));
         // Leftmost first, of those the longest.
         found.sort_by_key(|(from, to)| (*from, std::cmp::Reverse(*to)));
         let (mut out, mut rest, mut at) = (String::with_capacity(text.len()), String::new(), 0);

@@ -125,7 +125,7 @@ fn a_report_that_cannot_be_written_or_stored_is_told_and_hides_no_verdict() {
     assert!(said.code != 0 && said.err.contains("error: "), "{said:?}");
     if !said.out.is_empty() {
         assert!(said.out.contains("PASSED"), "{said:?}");
-        assert_eq!(std::fs::read_dir(world.path("reports")).unwrap().count(), 4);
+        assert_eq!(std::fs::read_dir(world.path("reports")).unwrap().count(), 9);
     }
     world.nothing_left();
 }

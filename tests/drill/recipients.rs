@@ -59,6 +59,10 @@ fn a_recipient_is_proven_by_its_identity_alone() {
     std::fs::write(&file, &first).unwrap();
     for _ in 0..2 {
         let (code, r) = drill(&["--level", "booted"]);
-        assert_eq!((code, &of(&r, away)["opened"], &of(&r, away)["last_proven_at"]), (0, &Value::Null, &proven), "{r:#}");
+        assert_eq!(
+            (code, &of(&r, away)["opened"], &of(&r, away)["last_proven_at"]),
+            (0, &Value::Null, &proven),
+            "{r:#}"
+        );
     }
 }

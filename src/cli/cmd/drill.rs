@@ -125,6 +125,10 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         std::fs::create_dir_all(dir).map_err(|e| cannot_write(dir, e))?;
         tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
     }
+    if let Some(dir) = args.metrics.as_deref().and_then(Path::parent) {
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
+    }
     let key = match ctx.config().redact {
         Redaction::None => [0; 32],
         Redaction::Names | Redaction::Details => pseudonyms::key(&ctx.config().state_dir)?,
@@ -199,5 +203,5 @@ fn no_report(e: Error) -> Error {
 }
 
 fn cannot_write(dir: &Path, e: std::io::Error) -> Error {
-    Error::new(Code::Usage, Stage::Report, "cannot make the report directory").on(dir.display().to_string()).because(e)
+    Error::new(Code::Usage, Stage::Report, "cannot write into this directory").on(dir.display().to_string()).because(e)
 }

@@ -150,6 +150,32 @@ fn hostile_names_are_found_in_whatever_way_they_are_written() {
 }
 
 #[test]
+fn what_an_error_of_ours_is_about_can_still_be_found() {
+    let mut r = planted();
+    let mut about = |stage: &str, object: &str| {
+        (r.errors[0].stage, r.errors[0].object) = (stage.to_owned(), Some(object.to_owned()));
+        redactor(Redaction::Names, 1).apply(&mut r);
+        r.errors[0].object.clone().unwrap()
+    };
+    for (stage, ours) in [
+        ("fetch", "s/secret_db/d/20261123T030000Z-abababababababab/s01/00001.zst.age"),
+        ("store", "s/secret_db/r/0000000001.aaaa.json"),
+        ("fetch", "s/shop/d/20261123T030000Z-abababababababab/s01/00001.zst.age"),
+        ("scratch", "/var/tmp/pgseal-1"),
+        ("restore", "/var/tmp/pgseal-1"),
+        ("restore", "pg_restore"),
+        ("scratch", "setpriv"),
+        ("verify", "0000000042.json"),
+    ] {
+        assert_eq!(about(stage, ours), ours);
+    }
+    assert!(about("scratch", "s/secret_db").starts_with("s/database-"));
+    assert!(about("scratch", "secret_db").starts_with("database-"));
+    assert!(about("restore", "table secret_unknown").starts_with("object-"));
+    assert!(about("checks", "secret_unknown").starts_with("object-"));
+}
+
+#[test]
 fn before_the_facts_are_known_objects_are_hidden_too() {
     let mut r = planted();
     Redactor::new(Redaction::Names, [5; 32]).apply(&mut r);

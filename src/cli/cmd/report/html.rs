@@ -21,7 +21,7 @@ pub struct Args {
     /// A directory for the pages, or the page of a single FILE
     #[arg(short, long, value_name = "DIR|FILE")]
     output: Option<PathBuf>,
-    /// Write pages of reports that no pinned key vouches for; they say so
+    /// Write pages of reports that no pinned key vouches for; they say so, and the command ends with 41
     #[arg(long)]
     unverified: bool,
 }

@@ -42,7 +42,7 @@ enum What {
     ///
     /// Reads FILE and the signature in FILE.sig. A report is good only where a key that keys.allowed_signers pins for
     /// reports of its source made the signature; no key is ever taken from a file or the store. Ends with 0 where all
-    /// are good; otherwise with 41 (no good signature), 40 or 44 (signed, but no report) or 2 (cannot be read).
+    /// are good; otherwise with 41 (no good signature), 40 (signed, but no report), 44 (too large) or 2 (cannot be read).
     #[command(after_long_help = "Keys must be valid now. ssh-keygen can do the same:\n  \
         ssh-keygen -Y verify -f allowed_signers -I SOURCE -n report@pgseal -s FILE.sig < FILE\n\n\
         EXAMPLES:\n  \

@@ -22,7 +22,7 @@ pub struct Args {
     /// Write names in place of the pseudonyms that this host knows
     #[arg(long, conflicts_with = "json")]
     names: bool,
-    /// Show it even though no pinned key vouches for it; it says so, and the command ends with the doubt's exit code
+    /// Show it even though no pinned key vouches for it; it says so, and the command ends with 41
     #[arg(long)]
     unverified: bool,
 }

@@ -123,7 +123,7 @@ async fn each_probe_fails_on_an_unsealed_server() {
         ("ISO-003", vec!["pg_tblspc/99999 leads outside"]),
         ("ISO-004", vec!["tcp 0100007F:"]),
         ("ISO-005", vec!["shared with the host"]),
-        ("ISO-006", vec!["reached from inside: 127.0.0.1", "an abstract socket"]),
+        ("ISO-006", vec!["reached from inside: 127.0.0.1", "an abstract socket", "the canary heard "]),
         ("ISO-007", vec!["our own socket"]),
         ("ISO-008", vec!["another role is let in", "a standby is let in", "another user reaches the socket"]),
         ("ISO-009", vec!["archiver"]),

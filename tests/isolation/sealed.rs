@@ -98,6 +98,7 @@ fn the_same_holds_for_an_ordinary_user() {
         .args(["--nocapture", "--test-threads=1", "every_", "each_"])
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
+        .env("PGSEAL_TEST_BINDIR", crate::support::bindir())
         .current_dir("/")
         .output()
         .unwrap();

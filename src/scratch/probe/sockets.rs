@@ -66,10 +66,11 @@ pub(super) fn judge(
         .filter(|(_, a)| a.exists && a.writable)
         .map(|(p, _)| p.display().to_string())
         .collect();
-    let Some(reached) = dial::socket_file(ways, answers) else {
+    // What the canary heard counts, whatever was said inside.
+    let heard = own.heard(true) > 0;
+    let Some(reached) = dial::socket_file(ways, answers).map(|said| said || heard).or(heard.then_some(true)) else {
         return Seen::blind("psql could not be used inside to connect to a socket");
     };
-    let reached = reached || own.heard(true) > 0;
     if open.is_empty() && !reached {
         return Seen::Good(format!("our own socket cannot be seen, nor any of {} others opened", paths.len()));
     }

@@ -85,6 +85,9 @@ impl World {
                 text += &default;
             }
         }
+        if std::env::var_os("PGSEAL_TEST_BINDIR").is_some() && !top.contains("[tools]") {
+            let _ = write!(text, "[tools]\npg_bindir = \"{}\"\n", crate::pg::bindir().display());
+        }
         text += top;
         for (name, kind, more) in
             [("shop", "logical", "databases = \"all\"\njobs = 2\n"), ("cluster", "physical", "jobs = 2\n")]

@@ -47,9 +47,13 @@ async fn every_probe_passes_twice_and_quickly_and_nothing_is_left() {
             println!("  {p:?}");
         }
         let said = |id: &str| told.iter().find(|p| p.id == id).unwrap().evidence.clone();
-        for part in
-            ["127.0.0.1", "an abstract socket", "169.254.169.254", "the name example.com", "the source localhost:"]
-        {
+        for part in [
+            "127.0.0.1",
+            if instance.major() < 14 { "127.0.0.1" } else { "an abstract socket" },
+            "169.254.169.254",
+            "the name example.com",
+            "the source localhost:",
+        ] {
             assert!(said("ISO-006").contains(part), "{}", said("ISO-006"));
         }
         assert!(said("ISO-001").contains("asked of the program before the start"));
@@ -98,6 +102,7 @@ fn the_same_holds_for_an_ordinary_user() {
         .args(["--nocapture", "--test-threads=1", "every_", "each_"])
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
+        .env("PGSEAL_TEST_BINDIR", crate::support::bindir())
         .current_dir("/")
         .output()
         .unwrap();

@@ -7,9 +7,9 @@ use pgseal::process::{Running, Tool};
 use pgseal::scratch::probe::{self, Outside, Probe, ProbeOutcome};
 use pgseal::scratch::{Instance, Jail, Origin, Scratch, Session, StartOptions, init_cluster};
 
-/// The server programs.
+/// The server programs: PostgreSQL 15 of Debian 12, or what `PGSEAL_TEST_BINDIR` names.
 pub fn bindir() -> PathBuf {
-    PathBuf::from("/usr/lib/postgresql/15/bin")
+    std::env::var_os("PGSEAL_TEST_BINDIR").map_or_else(|| "/usr/lib/postgresql/15/bin".into(), PathBuf::from)
 }
 
 /// A place that the scratch user reaches.

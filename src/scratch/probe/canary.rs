@@ -40,7 +40,7 @@ pub struct Perch {
 pub struct Canary {
     dir: PathBuf,
     perches: Vec<Perch>,
-    heard: Arc<AtomicUsize>,
+    heard: Vec<Arc<AtomicUsize>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -55,7 +55,7 @@ impl Canary {
         let dir = beside.join(format!("{PREFIX}canary-{}", hex::encode(random)));
         let said = |e: std::io::Error| format!("no canary could be opened: {e}");
         std::fs::create_dir(&dir).map_err(said)?;
-        let mut canary = Self { dir: dir.clone(), perches: Vec::new(), heard: Arc::default(), tasks: Vec::new() };
+        let mut canary = Self { dir: dir.clone(), perches: Vec::new(), heard: Vec::new(), tasks: Vec::new() };
         // Marked, so that a sweep finds it should we be killed.
         Lease::ours(Purpose::Scratch, &dir).and_then(|l| l.write()).map_err(|e| e.text())?;
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o1777)).map_err(said)?;
@@ -70,8 +70,7 @@ impl Canary {
         for address in addresses {
             let listener = TcpListener::bind((address.as_str(), 0)).await?;
             let port = listener.local_addr()?.port();
-            self.perches.push(Perch { label: address.clone(), host: address, port });
-            let heard = self.heard.clone();
+            let heard = self.settle(&address, &address, port);
             self.tasks.push(tokio::spawn(async move {
                 while listener.accept().await.is_ok() {
                     heard.fetch_add(1, Ordering::SeqCst);
@@ -82,18 +81,24 @@ impl Canary {
         let path = self.dir.join(".s.PGSQL.1");
         let file = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777))?;
-        self.listen(file, "a socket file", self.dir.display().to_string());
+        self.listen(file, "a socket file", &self.dir.display().to_string());
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let address = std::os::unix::net::SocketAddr::from_abstract_name(format!("{name}/.s.PGSQL.1"))?;
         let listener = std::os::unix::net::UnixListener::bind_addr(&address)?;
         listener.set_nonblocking(true)?;
-        self.listen(UnixListener::from_std(listener)?, "an abstract socket", format!("@{name}"));
+        self.listen(UnixListener::from_std(listener)?, "an abstract socket", &format!("@{name}"));
         Ok(())
     }
 
-    fn listen(&mut self, listener: UnixListener, label: &str, host: String) {
-        self.perches.push(Perch { label: label.to_owned(), host, port: 1 });
-        let heard = self.heard.clone();
+    fn settle(&mut self, label: &str, host: &str, port: u16) -> Arc<AtomicUsize> {
+        self.perches.push(Perch { label: label.to_owned(), host: host.to_owned(), port });
+        let heard = Arc::<AtomicUsize>::default();
+        self.heard.push(heard.clone());
+        heard
+    }
+
+    fn listen(&mut self, listener: UnixListener, label: &str, host: &str) {
+        let heard = self.settle(label, host, 1);
         self.tasks.push(tokio::spawn(async move {
             while listener.accept().await.is_ok() {
                 heard.fetch_add(1, Ordering::SeqCst);
@@ -117,13 +122,13 @@ impl Canary {
         }
         std::fs::write(self.reach(), b"").and_then(|()| std::fs::remove_file(self.reach())).map_err(said)?;
         let began = Instant::now();
-        while self.heard.load(Ordering::SeqCst) < self.perches.len() {
+        while self.heard.iter().any(|h| h.load(Ordering::SeqCst) == 0) {
             if began.elapsed() > CONTROL {
                 return Err("the canary does not hear who connects from outside".to_owned());
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        self.heard.store(0, Ordering::SeqCst);
+        self.heard.iter().for_each(|h| h.store(0, Ordering::SeqCst));
         Ok(())
     }
 
@@ -132,9 +137,10 @@ impl Canary {
         &self.perches
     }
 
-    /// How many came since our own visit.
-    pub fn heard(&self) -> usize {
-        self.heard.load(Ordering::SeqCst)
+    /// How many came since our own visit: to the socket file, or over the network.
+    pub fn heard(&self, file: bool) -> usize {
+        let of = self.perches.iter().zip(&self.heard).filter(|(p, _)| p.host.starts_with('/') == file);
+        of.map(|(_, h)| h.load(Ordering::SeqCst)).sum()
     }
 
     /// The file that must not come into being.
@@ -169,13 +175,13 @@ mod tests {
     async fn a_canary_hears_visitors_and_goes_without_a_trace() {
         let top = tempfile::tempdir().unwrap();
         let canary = Canary::open(top.path()).await.unwrap();
-        assert!(canary.perches().len() >= 3 && canary.heard() == 0);
+        assert!(canary.perches().len() >= 3 && canary.heard(false) + canary.heard(true) == 0);
         let tcp = &canary.perches()[0];
         drop(std::net::TcpStream::connect((tcp.host.as_str(), tcp.port)).unwrap());
-        while canary.heard() == 0 {
+        while canary.heard(false) == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(canary.heard(), 1);
+        assert_eq!((canary.heard(false), canary.heard(true)), (1, 0));
         drop(canary);
         assert_eq!(std::fs::read_dir(top.path()).unwrap().count(), 0);
     }

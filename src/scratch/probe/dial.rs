@@ -142,7 +142,11 @@ pub(super) fn judge(
         Ok(canary) => canary,
         Err(why) => return Seen::blind(why),
     };
-    let heard = canary.heard();
+    // Whatever was said inside: it was there.
+    let heard = canary.heard(false);
+    if heard > 0 && answers.is_err() {
+        return Seen::Bad(format!("the canary heard {heard}"));
+    }
     let answers = match answers {
         Ok(answers) => answers,
         Err(why) => return Seen::blind(why),
@@ -157,8 +161,8 @@ pub(super) fn judge(
         came.iter().filter(|(_, c)| *c == which).map(|(w, _)| w.label.as_str()).collect()
     };
     let (through, unknown) = (those(Came::Through), those(Came::Unknown));
-    if !through.is_empty() {
-        return Seen::Bad(format!("reached from inside: {}; the canary heard {heard}", through.join(", ")));
+    if heard > 0 || !through.is_empty() {
+        return Seen::Bad(format!("the canary heard {heard}; reached from inside: {}", through.join(", ")));
     }
     if !unknown.is_empty() || came.is_empty() {
         return Seen::Blind(format!("psql could not be used inside to dial {}", unknown.join(", ")));

@@ -80,10 +80,11 @@ impl Plan {
         self.parse(&mark, &text).ok_or_else(|| "the program inside gave no usable answer".to_owned())
     }
 
-    /// Only what a POSIX shell has built in, and `psql`.
+    /// Only what a POSIX shell has built in, and `psql`. A name that nobody
+    /// answers for is given up after a second (`resolv.conf(5)`).
     fn script(&self, mark: &str, psql: &Path) -> Result<String, String> {
         let mut s = format!(
-            "read -r _; umask 077; set -f; LC_ALL=C; export LC_ALL; exec >./{} 2>/dev/null || exit 90; echo begin {mark}\n\
+            "read -r _; umask 077; set -f; LC_ALL=C; RES_OPTIONS='timeout:1 attempts:1'; export LC_ALL RES_OPTIONS; exec >./{} 2>/dev/null || exit 90; echo begin {mark}\n\
              dial() {{ i=$1; shift; o=$({} -X -w -q -c '' -d \"$1\" 2>&1 </dev/null); c=$?; set -- $o; echo dial $i $c \"$*\"; }}\n\
              look() {{ e=n; r=n; w=n; [ -e \"$3\" ] && e=y; [ -r \"$3\" ] && r=y; [ -w \"$3\" ] && w=y; echo $1 $2 $e$r$w; }}\n",
             name(mark),

@@ -16,9 +16,13 @@ const SQL: &str = "select (select count(*) from pg_catalog.pg_stat_replication),
      (select count(*) from pg_catalog.pg_stat_subscription where pid is not null), \
      (select count(*) from pg_catalog.pg_stat_activity where backend_type in ('archiver', 'walsender', 'walreceiver') \
        or backend_type like 'logical replication%'), \
-     (select count(*) from pg_catalog.pg_stat_archiver \
-       where greatest(last_archived_time, last_failed_time) >= pg_catalog.pg_postmaster_start_time()), \
-     current_setting('archive_mode')";
+     ARCHIVED, current_setting('archive_mode')";
+
+/// Whether the archiver did anything. Before 15 it is the statistics collector
+/// that knows; without a network to hear it by, its answer is waited for in vain
+/// for 10 s (`PGSTAT_MAX_WAIT_TIME` in PostgreSQL's pgstat.c).
+const ARCHIVED: &str = "(select count(*) from pg_catalog.pg_stat_archiver \
+     where greatest(last_archived_time, last_failed_time) >= pg_catalog.pg_postmaster_start_time())";
 
 pub(super) async fn look(t: Target<'_>) -> Seen {
     let Some(before) = marks(t.data_dir) else { return Seen::blind("pg_wal/archive_status cannot be read") };
@@ -26,7 +30,8 @@ pub(super) async fn look(t: Target<'_>) -> Seen {
     if let Err(e) = t.client.query_one("select pg_catalog.pg_switch_wal()::text", &[]).await {
         return Seen::Blind(format!("the WAL cannot be switched: {}", conn::reduced(&e)));
     }
-    let row = match t.client.query_one(SQL, &[]).await {
+    let sql = SQL.replace("ARCHIVED", if t.major >= 15 { ARCHIVED } else { "0::bigint" });
+    let row = match t.client.query_one(&sql, &[]).await {
         Ok(row) => row,
         Err(e) => return Seen::Blind(conn::reduced(&e)),
     };

@@ -152,7 +152,7 @@ fn understand(kind: u8, message: &[u8]) -> Answer {
             match &*state {
                 "28000" if refused => Answer::Refused,
                 // A server without a single place for standbys refuses before it asks who it is.
-                "53300" if text.ends_with("max_wal_senders (currently 0)") => Answer::Refused,
+                "53300" if text.contains("max_wal_senders") && text.ends_with("(currently 0)") => Answer::Refused,
                 // The server is on its way up or down, or full: nothing was asked of it.
                 "57P01" | "57P02" | "57P03" => Answer::Odd,
                 // Who is told that a role must not log in, or that there are too
@@ -175,6 +175,7 @@ mod tests {
             (b'E', error("28000", "Peer authentication failed for user \"x\""), Answer::Refused),
             (b'E', error("28000", "pg_hba.conf rejects replication connection for host \"[local]\""), Answer::Refused),
             (b'E', error("28000", "role \"pg_monitor\" is not permitted to log in"), Answer::LetIn),
+            (b'E', error("53300", "too many standbys: \"max_wal_senders\" (currently 0)"), Answer::Refused),
             (
                 b'E',
                 error("53300", "number of requested standby connections exceeds max_wal_senders (currently 0)"),

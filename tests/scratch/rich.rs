@@ -54,7 +54,7 @@ async fn round_trip(scratch: &Scratch, instance: &Instance) {
     };
     done(tool("pg_dump").args(["-Fc", "-d", "rich", "-f"]).arg(file.clone().into_os_string())).await;
     let admin = instance.connect_writable("postgres").await.unwrap();
-    run(&admin, "drop database rich").await;
+    run(&admin, "drop database rich with (force)").await;
     done(tool("pg_restore").args(["--exit-on-error", "--create", "-d", "postgres"]).arg(file.clone().into_os_string()))
         .await;
     std::fs::remove_file(file).unwrap();
@@ -291,6 +291,7 @@ async fn a_rich_database_survives_and_every_change_is_named() {
     assert_eq!(facts.databases[0].inventory.as_ref(), Some(&inventory::read(&limited).await.unwrap()));
     assert_eq!(facts.databases[0].large_object_rights, catalog::database(&limited).await.unwrap().large_object_rights);
     assert_eq!(facts.memberships, Some(probe::memberships(&limited).await.unwrap()));
+    drop(limited);
     let sealed = serde_json::to_string(&facts).unwrap();
     assert!(!sealed.contains("secret-of-object") && !sealed.contains("secret-of-mapping"));
     let facts: Facts = serde_json::from_str(&sealed).unwrap();

@@ -85,13 +85,13 @@ impl Subject<'_> {
             };
             match tally {
                 Ok(t) => all.add(t),
-                Err(e) => match blames_the_copy(&e) {
-                    Some(message) => all.add(Tally::fault(rule, &facts.name, message)),
-                    None => {
+                Err(e) => {
+                    let Some(message) = blames_the_copy(&e) else {
                         let e = e.on(shown(&facts.name).into_owned());
                         return (rule.error(all.present, all.examined, &e), all.tables);
-                    }
-                },
+                    };
+                    all.add(Tally::fault(rule, &facts.name, message));
+                }
             }
         }
         (rule.judged(all.present, all.examined, all.findings), all.tables)

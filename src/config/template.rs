@@ -93,3 +93,28 @@ url = @URL@
 # connection = "service=shop-replication"
 # manifest_checksums = "sha256"    # of each file, by the server; "crc32c" spares its CPU
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::commented;
+    use crate::config::tests::parse;
+
+    #[test]
+    fn the_template_parses_and_its_comments_too() {
+        let text = commented("file:///a\"b");
+        assert_eq!(parse(&text).unwrap().config.repository.url, "file:///a\"b");
+        // Every commented setting, taken in, is one that we know.
+        let full: String = commented("file:///r")
+            .lines()
+            .map(|l| match l.strip_prefix("# ") {
+                Some(rest) if rest.starts_with('[') || rest.contains(" = ") => format!("{rest}\n"),
+                Some(_) => String::new(),
+                None => format!("{l}\n"),
+            })
+            .collect();
+        let c = parse(&full).unwrap_or_else(|e| panic!("{e:?}\n{full}")).config;
+        assert_eq!(c.source("shop").unwrap().drill.sql.len(), 3);
+        assert!(c.source("shop").unwrap().drill.canary.is_some());
+        assert_eq!(c.keys.recipients.len(), 2);
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::schema::{Checksums, Databases, Expected, Isolation, Token};
-use super::{Inputs, Loaded, Origin, Override, load, template};
+use super::{Inputs, Loaded, Origin, Override, load};
 use crate::error::{Code, Error};
 use crate::types::Kind;
 
@@ -96,7 +96,7 @@ impl Bench {
     }
 }
 
-fn parse(text: &str) -> Result<Loaded, Error> {
+pub(super) fn parse(text: &str) -> Result<Loaded, Error> {
     let bench = Bench::new();
     bench.write("cwd/pgseal.toml", text);
     bench.load()
@@ -383,23 +383,4 @@ fn a_strangers_file_counts_only_when_named() {
     assert!(bench.load().unwrap_err().text().contains("belongs to another user (uid 12345)"));
     bench.inputs.config = Some(path);
     assert!(bench.load().is_ok());
-}
-
-#[test]
-fn the_template_parses_and_its_comments_too() {
-    let text = template::commented("file:///a\"b");
-    assert_eq!(parse(&text).unwrap().config.repository.url, "file:///a\"b");
-    // Every commented setting, taken in, is one that we know.
-    let full: String = template::commented("file:///r")
-        .lines()
-        .map(|l| match l.strip_prefix("# ") {
-            Some(rest) if rest.starts_with('[') || rest.contains(" = ") => format!("{rest}\n"),
-            Some(_) => String::new(),
-            None => format!("{l}\n"),
-        })
-        .collect();
-    let c = parse(&full).unwrap_or_else(|e| panic!("{e:?}\n{full}")).config;
-    assert_eq!(c.source("shop").unwrap().drill.sql.len(), 3);
-    assert!(c.source("shop").unwrap().drill.canary.is_some());
-    assert_eq!(c.keys.recipients.len(), 2);
 }

@@ -55,6 +55,11 @@ fn lying_facts_are_found_and_hostile_names_are_escaped_everywhere() {
         }
         shop["sequences"][0]["last_value"] = 501.into();
         shop["large_objects"] = 1.into();
+        let inventory = &mut shop["inventory"];
+        inventory["objects"]["table: public.people"]["owner"] = "nobody".into();
+        inventory["grants"]["table: public.people"] = serde_json::json!(["nobody SELECT"]);
+        inventory["row_security"]["table: public.people"] = serde_json::json!({"enabled": "x"});
+        inventory["constraints"]["table constraint: canary"] = true.into();
         facts["roles"][0]["superuser"] = false.into();
     });
     let report = failed(&world, "shop", 51);
@@ -62,7 +67,7 @@ fn lying_facts_are_found_and_hostile_names_are_escaped_everywhere() {
     assert_eq!(rows["outcome"], "finding");
     let said = rows["findings"].to_string();
     assert!(said.contains("shop: public.people") && said.contains("3001 rows expected, 3000"), "{said}");
-    for id in ["INT-SEQ", "INT-LO", "INT-ROLES"] {
+    for id in ["INT-SEQ", "INT-LO", "INT-ROLES", "INT-OWNERS", "INT-GRANTS", "INT-RLS", "INT-CONSTRAINT"] {
         assert_eq!(outcome(&report, id), "finding", "{id}");
     }
     assert_eq!(outcome(&report, "INT-TABLES"), "pass");
@@ -81,8 +86,8 @@ fn lying_facts_are_found_and_hostile_names_are_escaped_everywhere() {
     let xml = texts.iter().find(|t| t.starts_with("<?xml")).unwrap();
     assert!(!xml.contains("<b>") && xml.contains("t&lt;b&gt;"), "{xml}");
     let junit = quick_junit::Report::deserialize_from_str(xml).unwrap();
-    // The verdict and the four checks.
-    assert_eq!((junit.failures, junit.errors), (5, 0));
+    // The verdict and the eight checks.
+    assert_eq!((junit.failures, junit.errors), (9, 0));
     let shown = world.ok(&["show", "shop@latest"]).out;
     assert!(shown.contains("failed (booted)"), "{shown}");
     assert_eq!(world.pgseal(&["show", "shop@latest-proven"]).code, 2);
@@ -249,4 +254,26 @@ fn a_newest_backup_that_is_overdue_is_stale_and_an_older_one_is_not() {
     let (code, report) = world.drill("shop");
     assert_eq!((code, outcome(&report, "CHAIN-FRESH")), (3, "pass"), "{report:#}");
     assert_eq!(outcome(&report, "CHAIN-HISTORY"), "finding");
+}
+
+#[test]
+fn a_log_that_ends_before_the_backup_is_found_and_named() {
+    let server = server();
+    let world = backed_up(&server, "cluster");
+    reseal(&world, "cluster", |facts, streams| {
+        let stop: pgseal::types::Lsn = facts["physical"]["stop_lsn"].as_str().unwrap().parse().unwrap();
+        let timeline = facts["physical"]["timeline"].as_u64().unwrap();
+        // Segments of 16 MiB; the last record of the backup ends at `stop`.
+        let segment = format!("pg_wal/{timeline:08X}{:08X}{:08X}", stop.0 >> 32, (stop.0 & 0xffff_ffff) >> 24);
+        let tar = &mut streams.values_mut().next().unwrap().bytes;
+        let (at, len) = files_of_tar(tar)[&segment];
+        let end = usize::try_from(stop.0 & 0xff_ffff).unwrap();
+        assert!(end > 24 && len == 16 << 20, "{stop} {len}");
+        tar[at + end - 24..at + len].fill(0);
+    });
+    // pg_verifybackup does not look at the log; the replay does.
+    let report = failed(&world, "cluster", 50);
+    assert_eq!((outcome(&report, "PHY-MANIFEST"), outcome(&report, "PHY-WAL")), ("pass", "finding"), "{report:#}");
+    assert!(report["errors"][0]["message"].as_str().unwrap().contains("write-ahead log"), "{report:#}");
+    assert_ne!(report["proof_level"], "data");
 }

@@ -54,14 +54,17 @@ async fn round_trip(scratch: &Scratch, instance: &Instance) {
     };
     done(tool("pg_dump").args(["-Fc", "-d", "rich", "-f"]).arg(file.clone().into_os_string())).await;
     let admin = instance.connect_writable("postgres").await.unwrap();
-    run(&admin, "drop database rich").await;
+    run(&admin, "drop database rich with (force)").await;
     done(tool("pg_restore").args(["--exit-on-error", "--create", "-d", "postgres"]).arg(file.clone().into_os_string()))
         .await;
     std::fs::remove_file(file).unwrap();
 }
 
-/// What is done to the copy, and what must be said of it: check, object, message.
-const CHANGES: &[(&str, &[(&str, &str, &str)])] = &[
+/// Check, object, message.
+type Said = (&'static str, &'static str, &'static str);
+
+/// What is done to the copy, and what must be said of it.
+const CHANGES: &[(&str, &[Said])] = &[
     // Columns of one table each, because a table is named once.
     (
         "alter table base alter late set default 5; alter table base alter m drop default; \
@@ -282,6 +285,13 @@ async fn a_rich_database_survives_and_every_change_is_named() {
     run(&instance.connect_writable("postgres").await.unwrap(), "create database rich template template0").await;
     run(&instance.connect_writable("rich").await.unwrap(), RICH).await;
     let facts = facts_of(&instance, "rich").await;
+    // A role that may only read sees the same.
+    let limited = instance.connect("rich").await.unwrap();
+    run(&limited, "set session authorization backup").await;
+    assert_eq!(facts.databases[0].inventory.as_ref(), Some(&inventory::read(&limited).await.unwrap()));
+    assert_eq!(facts.databases[0].large_object_rights, catalog::database(&limited).await.unwrap().large_object_rights);
+    assert_eq!(facts.memberships, Some(probe::memberships(&limited).await.unwrap()));
+    drop(limited);
     let sealed = serde_json::to_string(&facts).unwrap();
     assert!(!sealed.contains("secret-of-object") && !sealed.contains("secret-of-mapping"));
     let facts: Facts = serde_json::from_str(&sealed).unwrap();

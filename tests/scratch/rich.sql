@@ -4,6 +4,7 @@
 create role "own""er"; create role app login; create role reader; create role auditor;
 grant reader to app; grant reader to auditor with admin option; grant pg_monitor to auditor;
 alter role app set statement_timeout = '30s';
+create role backup bypassrls; grant pg_read_all_data, pg_read_all_settings to backup;
 create extension citext schema public;
 create extension hstore schema public;
 revoke execute on function pg_catalog.pg_sleep(double precision) from public;
@@ -106,7 +107,7 @@ create function on_ddl() returns event_trigger language plpgsql as $$ begin end 
 create event trigger ddl on ddl_command_end when tag in ('CREATE TABLE') execute function on_ddl();
 create function mood_rank(mood) returns int language sql immutable as 'select 1';
 create cast (mood as int) with function mood_rank(mood) as assignment;
-grant temporary on database rich to app; revoke connect on database rich from public; grant connect on database rich to app;
+grant temporary on database rich to app; revoke connect on database rich from public; grant connect on database rich to app, backup;
 alter database rich owner to "own""er";
 alter database rich set work_mem = '9MB'; alter role app in database rich set search_path = "s 1", public;
 select lo_from_bytea(4711, 'secret-of-object'), lo_from_bytea(4712, decode(repeat('ab', 5000), 'hex')), lo_create(4713);

@@ -212,6 +212,12 @@ async fn the_taps_read_what_the_tables_hold_under_load_and_after_a_restore() {
     assert_eq!(again.sequences, facts.sequences);
     assert_eq!(again.object_counts, facts.object_counts);
     assert_eq!(again.large_objects, 4);
+    let content = pgseal::source::large_objects::content(&copied).await.unwrap();
+    assert_eq!(content, (4, facts.large_object_digest.unwrap()), "read off the stream and off the server");
+    let (mut was, mut is) = (facts.inventory.unwrap(), pgseal::source::inventory::read(&copied).await.unwrap());
+    was.objects.retain(|name, _| !name.starts_with("database: "));
+    is.objects.retain(|name, _| !name.starts_with("database: "));
+    assert_eq!(is, was);
     assert_eq!(facts.object_counts["materialized_view"], 1);
 }
 

@@ -124,12 +124,14 @@ fn a_disk_that_others_fill_stops_the_drill_before_it_is_full() {
     let world = World::new(&server);
     world.ok(&["backup", "shop"]);
     let small = Small::mount(world.path("small"));
-    let slow = "[[source.NAME.drill.sql]]\nname = \"slow\"\nquery = \"select pg_sleep(1000)\"\nexpect = \"\"\n";
+    // A statement that nothing else sends: the title of its process tells when it runs.
+    let slow = "[[source.NAME.drill.sql]]\nname = \"slow\"\nquery = \"explain analyze select pg_sleep(1000)\"\n\
+                expect = \"\"\n";
     world.configure(&format!("[scratch]\ndir = \"{}\"\n", small.0.display()), slow);
     let child = world.command(&["drill", "shop", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let asleep = |pid: &i32| {
         let title = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&title).contains("[local] SELECT")
+        String::from_utf8_lossy(&title).contains("[local] EXPLAIN")
     };
     assert!(within(60, || procfs::working_below(&small.0).iter().any(asleep)), "no query runs");
     let fs = rustix::fs::statvfs(&small.0).unwrap();

@@ -215,7 +215,7 @@ mod tests {
         let mut r = sample();
         assert!(of(&r).sentence.ends_with("is not as it should be: 1 of 1 table differs from what was backed up."));
         r.tables.clear();
-        assert!(of(&r).sentence.contains("INT-ROWS found something"));
+        assert!(of(&r).sentence.contains("INT-ROWS"));
         r.verdict = Verdict::Inconclusive;
         assert!(of(&r).sentence.contains("is still unproven: INT-ROWS"));
         r.verdict = Verdict::Unsafe;

@@ -40,7 +40,9 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
     )?;
     let names = match r.redaction {
         Redaction::None => None,
-        Redaction::Names => Some("pseudonyms stand for them (redact = \"names\")"),
+        Redaction::Names => {
+            Some("pseudonyms stand for them; on the host that drilled, `pgseal report show RUN --names` tells which")
+        }
         Redaction::Details => Some("left out, with all that depends on them (redact = \"details\")"),
     };
     names.map_or(Ok(()), |how| writeln!(out, "  names        {how}"))?;

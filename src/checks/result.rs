@@ -26,6 +26,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Pass, Self::Finding, Self::Waived, Self::NotEvaluated, Self::NotApplicable, Self::Error];
+
     /// The word used in output.
     pub const fn name(self) -> &'static str {
         match self {

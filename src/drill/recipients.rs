@@ -23,7 +23,7 @@ pub const OPENS: Rule =
 /// KEY-PROVEN. A warning: the backup is good for whoever drilled it.
 pub const PROVEN: Rule = Rule {
     id: "KEY-PROVEN",
-    title: "every recipient was proven to open a backup within half a year",
+    title: "no recipient is without proof for more than half a year",
     severity: Severity::Low,
 };
 
@@ -133,7 +133,12 @@ fn judge(
             PROVEN.finding(p.recipient.clone(), what, remedy)
         })
     });
-    let proven = PROVEN.judged(recipients.len() as u64, recipients.len() as u64, stale.collect());
+    let mut proven = PROVEN.judged(recipients.len() as u64, recipients.len() as u64, stale.collect());
+    let never: Vec<&str> = proofs.iter().filter(|p| p.last_proven_at.is_none()).map(|p| p.recipient.as_str()).collect();
+    if !never.is_empty() {
+        // Young enough to pass, and no pass may look like a proof.
+        proven.reason = Some(format!("nothing has proven {} yet", never.join(", ")));
+    }
     Tried { proofs, checks: vec![opens, proven] }
 }
 
@@ -163,6 +168,7 @@ mod tests {
         assert_eq!((t.checks[0].outcome, t.checks[1].outcome), (Outcome::Pass, Outcome::Pass));
         assert_eq!(t.proofs[0].opened, Some(true));
         assert_eq!((t.proofs[1].opened, t.proofs[1].last_proven_at), (None, Some(at("2026-10-01T00:00:00Z"))));
+        assert_eq!(t.checks[1].reason, None);
         // All were asked for, and one could not be tried.
         let t = tried(&[("a", true)], true, &[]);
         assert_eq!(t.checks[0].outcome, Outcome::NotEvaluated);
@@ -180,5 +186,6 @@ mod tests {
         assert_eq!(t.checks[1].findings[0].message, "last proven to open a backup at 2026-05-01T00:00:00Z");
         let t = tried(&[("a", true)], false, &[]);
         assert!(t.checks[1].findings[0].message.contains("nothing has proven it"));
+        assert_eq!(t.checks[1].reason.as_deref(), Some("nothing has proven b yet"));
     }
 }

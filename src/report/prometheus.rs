@@ -51,19 +51,11 @@ pub fn render(report: &Report) -> String {
     );
     out.one("plain_bytes", "Size of the drilled backup's data before compression.", report.plain_bytes as f64);
     out.one("stored_bytes", "Size of the drilled backup in the store.", report.stored_bytes as f64);
-    let outcomes = [
-        Outcome::Pass,
-        Outcome::Finding,
-        Outcome::Waived,
-        Outcome::NotEvaluated,
-        Outcome::NotApplicable,
-        Outcome::Error,
-    ];
     let checks = |o: Outcome| report.checks.iter().filter(|c| c.outcome == o).count() as f64;
     out.family(
         "checks",
         "Checks of the newest drill by outcome.",
-        outcomes.map(|o| (vec![("outcome", o.name())], checks(o))),
+        Outcome::ALL.map(|o| (vec![("outcome", o.name())], checks(o))),
     );
     let severities = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
     let found = |s: Severity| {

@@ -212,15 +212,6 @@ mod tests {
         r
     }
 
-    const ALL: [Outcome; 6] = [
-        Outcome::Pass,
-        Outcome::Finding,
-        Outcome::Waived,
-        Outcome::NotEvaluated,
-        Outcome::NotApplicable,
-        Outcome::Error,
-    ];
-
     fn judged(
         errors: &[Code],
         reached: ProofLevel,
@@ -277,8 +268,8 @@ mod tests {
     #[test]
     fn every_pair_of_outcomes_of_a_proving_and_another_check() {
         let (probes, _) = good();
-        for data in ALL {
-            for other in ALL {
+        for data in Outcome::ALL {
+            for other in Outcome::ALL {
                 let checks = [check("INT-ROWS", Severity::High, data), check("INT-SEQ", Severity::High, other)];
                 let j = judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN);
                 let level = if data == Outcome::Pass { ProofLevel::Data } else { ProofLevel::Booted };

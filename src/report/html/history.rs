@@ -65,7 +65,7 @@ pub struct History {
 
 /// The section of a report.
 pub fn of(r: &Report) -> History {
-    let this = this(r);
+    let this = PastDrill::from(r);
     // By time, whatever the report's order: the charts' scale is time.
     let mut all: Vec<&PastDrill> = r.history.iter().chain([&this]).collect();
     all.sort_by_key(|p| p.finished_at);
@@ -83,22 +83,6 @@ pub fn of(r: &Report) -> History {
         .collect();
     all.reverse();
     History { summary: summary(r), charts, keys, lines: Bounded::of(&all, LISTED, |p| line(p, &r.run)) }
-}
-
-/// This drill in the form of an earlier one.
-fn this(r: &Report) -> PastDrill {
-    PastDrill {
-        run: r.run.clone(),
-        backup_id: r.backup_id.clone(),
-        kind: r.kind,
-        finished_at: r.finished_at,
-        verdict: r.verdict,
-        proof_level: r.proof_level,
-        rto_s: r.rto_s,
-        total_s: r.timings_s.total,
-        plain_bytes: r.plain_bytes,
-        stored_bytes: r.stored_bytes,
-    }
 }
 
 /// A drill in a few words: the tip of its sign.

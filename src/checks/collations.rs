@@ -15,7 +15,6 @@ pub const RULE: Rule =
 /// worth a note only.
 pub fn run(inventories: &Inventories<'_>, kind: Kind) -> CheckResult {
     let mut notes = std::collections::BTreeSet::new();
-    let notes_of = std::cell::RefCell::new(&mut notes);
     let mut result = inventories.compare(RULE, |pair| {
         let mut tally = Tally::default();
         for (name, was) in &pair.was.collations {
@@ -38,7 +37,7 @@ pub fn run(inventories: &Inventories<'_>, kind: Kind) -> CheckResult {
                     "Drill and restore where the C library and ICU have the source's versions, or REINDEX after a restore.",
                 ));
             } else if was.actual.as_deref() != here {
-                notes_of.borrow_mut().insert(format!(
+                notes.insert(format!(
                     "{}: the source had version {}, this host has {}",
                     shown(name),
                     version(was.actual.as_deref()),

@@ -1,6 +1,6 @@
 //! INT-DATABASE: each database has its encoding, locale, settings and limit.
 
-use super::subject::{RESTORE_AGAIN, Tally};
+use super::subject::{RESTORE_AGAIN, Tally, sorted};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::source::catalog;
 
@@ -14,16 +14,6 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
     subject
         .each_database(RULE, async |session, was| {
             let is = catalog::database(session).await?;
-            let sorted = |list: &[String]| {
-                let mut list = list.to_vec();
-                list.sort();
-                list
-            };
-            let by_role = |list: &[(String, String)]| {
-                let mut list = list.to_vec();
-                list.sort();
-                list
-            };
             let differing: Vec<&str> = [
                 ("encoding", was.encoding == is.encoding),
                 ("collation", was.collate == is.collate),
@@ -33,7 +23,7 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
                 ("comment", was.comment == is.comment),
                 ("connection limit", was.connection_limit == is.connection_limit),
                 ("settings", sorted(&was.settings) == sorted(&is.settings)),
-                ("settings of roles", by_role(&was.role_settings) == by_role(&is.role_settings)),
+                ("settings of roles", sorted(&was.role_settings) == sorted(&is.role_settings)),
             ]
             .into_iter()
             .filter(|(_, same)| !same)

@@ -62,7 +62,7 @@ impl<'a> Inventories<'a> {
     /// Runs `look` on every pair.
     ///
     /// A backup that holds no inventory of a database was not examined: that is no pass.
-    pub(super) fn compare(&self, rule: Rule, look: impl Fn(&Pair<'_>) -> Tally) -> CheckResult {
+    pub(super) fn compare(&self, rule: Rule, mut look: impl FnMut(&Pair<'_>) -> Tally) -> CheckResult {
         let mut all = Tally::default();
         for (database, message) in &self.broken {
             all.add(Tally::fault(rule, database, message.clone()));

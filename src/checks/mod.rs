@@ -66,7 +66,7 @@ pub mod wal;
 
 pub use result::{CheckResult, DATA_PROVING, Finding, Outcome, Rule, Severity};
 pub use subject::Subject;
-pub use table_rows::TableRows;
+pub use table_rows::TableProof;
 
 use crate::config::schema::Drill;
 use crate::types::Kind;
@@ -77,7 +77,7 @@ pub struct Checked {
     /// Each check's result.
     pub results: Vec<CheckResult>,
     /// Tables whose rows were read, the worst first, at most [`table_rows::LISTED`].
-    pub tables: Vec<TableRows>,
+    pub tables: Vec<TableProof>,
 }
 
 /// Runs the checks that fit a running instance of this kind of backup.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, failed, lacks_library, name_of, object, query};
-use super::{CheckResult, Rule, Severity, Subject, TableRows};
+use super::{CheckResult, Rule, Severity, Subject, TableProof};
 use crate::source::facts::ObjectName;
 
 /// The check.
@@ -14,7 +14,7 @@ pub const RULE: Rule =
 /// taken apart and out-of-line ones fetched: that is what `COPY` does and a
 /// count would not. Compared with a number of rows where the facts have one. What
 /// was read of each table is told too.
-pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableRows>) {
+pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableProof>) {
     let sql = format!(
         "select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
          where c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence = 'p' and {USER_SCHEMA} order by 1, 2"
@@ -29,7 +29,7 @@ pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableRows>) {
                 let counted = count(session.client(), &name.quoted()).await;
                 tally.examined += 1;
                 let wanted = exact.get(&name).copied();
-                let mut told = TableRows::unread(&facts.name, &name, wanted);
+                let mut told = TableProof::unread(&facts.name, &name, wanted);
                 told.rows = counted.as_ref().ok().copied();
                 tally.tables.push(told);
                 let message = match (counted, wanted) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::subject::RESTORE_AGAIN;
+use super::subject::{RESTORE_AGAIN, sorted};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::source::facts::RoleFacts;
 use crate::source::probe;
@@ -37,12 +37,6 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
 
 /// Names of the attributes that differ; values may be sensitive and are not shown.
 fn differences(want: &RoleFacts, now: &RoleFacts) -> Vec<&'static str> {
-    let sorted = |v: &[String]| {
-        let mut v = v.to_vec();
-        v.sort();
-        v.dedup();
-        v
-    };
     [
         ("superuser", want.superuser == now.superuser),
         ("inherit", want.inherit == now.inherit),

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
 use super::subject::{RESTORE_AGAIN, Tally, failed, lacks_library, object, query};
-use super::{CheckResult, Rule, Severity, Subject, TableRows};
+use super::{CheckResult, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result};
 use crate::scratch::Session;
 use crate::source::facts::{DatabaseFacts, TableFacts};
@@ -36,7 +36,7 @@ type Queue = Arc<Mutex<VecDeque<TableFacts>>>;
 /// Compares every table's COPY text with the digest taken in the dump stream.
 /// Tables are spread over the subject's number of jobs. What was read of each
 /// table is told too.
-pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableRows>) {
+pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableProof>) {
     let mut all = Tally::default();
     if !subject.facts.databases.is_empty() && subject.facts.databases.iter().all(|d| !d.contents_known) {
         return (RULE.not_applicable("the backup holds no row counts and digests (physical)"), Vec::new());
@@ -69,7 +69,7 @@ async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally>
     }
     let mut all = Tally { present: facts.tables.len() as u64, ..Tally::default() };
     let unknown = facts.tables.iter().filter(|t| t.rows.is_none() || t.digest.is_none());
-    all.tables.extend(unknown.map(|t| TableRows::unread(&facts.name, &t.name, t.rows)));
+    all.tables.extend(unknown.map(|t| TableProof::unread(&facts.name, &t.name, t.rows)));
     while let Some(done) = set.join_next().await {
         let tally = done.map_err(|e| Error::internal("a worker of INT-ROWS is gone").because(e))??;
         all.add(tally);
@@ -95,7 +95,7 @@ async fn worker(at: At, queue: Queue) -> Result<Tally> {
     }
     loop {
         tally.examined += 1;
-        let mut told = TableRows::unread(&at.database, &table.name, table.rows);
+        let mut told = TableProof::unread(&at.database, &table.name, table.rows);
         let message = compare(&session, &encoding, &table, &mut told).await?;
         tally.tables.push(told);
         if let Some(message) = message {
@@ -113,7 +113,7 @@ async fn compare(
     session: &Session,
     encoding: &str,
     table: &TableFacts,
-    told: &mut TableRows,
+    told: &mut TableProof,
 ) -> Result<Option<String>> {
     let (Some(rows), Some(digest)) = (table.rows, table.digest) else {
         return Err(Error::internal("a table without digest was to be compared"));

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
-use super::{CheckResult, Finding, Rule, TableRows};
+use super::{CheckResult, Finding, Rule, TableProof};
 use crate::error::{Code, Error, Result, Stage};
+use crate::restore::MISSING_LIBRARY;
 use crate::scratch::{Instance, Jail, Session, conn};
 use crate::source::Facts;
 use crate::source::facts::{DatabaseFacts, ObjectName};
@@ -42,7 +43,7 @@ pub(super) struct Tally {
     pub present: u64,
     pub examined: u64,
     pub findings: Vec<Finding>,
-    pub tables: Vec<TableRows>,
+    pub tables: Vec<TableProof>,
 }
 
 impl Tally {
@@ -76,7 +77,7 @@ impl Subject<'_> {
         &self,
         rule: Rule,
         look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
-    ) -> (CheckResult, Vec<TableRows>) {
+    ) -> (CheckResult, Vec<TableProof>) {
         let mut all = Tally::default();
         for facts in &self.facts.databases {
             let tally = match self.instance.connect(&facts.name).await {
@@ -121,6 +122,13 @@ pub(super) fn failed(e: &tokio_postgres::Error) -> Error {
     Error::new(Code::CouldNotRun, Stage::Checks, conn::reduced(e))
 }
 
+/// A list whose order says nothing, in an order.
+pub(super) fn sorted<T: Clone + Ord>(list: &[T]) -> Vec<T> {
+    let mut list = list.to_vec();
+    list.sort();
+    list
+}
+
 /// Whether the server lacks a library that the copy's types or functions need:
 /// a fault of this host. It shares its SQLSTATE with a missing file of the copy.
 pub(super) fn lacks_library(e: &tokio_postgres::Error) -> bool {
@@ -129,7 +137,7 @@ pub(super) fn lacks_library(e: &tokio_postgres::Error) -> bool {
 
 /// The same, of a message.
 pub(super) fn speaks_of_library(message: &str) -> bool {
-    ["could not access file \"", "could not load library \""].iter().any(|begin| message.starts_with(begin))
+    MISSING_LIBRARY.iter().any(|begin| message.starts_with(begin))
 }
 
 /// `database: schema.name`, unquoted and escaped only when shown.

@@ -1,33 +1,36 @@
 //! What a check that reads rows tells of each table.
 
+use serde::{Deserialize, Serialize};
+
 use crate::source::facts::ObjectName;
 use crate::types::text::quote_ident;
 
 /// Most tables that are told of one by one; all are counted by their checks.
 pub const LISTED: usize = 2_000;
 
-/// One table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableRows {
+/// What is known of one table's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableProof {
     /// Database.
     pub database: String,
     /// `schema.table`, quoted where SQL would want it.
     pub table: String,
     /// Rows by the signed facts; absent where they hold none.
-    pub expected: Option<u64>,
+    pub expected_rows: Option<u64>,
     /// Rows that were read; absent where it could not be read.
     pub rows: Option<u64>,
     /// Whether the content is the signed one; absent where that is not known.
     pub content_matches: Option<bool>,
 }
 
-impl TableRows {
+impl TableProof {
     /// A table that was not read.
-    pub fn unread(database: &str, name: &ObjectName, expected: Option<u64>) -> Self {
+    pub fn unread(database: &str, name: &ObjectName, expected_rows: Option<u64>) -> Self {
         Self {
             database: database.to_owned(),
             table: format!("{}.{}", plain_or_quoted(&name.schema), plain_or_quoted(&name.name)),
-            expected,
+            expected_rows,
             rows: None,
             content_matches: None,
         }
@@ -35,7 +38,7 @@ impl TableRows {
 
     /// 0 is not as it was, 1 was not read, 2 is as good as can be known.
     fn rank(&self) -> u8 {
-        match (self.rows, self.expected, self.content_matches) {
+        match (self.rows, self.expected_rows, self.content_matches) {
             (_, _, Some(false)) => 0,
             (Some(rows), Some(expected), _) if rows != expected => 0,
             (None, _, _) => 1,
@@ -45,7 +48,7 @@ impl TableRows {
 }
 
 /// The worst first, then by name, at most [`LISTED`].
-pub fn worst_first(mut all: Vec<TableRows>) -> Vec<TableRows> {
+pub fn worst_first(mut all: Vec<TableProof>) -> Vec<TableProof> {
     all.sort_by(|a, b| (a.rank(), &a.database, &a.table).cmp(&(b.rank(), &b.database, &b.table)));
     all.truncate(LISTED);
     all
@@ -65,9 +68,9 @@ mod tests {
     fn the_worst_are_listed_when_there_are_too_many() {
         let table = |n: usize| {
             let name = ObjectName { schema: "s".into(), name: format!("t{n:05}") };
-            TableRows { rows: Some(1), ..TableRows::unread("d", &name, Some(1)) }
+            TableProof { rows: Some(1), ..TableProof::unread("d", &name, Some(1)) }
         };
-        let mut all: Vec<TableRows> = (0..3000).map(table).collect();
+        let mut all: Vec<TableProof> = (0..3000).map(table).collect();
         all[2999].rows = Some(0);
         all[2998].rows = None;
         all[2997].content_matches = Some(false);
@@ -80,6 +83,6 @@ mod tests {
     #[test]
     fn names_are_quoted_where_sql_wants_it() {
         let name = ObjectName { schema: "public".into(), name: "A \"b".into() };
-        assert_eq!(TableRows::unread("d", &name, None).table, "public.\"A \"\"b\"");
+        assert_eq!(TableProof::unread("d", &name, None).table, "public.\"A \"\"b\"");
     }
 }

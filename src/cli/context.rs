@@ -14,13 +14,11 @@ use crate::store::{self, SharedStore, StoreError, layout};
 use crate::types::SourceName;
 use crate::types::event::Progress;
 
-/// A backup that was asked for, and its newest proof.
+/// A backup that was asked for.
 #[derive(Debug)]
 pub struct Found {
     /// The backup.
     pub entry: Entry,
-    /// What the newest signed report says of it.
-    pub proof: Option<Proof>,
     /// The history it is part of.
     pub catalog: Catalog,
 }
@@ -32,6 +30,7 @@ pub struct Context<'a> {
     inputs: Inputs,
     loaded: Loaded,
     store: OnceCell<SharedStore>,
+    reading: OnceCell<Reading>,
 }
 
 impl<'a> Context<'a> {
@@ -47,7 +46,7 @@ impl<'a> Context<'a> {
 
     fn of(ui: &'a Ui, inputs: Inputs) -> Result<Self> {
         let loaded = config::load(&inputs)?;
-        Ok(Self { ui, inputs, loaded, store: OnceCell::new() })
+        Ok(Self { ui, inputs, loaded, store: OnceCell::new(), reading: OnceCell::new() })
     }
 
     /// Flags, variables and defaults alone: for `init`, where the file is still
@@ -55,7 +54,7 @@ impl<'a> Context<'a> {
     pub fn without_file(ui: &'a Ui, overrides: Vec<Override>) -> Result<Self> {
         let inputs = Inputs::of_process(None, overrides)?;
         let loaded = config::load_without_file(&inputs)?;
-        Ok(Self { ui, inputs, loaded, store: OnceCell::new() })
+        Ok(Self { ui, inputs, loaded, store: OnceCell::new(), reading: OnceCell::new() })
     }
 
     /// The configuration.
@@ -123,10 +122,14 @@ impl<'a> Context<'a> {
     }
 
     /// What reading backups needs: store, pinned signers, pinned repository.
+    /// Looked up once.
     pub async fn reading(&self) -> Result<Reading> {
-        let trust = Arc::new(self.trust()?);
-        let repo = self.repo().await?.repo_id;
-        Ok(Reading { store: self.store().await?, trust, repo, state_dir: self.config().state_dir.clone() })
+        let look = async || {
+            let trust = Arc::new(self.trust()?);
+            let repo = self.repo().await?.repo_id;
+            Ok(Reading { store: self.store().await?, trust, repo, state_dir: self.config().state_dir.clone() })
+        };
+        self.reading.get_or_try_init(look).await.cloned()
     }
 
     /// A source by its name, with its configuration.
@@ -158,7 +161,10 @@ impl<'a> Context<'a> {
         let (mut catalogs, mut proofs) = (Vec::new(), Vec::new());
         for name in names {
             catalogs.push(Catalog::load(&reading, &name).await?);
-            proofs.extend(proof::load(&reading, &name).await?.0);
+            // Every report of a source is fetched for this: only where the name asks for it.
+            if matches!(selector, Selector::LatestProven(_)) {
+                proofs.extend(proof::load(&reading, &name).await?.0);
+            }
         }
         let entry = selector.find(&catalogs, &proofs)?.clone();
         for p in catalogs.iter().filter(|c| c.source == entry.manifest.source).flat_map(|c| &c.problems) {
@@ -169,9 +175,14 @@ impl<'a> Context<'a> {
         }
         let catalogs = catalogs.into_iter().find(|c| c.source == entry.manifest.source);
         let catalog = catalogs.ok_or_else(|| Error::internal("a backup of no catalog"))?;
-        let proof =
-            proofs.into_iter().find(|p| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest);
-        Ok(Found { entry, proof, catalog })
+        Ok(Found { entry, catalog })
+    }
+
+    /// What the newest signed report says of a backup.
+    pub async fn proof(&self, entry: &Entry) -> Result<Option<Proof>> {
+        let (proofs, _) = proof::load(&self.reading().await?, &entry.manifest.source).await?;
+        let of_this = |p: &Proof| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest;
+        Ok(proofs.into_iter().find(of_this))
     }
 
     /// `keys.recipients`.

@@ -22,12 +22,13 @@ pub struct Nearness {
 }
 
 /// Looks where the source's connection leads and whether a server of the
-/// backup's cluster runs here. The source itself is not contacted.
-pub async fn look(connection: &str, system_identifier: &str) -> Nearness {
+/// backup's cluster runs here. The source itself is not contacted. `source` is
+/// absent where its connection cannot be resolved on this host.
+pub async fn look(source: Option<&ConnParams>, system_identifier: &str) -> Nearness {
     let mut seen = Nearness::default();
-    match ConnParams::resolve(connection, &|name| std::env::var(name).ok()) {
-        Ok(params) => address(&params, &mut seen).await,
-        Err(_) => seen.unseen.push("where the source's connection leads: it cannot be resolved here".to_owned()),
+    match source {
+        Some(params) => address(params, &mut seen).await,
+        None => seen.unseen.push("where the source's connection leads: it cannot be resolved here".to_owned()),
     }
     servers(Path::new("/proc"), system_identifier, &mut seen);
     seen
@@ -106,7 +107,8 @@ mod tests {
     use super::*;
 
     async fn of(connection: &str) -> Nearness {
-        look(connection, "no cluster's").await
+        let source = ConnParams::resolve(connection, &|name| std::env::var(name).ok()).ok();
+        look(source.as_ref(), "no cluster's").await
     }
 
     #[tokio::test]

@@ -14,12 +14,11 @@ use crate::checks::{self, Subject};
 use crate::config::schema::{self, Isolation};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
-use crate::report::model::TableProof;
 use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::Opened;
 use crate::scratch::probe::{Outside, Sightings, Trace};
 use crate::scratch::{Instance, Jail, Limits, Origin, Scratch, StartOptions, leftovers, probe};
-use crate::source::PgBin;
+use crate::source::{ConnParams, PgBin};
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
 use crate::types::{Event, Kind, Redaction};
@@ -37,8 +36,9 @@ pub struct Job<'a> {
     pub standing: Standing,
     /// Configuration of its source.
     pub drill: &'a schema::Drill,
-    /// `source.NAME.connection`: tells whether the database is on this host.
-    pub connection: &'a str,
+    /// Where `source.NAME.connection` leads, if that is known here: tells whether
+    /// the database is on this host.
+    pub source: Option<&'a ConnParams>,
     /// Parallel index builds and checks.
     pub jobs: usize,
     /// `[scratch]`.
@@ -124,7 +124,6 @@ impl Job<'_> {
         let teardown = work.scratch.teardown(instance).await;
         record.stage("teardown", began);
         record.probes.push(probe::gone(&teardown, &trace, level).await);
-        record.probes.sort_by(|a, b| a.id.cmp(&b.id));
         record.teardown = Some(teardown);
         done.unwrap_or_else(|_| Err(late()))
     }
@@ -154,7 +153,7 @@ impl Job<'_> {
         let jail = Jail::detect(&self.scratch.user).await.map_err(could_not_run)?.limited(limits(self.scratch));
         record.isolation = Some((jail.level, jail.reasons.clone()));
         record.min_isolation = self.drill.min_isolation.unwrap_or(Isolation::I2);
-        let near = host::look(self.connection, &m.pg.system_identifier).await;
+        let near = host::look(self.source, &m.pg.system_identifier).await;
         let required = required::decide(self.drill.min_isolation, &near)?;
         record.min_isolation = required.least;
         record.probes.push(required::probe(jail.level, &required));
@@ -236,13 +235,7 @@ impl Work<'_> {
         let kind = self.job.entry.manifest.kind;
         let checked = checks::run(&subject, kind, self.job.drill).await;
         record.checks.extend(checked.results);
-        record.tables.extend(checked.tables.into_iter().map(|t| TableProof {
-            database: t.database,
-            table: t.table,
-            expected_rows: t.expected,
-            rows: t.rows,
-            content_matches: t.content_matches,
-        }));
+        record.tables.extend(checked.tables);
         record.checks.extend(record.believed.take());
         let (wanted, rto) = (self.job.drill, objectives::rto(record.timings));
         record.checks.push(objectives::budget(wanted.max_restore, rto));

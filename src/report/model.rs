@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::CheckResult;
+pub use crate::checks::TableProof;
 use crate::error::Error;
 use crate::scratch::{Probe, Teardown};
 use crate::types::{BackupId, Digest, Kind, Redaction, SourceName};
@@ -176,22 +177,6 @@ pub struct IsolationReport {
     pub reasons: Vec<String>,
     /// Proofs.
     pub probes: Vec<Probe>,
-}
-
-/// What is known of one table's rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TableProof {
-    /// Database.
-    pub database: String,
-    /// `schema.table`, quoted where SQL would want it.
-    pub table: String,
-    /// Rows by the signed facts; absent where they hold none.
-    pub expected_rows: Option<u64>,
-    /// Rows that were read; absent where it could not be read.
-    pub rows: Option<u64>,
-    /// Whether the content is the signed one; absent where no digest is known.
-    pub content_matches: Option<bool>,
 }
 
 /// A stage of the drill, in seconds from its beginning.

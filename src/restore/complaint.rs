@@ -16,6 +16,9 @@ struct Class {
     hint: &'static str,
 }
 
+/// How the server's message begins where a shared library is not on this host.
+pub const MISSING_LIBRARY: [&str; 2] = ["could not access file \"", "could not load library \""];
+
 const HOSTS: &[Class] = &[
     Class {
         begins: &["could not open extension control file"],
@@ -24,7 +27,7 @@ const HOSTS: &[Class] = &[
         hint: "Install the extension's server package of the backup's major version on this host, and drill again.",
     },
     Class {
-        begins: &["could not access file \"", "could not load library \""],
+        begins: &MISSING_LIBRARY,
         ends: &[],
         called: "a shared library of the backup is not installed on this host",
         hint: "Install the extension's server package of the backup's major version on this host, and drill again.",

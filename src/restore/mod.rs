@@ -37,6 +37,7 @@ pub mod survey;
 pub mod unfinished;
 pub mod untar;
 
+pub use complaint::MISSING_LIBRARY;
 pub use logical::LogicalTarget;
 pub use opened::Opened;
 pub use physical::PhysicalTarget;

@@ -125,24 +125,26 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         std::fs::create_dir_all(dir).map_err(|e| cannot_write(dir, e))?;
         tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
     }
-    if let Some(dir) = args.metrics.as_deref().and_then(Path::parent) {
-        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    if let Some(dir) = args.metrics.as_deref().map(files::dir_of) {
         tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
     }
     let key = match ctx.config().redact {
         Redaction::None => [0; 32],
         Redaction::Names | Redaction::Details => pseudonyms::key(&ctx.config().state_dir)?,
     };
+    // One that cannot be resolved on this host (its service file is elsewhere,
+    // say) is not known here.
+    let connection = ConnParams::resolve(&source.connection, &|name| std::env::var(name).ok()).ok();
     let job = Job {
         entry: &found.entry,
         standing: Standing::of(&found.catalog, found.entry.manifest.seq),
         drill: &source.drill,
-        connection: &source.connection,
+        source: connection.as_ref(),
         jobs: args.jobs.map_or(source.jobs, usize::from),
         scratch: &ctx.config().scratch,
         reading: ctx.reading().await?,
         identities,
-        outside: outside(&ctx.config().keys, &source.connection),
+        outside: outside(&ctx.config().keys, connection.as_ref()),
         pg_bindir: ctx.config().pg_bindir.clone(),
         all_recipients: args.all_recipients,
         required: match args.level {
@@ -187,13 +189,11 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     Ok(if matches!(code, Code::Done | Code::Warnings) { worst } else { code })
 }
 
-/// What the copy must not reach. A connection that cannot be resolved on this
-/// host (its service file is elsewhere, say) is one that is not known here.
-fn outside(keys: &schema::Keys, connection: &str) -> Outside {
-    let source = ConnParams::resolve(connection, &|name| std::env::var(name).ok()).ok();
+/// What the copy must not reach.
+fn outside(keys: &schema::Keys, source: Option<&ConnParams>) -> Outside {
     let host = |c: &ConnParams| c.hostaddr.map(|a| a.to_string()).or_else(|| c.host.clone());
     let key_files = [&keys.identity, &keys.signing_key, &keys.report_key].into_iter().flatten().cloned().collect();
-    Outside { source: source.and_then(|c| Some((host(&c)?, c.port))), key_files }
+    Outside { source: source.and_then(|c| Some((host(c)?, c.port))), key_files }
 }
 
 /// An older backup in place of a bad one would hide what is wrong.

@@ -24,8 +24,9 @@ pub struct Args {
 /// Runs it.
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let ctx = Context::new(ui)?;
-    let found = ctx.find(&args.backup).await?;
-    ctx.out().either(|| whole(&found.entry, found.proof.as_ref()), || text(&found.entry, found.proof.as_ref()))?;
+    let entry = ctx.find(&args.backup).await?.entry;
+    let proof = ctx.proof(&entry).await?;
+    ctx.out().either(|| whole(&entry, proof.as_ref()), || text(&entry, proof.as_ref()))?;
     Ok(Code::Done)
 }
 

@@ -35,12 +35,8 @@ pub fn write_all(dir: &Path, report: &Report, evidence: &Signed, signer: &Signer
 /// # Errors
 /// 2 where it exists or cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
     let put = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        let mut file = tempfile::NamedTempFile::new_in(dir_of(path))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path)?;
@@ -63,13 +59,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// 2 where it cannot be written.
 pub fn replace_public(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let dir = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
     let put = || -> std::io::Result<()> {
         // The collector reads *.prom: not what is still being written.
-        let mut file = tempfile::Builder::new().prefix(".pgseal").suffix(".new").tempfile_in(dir)?;
+        let mut file = tempfile::Builder::new().prefix(".pgseal").suffix(".new").tempfile_in(dir_of(path))?;
         file.write_all(bytes)?;
         file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
         file.as_file().sync_all()?;
@@ -79,4 +71,9 @@ pub fn replace_public(path: &Path, bytes: &[u8]) -> Result<()> {
     put().map_err(|e| {
         Error::new(Code::Usage, Stage::Report, "cannot write the metrics").on(path.display().to_string()).because(e)
     })
+}
+
+/// The directory in which a file lies or will lie.
+pub fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
+use super::verify::believe;
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Result, Stage};
 use crate::report::trusted::{self, Place, doubted};
@@ -58,9 +57,7 @@ pub(super) async fn find(ctx: &Context<'_>, what: &str, unverified: bool) -> Res
 /// Reads a file; doubted where it cannot be believed and that is asked for.
 pub(super) fn file(ctx: &Context<'_>, path: &Path, unverified: bool) -> Result<Found> {
     let object = path.display().to_string();
-    let believed =
-        ctx.trust().and_then(|trust| trusted::open(&trust, Timestamp::now(), trusted::read_files(path)?, &object));
-    match believed {
+    match ctx.trust().and_then(|trust| believe(&trust, path)) {
         Ok(t) => Ok(Found::Good(Box::new(t))),
         Err(e) if unverified => {
             let report = json::read(&trusted::read_file(path)?).map_err(|e| e.on(object))?;

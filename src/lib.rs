@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`error`], [`types`], [`sys`] | exit codes and errors · small values · the one place with `unsafe` |
 //! | [`config`] | the TOML configuration with its layers and origins |
+//! | [`detect`] | what a text holds: credentials, card numbers, addresses |
 //! | [`process`] | children: exact environment, own process group, exit status |
 //! | [`keys`] | recipients, identities, signing, trust |
 //! | [`source`] | where bytes come from: pg_dump, pg_basebackup, facts |
@@ -16,7 +17,7 @@
 //! | [`catalog`] | finding backups |
 //! | [`backup`], [`verify`], [`restore`] | the use cases |
 //! | [`scratch`] | throw-away servers, sealed |
-//! | [`checks`], [`drill`], [`report`] | proof, and what it says |
+//! | [`checks`], [`exposure`], [`report`], [`drill`] | proof, what is exposed, and what is said of both |
 //! | [`cli`] | the only folder that prints |
 //!
 //! [`threats`] says who can do what to a backup, and what answers it.
@@ -28,8 +29,10 @@ pub mod catalog;
 pub mod checks;
 pub mod cli;
 pub mod config;
+pub mod detect;
 pub mod drill;
 pub mod error;
+pub mod exposure;
 pub mod keys;
 pub mod manifest;
 pub mod pipeline;

@@ -64,7 +64,7 @@ pub mod tables;
 pub mod user_sql;
 pub mod wal;
 
-pub use result::{CheckResult, DATA_PROVING, Finding, Outcome, Rule, Severity};
+pub use result::{Change, CheckResult, DATA_PROVING, Finding, Outcome, Rule, Severity, Waiver};
 pub use subject::Subject;
 pub use table_rows::TableProof;
 

@@ -84,6 +84,42 @@ pub struct Finding {
     pub remedy: String,
     /// The same for the same check and object in every run.
     pub fingerprint: String,
+    /// How bad it is, where that is not the check's own severity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// That the operator accepts it, for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<Waiver>,
+    /// What it is since the last look; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// Why a finding is accepted, by whom, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Where it is discussed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Its last day.
+    pub expires: jiff::civil::Date,
+}
+
+/// A finding beside the last look's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It was not there.
+    New,
+    /// It was there, the same.
+    Unchanged,
+    /// It was there, and says something else now.
+    Changed,
 }
 
 /// What a check said.
@@ -161,7 +197,15 @@ impl Rule {
     pub fn finding(self, object: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
         let object = object.into();
         let fingerprint = Digest::of(format!("{}\0{object}", self.id).as_bytes()).short();
-        Finding { object, message: message.into(), remedy: remedy.into(), fingerprint }
+        Finding {
+            object,
+            message: message.into(),
+            remedy: remedy.into(),
+            fingerprint,
+            severity: None,
+            waiver: None,
+            change: None,
+        }
     }
 
     fn result(

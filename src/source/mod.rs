@@ -15,6 +15,7 @@
 //! | [`probe`], [`catalog`], [`snapshot`] | what server and databases say of themselves |
 //! | [`inventory`], [`schema`], [`rights`] | every object of a database: what it is, whose it is, who may use it |
 //! | [`deparsed`] | definitions in a form that survives being restored |
+//! | [`posture`] | how the server can be entered: settings, access rules, sessions |
 //! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
 //! | [`coverage`] | whether the streams hold what the catalog had |
@@ -42,6 +43,7 @@ pub mod large_objects;
 pub mod logical;
 pub mod passfile;
 pub mod physical;
+pub mod posture;
 pub mod probe;
 pub mod rights;
 pub mod schema;
@@ -59,6 +61,7 @@ pub use ask::Ask;
 pub use conn::{ConnParams, SslMode};
 pub use facts::Facts;
 pub use inventory::Inventory;
+pub use posture::Posture;
 pub use session::Session;
 pub use snapshot::Snapshot;
 pub use stream::{DumpStream, StreamRole};

@@ -5,6 +5,7 @@
 //! | [`ids`] | source slug, backup id, repository id |
 //! | [`digest`] | SHA-256 values |
 //! | [`kind`] | logical or physical |
+//! | [`known`] | a value, or why it is not known |
 //! | [`lsn`] | positions in the write-ahead log |
 //! | [`pg_version`] | server versions |
 //! | [`redaction`] | how much of a database's names a report tells |
@@ -17,6 +18,7 @@ pub mod digest;
 pub mod event;
 pub mod ids;
 pub mod kind;
+pub mod known;
 pub mod lsn;
 pub mod pg_version;
 pub mod redaction;
@@ -28,6 +30,7 @@ pub use digest::{Digest, Hasher};
 pub use event::{Event, Observer, Silent};
 pub use ids::{BackupId, RepoId, SourceName};
 pub use kind::Kind;
+pub use known::Known;
 pub use lsn::Lsn;
 pub use pg_version::PgVersion;
 pub use redaction::Redaction;

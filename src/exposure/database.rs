@@ -1,0 +1,65 @@
+//! One database that is looked at, with what is known of its server.
+
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::look::Blind;
+use super::policy::Policy;
+use super::{Plane, Server};
+use crate::source::Ask;
+
+/// Objects of users and not of the system, for SQL: with `n` as `pg_namespace`.
+pub const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+/// Numbers of objects that `initdb` did not make (`FirstNormalObjectId`,
+/// `src/include/access/transam.h` of PostgreSQL).
+pub const FIRST_USER_OID: u32 = 16_384;
+
+/// One database. Its session cannot write, and finds nothing but `pg_catalog`
+/// without a schema in front.
+#[derive(Clone, Copy)]
+pub struct Database<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Live, or a copy.
+    pub plane: Plane,
+    /// Major version of the server that answers.
+    pub major: u32,
+    /// Its server.
+    pub server: &'a Server,
+    /// What the operator declared.
+    pub policy: &'a Policy,
+    session: &'a dyn Ask,
+}
+
+impl std::fmt::Debug for Database<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database({}, {})", self.name, self.plane.name())
+    }
+}
+
+impl<'a> Database<'a> {
+    /// The database that `session` is connected to.
+    pub fn new(session: &'a dyn Ask, name: &'a str, plane: Plane, server: &'a Server, policy: &'a Policy) -> Self {
+        Self { name, plane, major: server.version.major(), server, policy, session }
+    }
+
+    /// The rows of `sql`; `what` names what is read, for errors.
+    ///
+    /// # Errors
+    /// [`Blind::Denied`] where the role may not read it.
+    pub async fn rows(&self, what: &str, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Blind> {
+        self.session.client().query(sql, params).await.map_err(|e| match e.code() {
+            Some(state) if *state == SqlState::INSUFFICIENT_PRIVILEGE => {
+                Blind::Denied(format!("the role may not read {what}"))
+            }
+            _ => Blind::Failed(self.session.refused(what, e)),
+        })
+    }
+
+    /// `database shop: table public.orders`: the form of objects in findings.
+    pub fn object(&self, what: &str) -> String {
+        format!("database {}: {what}", self.name)
+    }
+}

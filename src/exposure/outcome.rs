@@ -1,0 +1,183 @@
+//! What came of a look at exposure: part of a drill's report, and the whole of
+//! an audit's.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Plane, Severity};
+use crate::checks::CheckResult;
+
+/// Version of the catalogue. Grades and counts of two runs can be compared only
+/// where it is the same.
+pub const RULESET: u32 = 1;
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exposure {
+    /// [`RULESET`].
+    pub ruleset: u32,
+    /// What was looked at.
+    pub planes: Vec<Plane>,
+    /// When the posture was read that server checks judge; absent where none was.
+    #[serde(default)]
+    pub posture_at: Option<Timestamp>,
+    /// Open findings of this severity or worse end the run with 52.
+    pub fail_on: Severity,
+    /// Checks that must be evaluated and were not: 53.
+    #[serde(default)]
+    pub required_open: Vec<String>,
+    /// Every check that looked.
+    pub checks: Vec<CheckResult>,
+    /// The 25 sections of the guide.
+    #[serde(default)]
+    pub sections: Vec<Section>,
+    /// Who can enter from where as what, the worst first, at most 1,000.
+    #[serde(default)]
+    pub entry: Vec<EntryRow>,
+    /// Who can read and write what, the worst first, at most 1,000.
+    #[serde(default)]
+    pub reach: Vec<ReachRow>,
+    /// Credentials that leave with a backup: what to rotate if it leaks.
+    #[serde(default)]
+    pub credentials: Vec<Credential>,
+    /// What changed since the last look; absent where there was none.
+    #[serde(default)]
+    pub drift: Option<Drift>,
+    /// SHA-256 of the declarations (waivers and intent) that were in force;
+    /// absent where there are none.
+    #[serde(default)]
+    pub declarations: Option<crate::types::Digest>,
+}
+
+/// One section of the guide. No average: the worst open finding is the grade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// 1 to 25.
+    pub number: u8,
+    /// `A` (nothing open) to `E` (critical), `?` where too little was evaluated.
+    pub grade: Grade,
+    /// Checks of the section in the whole catalogue.
+    pub checks: u32,
+    /// Those that were evaluated here, one way or the other.
+    pub evaluated: u32,
+    /// Open findings.
+    pub open: u32,
+    /// Findings that are waived.
+    pub waived: u32,
+}
+
+/// The worst open finding of a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Grade {
+    /// Nothing open, or nothing worse than information.
+    A,
+    /// Low.
+    B,
+    /// Medium.
+    C,
+    /// High.
+    D,
+    /// Critical.
+    E,
+    /// Less than four fifths of its checks were evaluated, and nothing high or
+    /// critical is open.
+    #[serde(rename = "?")]
+    Unknown,
+}
+
+/// One way in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryRow {
+    /// Addresses in words: `socket`, `127.0.0.0/8`, `the IPv4 internet`.
+    pub from: String,
+    /// `loopback`, `private`, `global`, … the widest class in it.
+    pub class: String,
+    /// How many addresses; a string, it may exceed 2^64. `0` for a socket.
+    pub addresses: String,
+    /// `socket`, `plain`, `tls` or `gss`.
+    pub transport: String,
+    /// `scram-sha-256`, `trust`, …
+    pub method: String,
+    /// Roles, at most 20 by name.
+    pub roles: Vec<String>,
+    /// How many roles.
+    pub role_count: u32,
+    /// Whether one of them is effectively a superuser.
+    pub superuser: bool,
+    /// Databases, at most 20 by name; `replication` among them.
+    pub databases: Vec<String>,
+    /// The rule, normalised.
+    pub rule: String,
+    /// Whether that depends on what cannot be known here (a host name, say).
+    pub maybe: bool,
+}
+
+/// Who can do what with one table or view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReachRow {
+    /// `database shop: table public.customers`.
+    pub object: String,
+    /// Classes of data found in it, by column: `email: contact`.
+    pub classes: Vec<String>,
+    /// Login roles that can read it; superusers are left out.
+    pub readers: u32,
+    /// Login roles that can change it.
+    pub writers: u32,
+    /// All login roles that are no superusers.
+    pub logins: u32,
+    /// Whether every role can (a grant to PUBLIC).
+    pub public: bool,
+    /// From where its readers can enter, the widest class: `global`, …
+    #[serde(default)]
+    pub widest_entry: Option<String>,
+    /// Whether one of them can without encryption.
+    #[serde(default)]
+    pub without_tls: Option<bool>,
+}
+
+/// A credential that is in a backup. Never the credential itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// `password of role app`, `database shop: user mapping of app on server peer`.
+    pub object: String,
+    /// `scram verifier`, `aws access key`, …
+    pub kind: String,
+    /// HMAC under a key of this host: the same while the credential is.
+    pub tag: String,
+    /// When a look first saw it.
+    pub first_seen: Timestamp,
+}
+
+/// The findings beside those of the last look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// When the last look was.
+    pub since: Timestamp,
+    /// Findings that are new.
+    pub new: u32,
+    /// The same as then.
+    pub unchanged: u32,
+    /// Of the same object, but other than then.
+    pub changed: u32,
+    /// Were there, and their check looked and found them no more.
+    pub fixed: u32,
+    /// Were there, and their check could not look: never "fixed".
+    pub unknown: u32,
+}
+
+/// What a look finds beside findings; collected by the checks of one run.
+#[derive(Debug, Default)]
+pub struct Pictures {
+    /// See [`Exposure::entry`].
+    pub entry: Vec<EntryRow>,
+    /// See [`Exposure::reach`].
+    pub reach: Vec<ReachRow>,
+    /// See [`Exposure::credentials`]; `first_seen` is now.
+    pub credentials: Vec<Credential>,
+}

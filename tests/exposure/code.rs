@@ -1,0 +1,1 @@
+//! FUNC and EXT.

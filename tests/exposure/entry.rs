@@ -1,0 +1,1 @@
+//! HBA, NET and TLS.

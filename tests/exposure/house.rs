@@ -1,0 +1,1 @@
+//! TOOL, LEFT, and KEY on this host.

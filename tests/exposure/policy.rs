@@ -1,0 +1,1 @@
+//! Waivers, intent, GOV.

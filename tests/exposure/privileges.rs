@@ -1,0 +1,1 @@
+//! PRIV and RLS.

@@ -1,0 +1,1 @@
+//! SECR and DATA.

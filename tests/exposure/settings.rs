@@ -1,0 +1,1 @@
+//! LOG, CONF, REPL, VER.

@@ -1,0 +1,1 @@
+//! STO, BKP, MAN, KEY.

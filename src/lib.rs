@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`error`], [`types`], [`sys`] | exit codes and errors · small values · the one place with `unsafe` |
 //! | [`config`] | the TOML configuration with its layers and origins |
+//! | [`hba`] | who may enter a server: pg_hba.conf and pg_ident.conf, evaluated |
 //! | [`process`] | children: exact environment, own process group, exit status |
 //! | [`keys`] | recipients, identities, signing, trust |
 //! | [`source`] | where bytes come from: pg_dump, pg_basebackup, facts |
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod config;
 pub mod drill;
 pub mod error;
+pub mod hba;
 pub mod keys;
 pub mod manifest;
 pub mod pipeline;

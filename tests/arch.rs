@@ -16,6 +16,7 @@ const FLOW: &[&[&str]] = &[
     &["error", "types"],
     &["sys"],
     &["config"],
+    &["hba"],
     &["process"],
     &["keys"],
     &["source"],

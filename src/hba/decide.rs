@@ -2,16 +2,17 @@
 
 use std::net::IpAddr;
 
+use super::fit::{Asked, Fit};
 use super::parse::Config;
 use super::words::Transport;
-use super::world::World;
+use super::world::{Groups, World};
 
 /// A connection that somebody asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt<'a> {
-    /// How it arrives.
+    /// How it arrives. That the server offers it is taken as given.
     pub transport: Transport,
-    /// From where; ignored for the socket.
+    /// From where; `None` for the socket.
     pub address: Option<IpAddr>,
     /// As whom, which need not be a role that exists.
     pub role: &'a str,
@@ -24,12 +25,29 @@ pub struct Attempt<'a> {
 pub struct Decision {
     /// Rules that come before `surely`, and fit it or not.
     pub maybe: Vec<usize>,
+    /// A file that was not captured stands before `surely`, and may hold anything.
+    pub unknown: bool,
     /// The first rule that surely fits; `None`: refused.
     pub surely: Option<usize>,
 }
 
-/// Asks the rules one after the other.
+/// Asks the rules one after the other. [`super::evaluate()`] says the same of all connections at once.
 pub fn decide(config: &Config, world: &World<'_>, attempt: &Attempt<'_>) -> Decision {
-    let _ = (config, world, attempt);
-    Decision::default()
+    let groups = Groups::of(world);
+    let role = world.roles.iter().position(|r| r.name == attempt.role);
+    let asked = Asked { attempt, role, groups: &groups };
+    let mut decision = Decision::default();
+    for (at, rule) in config.rules.iter().enumerate() {
+        match asked.rule(rule) {
+            Fit::No => {}
+            Fit::Maybe => decision.maybe.push(at),
+            Fit::Yes => {
+                decision.surely = Some(at);
+                break;
+            }
+        }
+    }
+    let reached = decision.surely.unwrap_or(config.rules.len());
+    decision.unknown = config.first_gap().is_some_and(|gap| gap <= reached);
+    decision
 }

@@ -75,6 +75,11 @@ impl Interval {
         number(self.to).saturating_sub(number(self.from)).saturating_add(1)
     }
 
+    /// Whether another begins right behind its end.
+    pub(super) fn meets(&self, next: &Self) -> bool {
+        self.is_v6() == next.is_v6() && number(self.to).checked_add(1) == Some(number(next.from))
+    }
+
     /// Whether an address lies in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         address.is_ipv6() == self.is_v6() && number(self.from) <= number(address) && number(address) <= number(self.to)

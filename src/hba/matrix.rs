@@ -1,14 +1,19 @@
 //! What came out of an evaluation.
 
+use std::sync::Arc;
+
 use super::interval::{AddressClass, Interval};
 use super::rule::Method;
 use super::words::Transport;
+
+/// Places in a list of the [`World`](super::World), in order.
+pub type Places = Arc<[u32]>;
 
 /// Databases of a cell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DbSet {
     /// Databases: places in `World::databases`, in order.
-    Databases(Vec<u32>),
+    Databases(Places),
     /// Physical replication, which is of no database.
     Replication,
 }
@@ -27,9 +32,9 @@ pub struct Cell {
     pub databases: DbSet,
     /// As whom: places in `World::roles`, in order. All can log in; for
     /// replication they may replicate or are superusers.
-    pub roles: Vec<u32>,
+    pub roles: Places,
     /// Where they come from, in order, IPv4 first; none for the socket.
-    pub addresses: Vec<Interval>,
+    pub addresses: Arc<[Interval]>,
     /// Whether the rule fits them is not known here (host name, `samenet`,
     /// regular expression, a file that was not captured, GSSAPI unknown).
     pub maybe: bool,

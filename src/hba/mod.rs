@@ -20,24 +20,31 @@
 //! | [`ident`] | user name maps |
 //! | [`world`] | roles, memberships and databases to evaluate over |
 //! | [`interval`] | ranges of addresses, and how far away they are |
-//! | [`decide`] | one connection |
-//! | [`evaluate`] | all of them |
+//! | [`decide`](mod@decide), [`fit`] | one connection |
+//! | [`evaluate`](mod@evaluate) | all of them |
+//! | [`classes`], [`networks`], [`sweep`], [`merge`], [`shadows`] | how: roles and addresses that rules treat alike, taken apart and put together |
 //! | [`matrix`], [`rows`] | what came out, and as a table for people |
 
 pub mod address;
+mod classes;
 pub mod decide;
 pub mod evaluate;
 mod expand;
 pub mod files;
+mod fit;
 pub mod ident;
 pub mod interval;
 mod lines;
 pub mod matrix;
+mod merge;
+mod networks;
 mod options;
 pub mod parse;
 pub mod pattern;
 pub mod rows;
 pub mod rule;
+mod shadows;
+mod sweep;
 pub mod words;
 pub mod world;
 
@@ -46,7 +53,7 @@ pub use evaluate::evaluate;
 pub use files::{Captured, Files, Wanted};
 pub use ident::{IdentMaps, parse_ident};
 pub use interval::{AddressClass, Interval};
-pub use matrix::{Cell, Certainty, DbSet, Dead, DeadRule, Matrix};
+pub use matrix::{Cell, Certainty, DbSet, Dead, DeadRule, Matrix, Places};
 pub use parse::{Config, LineError, Unresolved, parse};
 pub use rows::EntryRow;
 pub use rule::{Method, Rule};

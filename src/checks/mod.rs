@@ -64,9 +64,11 @@ pub mod tables;
 pub mod user_sql;
 pub mod wal;
 
-pub use result::{Change, CheckResult, DATA_PROVING, Finding, Outcome, Rule, Severity, Waiver};
+pub use result::{Change, CheckResult, DATA_PROVING, Finding, Outcome, Rule, Waiver};
 pub use subject::Subject;
 pub use table_rows::TableProof;
+
+pub use crate::types::Severity;
 
 use crate::config::schema::Drill;
 use crate::types::Kind;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::Digest;
+use crate::types::{Digest, Severity};
 
 /// Most findings that one check lists; the rest are counted.
-const LISTED: usize = 100;
+pub const LISTED: usize = 100;
 
 /// The outcome of a check. "Not looked" has four names, none of them "pass".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,35 +39,6 @@ impl Outcome {
             Self::NotEvaluated => "not_evaluated",
             Self::NotApplicable => "not_applicable",
             Self::Error => "error",
-        }
-    }
-}
-
-/// How bad a finding of a check is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// A finding is a warning.
-    Low,
-    /// A finding fails the drill.
-    Medium,
-    /// A finding fails the drill.
-    High,
-    /// A finding fails the drill.
-    Critical,
-}
-
-impl Severity {
-    /// The word used in output.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
         }
     }
 }

@@ -59,6 +59,18 @@ impl Inputs {
         })
     }
 
+    /// Nothing but the text of a file: no flags, no variables.
+    pub fn none() -> Self {
+        Self {
+            config: None,
+            overrides: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: PathBuf::from("/"),
+            root: false,
+            system_file: PathBuf::from("/"),
+        }
+    }
+
     /// A variable that is set and not empty.
     pub(super) fn var(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|v| !v.is_empty())

@@ -9,7 +9,7 @@ use super::inputs::Inputs;
 use super::origin::{Explained, Origin, refused};
 use super::reader::{Layers, Section};
 use super::schema::{
-    Checksums, Config, Databases, Drill, FileChecksums, Keys, Repository, Retention, S3, Scratch, Source,
+    Checksums, Config, Databases, Drill, Exposure, FileChecksums, Keys, Repository, Retention, S3, Scratch, Source,
 };
 use super::{connection, user_checks, values};
 use crate::error::{Code, Error, Result, Stage};
@@ -201,6 +201,7 @@ fn source(section: &Section<'_>) -> Result<Source> {
         lock_wait: section.text_or("lock_wait", "60s", values::duration)?,
         retention: if section.has("retention") { Some(retention(&section.sub("retention")?)?) } else { None },
         drill: drill(&section.sub("drill")?)?,
+        exposure: exposure(&section.sub("exposure")?)?,
     };
     if !section.has("retention") {
         // Makes the key known, so that a misspelling of it finds it.
@@ -272,6 +273,29 @@ fn drill(section: &Section<'_>) -> Result<Drill> {
     let (sql, canary) = (user_checks::sql(section)?, user_checks::canary(section)?);
     section.finish()?;
     Ok(Drill { min_isolation, max_restore, max_rpo, max_slowdown, deadline, sql, canary })
+}
+
+fn exposure(section: &Section<'_>) -> Result<Exposure> {
+    let usual = Exposure::default();
+    let list = |key, check: fn(&str) -> Result<(), String>| {
+        let Some(list) = section.list(key)? else { return Ok(None) };
+        match list.iter().find_map(|item| check(item).err()) {
+            Some(wrong) => Err(section.wrong(key, &wrong)),
+            None => Ok(Some(list)),
+        }
+    };
+    let out = Exposure {
+        fail_on: section.text_or("fail_on", usual.fail_on.name(), str::parse)?,
+        required: list("required", values::check_pattern)?.unwrap_or_default(),
+        declarations: section.paths("declarations")?.unwrap_or_default(),
+        tenant_columns: list("tenant_columns", values::column_word)?.unwrap_or_else(|| {
+            section.explain("tenant_columns", usual.tenant_columns.join(", "), Origin::Default);
+            usual.tenant_columns
+        }),
+        guess_passwords: section.flag_or("guess_passwords", usual.guess_passwords)?,
+    };
+    section.finish()?;
+    Ok(out)
 }
 
 /// Where `init` writes a configuration when there is none: the file of

@@ -283,37 +283,40 @@ impl<'a> Section<'a> {
     /// it would mean another place under cron.
     pub fn path(&self, key: &'static str) -> Result<Option<PathBuf>> {
         self.typed(key, |scalar, origin| {
-            let text = text_of(&scalar)?;
-            if text.is_empty() || text.contains('\0') {
-                return Err("a path is expected here".into());
-            }
-            if text == "~" || text.starts_with("~/") {
-                return Err("~ is not expanded; write the whole path".into());
-            }
-            let base = match origin {
-                Origin::File { path, .. } => path.parent().unwrap_or(Path::new("/")),
-                _ => &self.layers.inputs.cwd,
-            };
-            let path = base.join(text);
+            let path = self.place(text_of(&scalar)?, origin)?;
             let text = shown(&path.display().to_string()).into_owned();
             Ok((path, text))
         })
     }
 
+    /// A list of paths, each as [`Self::path`].
+    pub fn paths(&self, key: &'static str) -> Result<Option<Vec<PathBuf>>> {
+        self.typed(key, |scalar, origin| {
+            let paths: Vec<PathBuf> =
+                texts_of(&scalar)?.iter().map(|t| self.place(t, origin)).collect::<Result<_, _>>()?;
+            let text: Vec<_> = paths.iter().map(|p| shown(&p.display().to_string()).into_owned()).collect();
+            Ok((paths, text.join(", ")))
+        })
+    }
+
+    fn place(&self, text: &str, origin: &Origin) -> Result<PathBuf, String> {
+        if text.is_empty() || text.contains('\0') {
+            return Err("a path is expected here".into());
+        }
+        if text == "~" || text.starts_with("~/") {
+            return Err("~ is not expanded; write the whole path".into());
+        }
+        let base = match origin {
+            Origin::File { path, .. } => path.parent().unwrap_or(Path::new("/")),
+            _ => &self.layers.inputs.cwd,
+        };
+        Ok(base.join(text))
+    }
+
     /// A list of texts; from a flag or variable separated by commas or blanks.
     pub fn list(&self, key: &'static str) -> Result<Option<Vec<String>>> {
         self.typed(key, |scalar, _| {
-            let items: Vec<String> = match scalar {
-                Scalar::Text(text) => {
-                    text.split([',', ' ', '\t', '\n']).filter(|w| !w.is_empty()).map(str::to_owned).collect()
-                }
-                Scalar::Toml(DeValue::Array(array)) => array
-                    .iter()
-                    .map(|i| i.get_ref().as_str().map(str::to_owned))
-                    .collect::<Option<_>>()
-                    .ok_or("a list of texts is expected here")?,
-                Scalar::Toml(_) => return Err("a list of texts is expected here".into()),
-            };
+            let items = texts_of(&scalar)?;
             let text = items.iter().map(|i| hide_secret(i)).collect::<Vec<_>>().join(", ");
             Ok((items, text))
         })
@@ -361,6 +364,20 @@ fn text_of<'a>(scalar: &Scalar<'a>) -> Result<&'a str, String> {
     match scalar {
         Scalar::Text(text) => Ok(text),
         Scalar::Toml(value) => value.as_str().ok_or_else(|| "text in quotes is expected here".to_owned()),
+    }
+}
+
+fn texts_of(scalar: &Scalar<'_>) -> Result<Vec<String>, String> {
+    let wrong = "a list of texts is expected here";
+    match scalar {
+        Scalar::Text(text) => {
+            Ok(text.split([',', ' ', '\t', '\n']).filter(|w| !w.is_empty()).map(str::to_owned).collect())
+        }
+        Scalar::Toml(DeValue::Array(array)) => {
+            let texts = array.iter().map(|i| i.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().ok_or_else(|| wrong.to_owned())
+        }
+        Scalar::Toml(_) => Err(wrong.into()),
     }
 }
 

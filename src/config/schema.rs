@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Code, Error, Result, Stage};
-use crate::types::{Kind, Redaction, SourceName};
+use crate::types::{Kind, Redaction, Severity, SourceName};
 
 pub use super::user_checks::{Canary, Expected, Question, SqlCheck, Token};
 
@@ -169,6 +169,8 @@ pub struct Source {
     pub retention: Option<Retention>,
     /// `[source.NAME.drill]`.
     pub drill: Drill,
+    /// `[source.NAME.exposure]`.
+    pub exposure: Exposure,
 }
 
 /// `[source.NAME.retention]`: a backup is kept when any rule keeps it.
@@ -244,6 +246,37 @@ pub struct Drill {
     pub sql: Vec<SqlCheck>,
     /// A token that must be in the copy.
     pub canary: Option<Canary>,
+}
+
+/// `[source.NAME.exposure]`: what is done with what is exposed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposure {
+    /// Open findings of this severity or worse end a run with 52; default high.
+    pub fail_on: Severity,
+    /// Checks, by id or as `EXP-HBA-*`, that must be evaluated wherever they can be
+    /// decided: 53 where one of them was not.
+    pub required: Vec<String>,
+    /// Files with waivers and declared intent; what a later one says of intent
+    /// stands over what an earlier one says.
+    pub declarations: Vec<PathBuf>,
+    /// Names of columns that tell tenants apart, as whole names without `_id`, `_uuid`.
+    pub tenant_columns: Vec<String>,
+    /// Whether obvious passwords are tried on a copy's verifiers; default true.
+    pub guess_passwords: bool,
+}
+
+impl Default for Exposure {
+    fn default() -> Self {
+        let words =
+            ["tenant", "org", "organisation", "organization", "account", "customer", "company", "workspace", "team"];
+        Self {
+            fail_on: Severity::High,
+            required: Vec::new(),
+            declarations: Vec::new(),
+            tenant_columns: words.map(str::to_owned).to_vec(),
+            guess_passwords: true,
+        }
+    }
 }
 
 /// How far a scratch instance is sealed off.

@@ -88,6 +88,14 @@ url = @URL@
 # query = "select token from canary"
 # file = "/etc/pgseal/canary"      # or sha256 = "…", of its text
 
+# What may be exposed: waivers and declared intent stand in files of their own.
+# [source.shop.exposure]
+# fail_on = "high"                 # open findings as bad as this, or worse, end a run with 52
+# required = ["EXP-HBA-*"]         # a run in which one of these was not evaluated ends with 53
+# declarations = ["/etc/pgseal/exposure.toml"]   # several: the organisation's first
+# tenant_columns = ["tenant", "account"]
+# guess_passwords = true           # tries a few obvious ones on the copy's stored passwords
+
 # [source.shop-cluster]
 # kind = "physical"                # the whole cluster, as files
 # connection = "service=shop-replication"
@@ -115,6 +123,7 @@ mod tests {
         let c = parse(&full).unwrap_or_else(|e| panic!("{e:?}\n{full}")).config;
         assert_eq!(c.source("shop").unwrap().drill.sql.len(), 3);
         assert!(c.source("shop").unwrap().drill.canary.is_some());
+        assert_eq!(c.source("shop").unwrap().exposure.required, ["EXP-HBA-*"]);
         assert_eq!(c.keys.recipients.len(), 2);
     }
 }

@@ -137,6 +137,17 @@ fn the_full_example_parses() {
 }
 
 #[test]
+fn exposure_has_thresholds_and_files() {
+    let text = "[source.a]\n[source.b.exposure]\nfail_on = \"low\"\ndeclarations = [\"x.toml\", \"/y.toml\"]\n";
+    let loaded = parse(text).unwrap();
+    assert_eq!(loaded.config.source("a").unwrap().exposure, super::schema::Exposure::default());
+    let b = &loaded.config.source("b").unwrap().exposure;
+    assert_eq!((b.fail_on.name(), b.declarations[1].as_path()), ("low", Path::new("/y.toml")));
+    assert!(b.declarations[0].is_absolute() && b.declarations[0].ends_with("cwd/x.toml"));
+    assert_eq!(origin(&loaded, "source.a.exposure.fail_on"), ("high", &Origin::Default));
+}
+
+#[test]
 fn nothing_at_all_gives_defaults() {
     let bench = Bench::new();
     let loaded = bench.load().unwrap();
@@ -249,6 +260,9 @@ fn every_error_names_its_line() {
         ("[scratch]\nuser = \"\"\n".to_owned(), 2, "it is empty"),
         ("[source]\nshop = 1\n".to_owned(), 2, "source.shop is not a table"),
         ("[source.Shop]\n".to_owned(), 1, "source name"),
+        (source("[source.shop.exposure]\nfail_on = \"severe\""), 3, "not one of info, low"),
+        (source("[source.shop.exposure]\nrequired = [\"EXP-*\"]"), 3, "not like"),
+        (source("[source.shop.exposure]\ndeclarations = [\"~/x\"]"), 3, "~ is not expanded"),
         (source("kind = \"full\""), 2, "neither \"logical\" nor"),
         (source("jobs = 0"), 2, "not within 1 and 64"),
         (source("jobs = 65"), 2, "not within 1 and 64"),

@@ -130,6 +130,22 @@ pub fn endpoint(text: &str) -> Result<String, String> {
     if rest.is_empty() { Err("the host is missing: https://host".into()) } else { Ok(text.to_owned()) }
 }
 
+/// `EXP-HBA-001`, or `EXP-HBA-*` for all of a family.
+pub fn check_pattern(text: &str) -> Result<(), String> {
+    let fits = text.strip_prefix("EXP-").and_then(|rest| rest.split_once('-')).is_some_and(|(family, number)| {
+        !family.is_empty()
+            && family.bytes().all(|b| b.is_ascii_uppercase())
+            && (number == "*" || (number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit())))
+    });
+    if fits { Ok(()) } else { Err(format!("{:?} is not like \"EXP-HBA-001\" or \"EXP-HBA-*\"", shown(text))) }
+}
+
+/// A word that a column's name may be.
+pub fn column_word(text: &str) -> Result<(), String> {
+    let fits = (1..=63).contains(&text.len()) && text.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if fits { Ok(()) } else { Err(format!("{:?} is not the name of a column: letters, digits and _", shown(text))) }
+}
+
 /// A factor from 1.1 to 1000.
 pub fn slowdown(value: &DeValue<'_>) -> Result<(f64, String), String> {
     let text = match value {
@@ -234,6 +250,20 @@ mod tests {
         assert!(endpoint("https://s3.example.org").is_ok());
         for bad in ["s3.example.org", "https://", "https://k:secret@h"] {
             assert!(!endpoint(bad).unwrap_err().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn checks_and_columns() {
+        for good in ["EXP-HBA-001", "EXP-HBA-*"] {
+            assert!(check_pattern(good).is_ok(), "{good}");
+        }
+        for bad in ["", "EXP-*", "EXP--001", "EXP-HBA-1", "EXP-HBA-01*", "exp-hba-001", "HBA-001", "EXP-HBA-001 "] {
+            assert!(check_pattern(bad).is_err(), "{bad}");
+        }
+        assert!(column_word("mandant_nr").is_ok() && column_word("société").is_ok());
+        for bad in ["", "a b", "a.*", "x".repeat(64).as_str()] {
+            assert!(column_word(bad).is_err(), "{bad}");
         }
     }
 

@@ -94,6 +94,7 @@ mod tests {
                 Look::Trail(_) => about.planes == [Plane::Trail],
                 Look::House(_) => about.planes == [Plane::House],
                 Look::History(_) => true,
+                Look::Declarations(_) => about.planes == Plane::ALL,
             };
             assert!(fits, "{id}: planes that its look does not have");
         }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use super::drift::History;
 use super::house::House;
-use super::policy::Policy;
+use super::policy::{Declared, Policy};
 use super::secrets::Files;
 use super::trail::Trail;
 use super::{About, Database, Seen, Server};
@@ -37,6 +37,8 @@ pub enum Look {
     House(for<'a> fn(&'a House<'a>) -> Looking<'a>),
     /// At what earlier looks saw. Pure.
     History(fn(&History<'_>, &Policy) -> Seen),
+    /// At the declarations, beside what all others saw. Pure.
+    Declarations(fn(&Declared<'_>) -> Seen),
 }
 
 /// Why nothing could be seen. Neither is a pass.

@@ -9,7 +9,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`about`] | what is told of a check: id, severity, planes, why, remedy, guide sections |
-//! | [`look`] | the six ways to look |
+//! | [`look`] | the seven ways to look |
 //! | [`seen`] | what a look saw, and what follows from it |
 //! | [`catalogue`] | all checks |
 //! | [`server`] | a server, as the checks see it |
@@ -19,6 +19,8 @@
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
+//! | [`assemble`](mod@assemble) | puts that together |
+//! | [`sections`](mod@sections), [`verdict`](mod@verdict) | grades, and what ends a run |
 //! | [`pages`] | a page for each check |
 //!
 //! | family | checks |
@@ -38,6 +40,7 @@
 
 pub mod about;
 pub mod access;
+pub mod assemble;
 pub mod catalogue;
 pub mod code;
 pub mod database;
@@ -53,17 +56,22 @@ pub mod privileges;
 pub mod roles;
 pub mod run;
 pub mod secrets;
+pub mod sections;
 pub mod seen;
 pub mod server;
 pub mod settings;
 pub mod trail;
+pub mod verdict;
 
 pub use about::{About, Plane};
+pub use assemble::{Looked, assemble};
 pub use database::Database;
 pub use look::{Blind, Check, Look, Looking};
 pub use outcome::Exposure;
 pub use policy::Policy;
+pub use sections::sections;
 pub use seen::{Found, Seen};
 pub use server::Server;
+pub use verdict::{Verdict, verdict};
 
 pub use crate::checks::Severity;

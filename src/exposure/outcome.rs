@@ -1,11 +1,15 @@
 //! What came of a look at exposure: part of a drill's report, and the whole of
 //! an audit's.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Plane, Severity};
-use crate::checks::CheckResult;
+use super::seen::PARTLY;
+use super::{Plane, Severity, catalogue};
+use crate::checks::result::LISTED;
+use crate::checks::{CheckResult, Finding, Outcome};
 
 /// Version of the catalogue. Grades and counts of two runs can be compared only
 /// where it is the same.
@@ -44,10 +48,64 @@ pub struct Exposure {
     /// What changed since the last look; absent where there was none.
     #[serde(default)]
     pub drift: Option<Drift>,
-    /// SHA-256 of the declarations (waivers and intent) that were in force;
-    /// absent where there are none.
+    /// SHA-256 of the declarations (waivers and intent) that were in force, of all
+    /// their files one after the other; absent where there are none.
     #[serde(default)]
     pub declarations: Option<crate::types::Digest>,
+    /// Names the key of the host that wrote this: tags, and fingerprints of
+    /// redacted reports, can be compared only where it is the same.
+    #[serde(default)]
+    pub key_id: Option<String>,
+}
+
+impl Exposure {
+    /// How many columns of each class of data the objects have; `None` where no
+    /// picture of them was drawn.
+    pub fn classes(&self) -> Option<BTreeMap<(String, String), u32>> {
+        (!self.reach.is_empty()).then(|| classes(&self.reach))
+    }
+
+    /// Findings that are not waived, each with its check and how bad it is.
+    pub fn open(&self) -> impl Iterator<Item = (&CheckResult, &Finding, Severity)> {
+        let all = self.checks.iter().flat_map(|c| c.findings.iter().map(move |f| (c, f)));
+        all.filter(|(_, f)| f.waiver.is_none()).map(|(c, f)| (c, f, severity_of(c, f)))
+    }
+}
+
+/// How many columns of each class of data the objects of a picture have.
+pub fn classes(reach: &[ReachRow]) -> BTreeMap<(String, String), u32> {
+    let mut all = BTreeMap::new();
+    for row in reach {
+        for told in &row.classes {
+            let class = told.rsplit(": ").next().unwrap_or(told);
+            *all.entry((row.object.clone(), class.to_owned())).or_default() += 1;
+        }
+    }
+    all
+}
+
+/// How bad a finding is: as it says itself, else as its check usually is.
+pub fn severity_of(check: &CheckResult, finding: &Finding) -> Severity {
+    let usual = || catalogue::find(&check.id).map_or(check.severity, |c| c.about.severity);
+    finding.severity.unwrap_or_else(usual)
+}
+
+/// Whether a check saw all that it looks at. Only then is what it does not say
+/// an answer.
+pub fn saw_all(check: &CheckResult) -> bool {
+    match check.outcome {
+        Outcome::Pass | Outcome::NotApplicable => true,
+        Outcome::Finding | Outcome::Waived => {
+            let partly = check.reason.as_deref().is_some_and(|r| r.contains(PARTLY));
+            !partly && !is_cut(check) && check.examined >= check.present
+        }
+        Outcome::NotEvaluated | Outcome::Error => false,
+    }
+}
+
+/// Whether a check found more than it lists.
+pub fn is_cut(check: &CheckResult) -> bool {
+    check.findings.len() >= LISTED && check.reason.is_some()
 }
 
 /// One section of the guide. No average: the worst open finding is the grade.

@@ -45,6 +45,7 @@ fn way(look: &Look) -> &'static str {
         Look::Trail(_) => "the store",
         Look::House(_) => "this host",
         Look::History(_) => "earlier looks",
+        Look::Declarations(_) => "the declarations",
     }
 }
 

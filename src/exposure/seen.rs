@@ -4,6 +4,9 @@ use super::{About, Blind, Severity};
 use crate::checks::{CheckResult, Finding, Rule};
 use crate::types::{Digest, SourceName};
 
+/// Stands in the reason of a check that found something and could not look at all.
+pub const PARTLY: &str = "not everything could be looked at";
+
 /// One thing that a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -94,7 +97,9 @@ impl Seen {
 
     /// The result of the check: a finding where there are any; a pass only if
     /// there was something and all of it was looked at.
-    pub fn judged(self, about: &About, source: Option<&SourceName>) -> CheckResult {
+    pub fn judged(mut self, about: &About, source: Option<&SourceName>) -> CheckResult {
+        // Only so many are listed: the worst first.
+        self.found.sort_by_key(|f| std::cmp::Reverse(f.severity.unwrap_or(about.severity)));
         let rule = Rule { id: about.id, title: about.title, severity: about.severity };
         let fingerprint = |object: &str| {
             let deployment = source.map_or("", SourceName::as_str);
@@ -118,12 +123,16 @@ impl Seen {
             _ => rule.judged(self.present, self.examined, findings),
         };
         result.examined = result.examined.max(self.examined);
-        if result.reason.is_none() {
-            result.reason = match (open, self.note) {
-                (Some(why), _) => Some(format!("not everything could be looked at: {why}")),
-                (None, note) => note,
-            };
-        }
+        let found = !result.findings.is_empty();
+        let more = match (open, self.note) {
+            (Some(why), _) if found => Some(format!("{PARTLY}: {why}")),
+            (None, note) if found || result.reason.is_none() => note,
+            _ => None,
+        };
+        result.reason = match (result.reason, more) {
+            (Some(said), Some(more)) => Some(format!("{said}; {more}")),
+            (said, more) => said.or(more),
+        };
         result
     }
 }

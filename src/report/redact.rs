@@ -17,12 +17,11 @@
 use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
-use hmac::{Hmac, Mac as _};
 
 use super::Report;
 use crate::error::{Error, Result};
 use crate::source::Facts;
-use crate::types::{Redaction, shown};
+use crate::types::{Redaction, keyed, shown};
 
 /// Names that every server has, and words of our own texts around names.
 const KNOWN: [&str; 36] = [
@@ -153,15 +152,7 @@ impl Redactor {
 
     /// `table-3f2a9c01d7e4`; the digits depend on the key and the name alone.
     fn pseudonym(&self, kind: &str, name: &str) -> String {
-        format!("{kind}-{}", self.keyed(name, 12))
-    }
-
-    /// The first hexadecimal digits of an HMAC-SHA-256 (RFC 2104).
-    fn keyed(&self, text: &str, digits: usize) -> String {
-        // HMAC takes keys of any length: this cannot fail.
-        let mac = Hmac::<sha2::Sha256>::new_from_slice(&self.key);
-        let tag = mac.map(|mac| mac.chain_update(text).finalize().into_bytes()).unwrap_or_default();
-        hex::encode(tag).chars().take(digits).collect()
+        format!("{kind}-{}", keyed(&self.key, name, 12))
     }
 
     /// Does it to a whole report.
@@ -190,7 +181,7 @@ impl Redactor {
                 };
                 text(&mut f.message);
                 text(&mut f.remedy);
-                f.fingerprint = self.keyed(&f.fingerprint, 16);
+                f.fingerprint = keyed(&self.key, &f.fingerprint, 16);
             }
         }
         if details {

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`ids`] | source slug, backup id, repository id |
 //! | [`digest`] | SHA-256 values |
+//! | [`keyed`](mod@keyed) | tags under a key |
 //! | [`kind`] | logical or physical |
 //! | [`known`] | a value, or why it is not known |
 //! | [`lsn`] | positions in the write-ahead log |
 //! | [`pg_version`] | server versions |
 //! | [`redaction`] | how much of a database's names a report tells |
 //! | [`rows`] | an order-free digest of table rows |
+//! | [`severity`] | how bad a finding is |
 //! | [`secret`] | strings that never show themselves |
 //! | [`event`] | progress, as it leaves the core |
 //! | [`text`] | showing hostile text safely |
@@ -17,6 +19,7 @@
 pub mod digest;
 pub mod event;
 pub mod ids;
+pub mod keyed;
 pub mod kind;
 pub mod known;
 pub mod lsn;
@@ -24,11 +27,13 @@ pub mod pg_version;
 pub mod redaction;
 pub mod rows;
 pub mod secret;
+pub mod severity;
 pub mod text;
 
 pub use digest::{Digest, Hasher};
 pub use event::{Event, Observer, Silent};
 pub use ids::{BackupId, RepoId, SourceName};
+pub use keyed::keyed;
 pub use kind::Kind;
 pub use known::Known;
 pub use lsn::Lsn;
@@ -36,4 +41,5 @@ pub use pg_version::PgVersion;
 pub use redaction::Redaction;
 pub use rows::RowsHasher;
 pub use secret::Secret;
+pub use severity::Severity;
 pub use text::shown;

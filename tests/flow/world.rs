@@ -62,6 +62,7 @@ impl World {
                     sql: vec![],
                     canary: None,
                 },
+                exposure: pgseal::config::schema::Exposure::default(),
             },
             name: "shop".parse().unwrap(),
             dir,

@@ -8,6 +8,7 @@
 //! | [`error`], [`types`], [`sys`] | exit codes and errors · small values · the one place with `unsafe` |
 //! | [`config`] | the TOML configuration with its layers and origins |
 //! | [`detect`] | what a text holds: credentials, card numbers, addresses |
+//! | [`hba`] | who may enter a server: pg_hba.conf and pg_ident.conf, evaluated |
 //! | [`process`] | children: exact environment, own process group, exit status |
 //! | [`keys`] | recipients, identities, signing, trust |
 //! | [`source`] | where bytes come from: pg_dump, pg_basebackup, facts |
@@ -33,6 +34,7 @@ pub mod detect;
 pub mod drill;
 pub mod error;
 pub mod exposure;
+pub mod hba;
 pub mod keys;
 pub mod manifest;
 pub mod pipeline;

@@ -17,6 +17,7 @@ const FLOW: &[&[&str]] = &[
     &["sys"],
     &["config"],
     &["detect"],
+    &["hba"],
     &["process"],
     &["keys"],
     &["source"],

@@ -17,6 +17,8 @@ mod drift;
 mod entry;
 #[path = "exposure/house.rs"]
 mod house;
+#[path = "exposure/pages.rs"]
+mod pages;
 #[path = "exposure/policy.rs"]
 mod policy;
 #[path = "exposure/posture.rs"]

@@ -1,10 +1,15 @@
 //! PHY-READ: every row of every table can be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::try_join_all;
 
 use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, failed, lacks_library, name_of, object, query};
 use super::{CheckResult, Rule, Severity, Subject, TableProof};
-use crate::source::facts::ObjectName;
+use crate::error::Result;
+use crate::scratch::Session;
+use crate::source::facts::{DatabaseFacts, ObjectName};
 
 /// The check.
 pub const RULE: Rule =
@@ -13,7 +18,8 @@ pub const RULE: Rule =
 /// Reads every table from its first page to its last, with all its values
 /// taken apart and out-of-line ones fetched: that is what `COPY` does and a
 /// count would not. Compared with a number of rows where the facts have one. What
-/// was read of each table is told too.
+/// was read of each table is told too. Tables are spread over the subject's
+/// number of jobs.
 pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableProof>) {
     let sql = format!(
         "select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
@@ -22,31 +28,50 @@ pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableProof>) {
     subject
         .each_with_tables(RULE, async |session, facts| {
             let rows = query(session.client(), &sql, &[]).await?;
-            let mut tally = Tally { present: rows.len() as u64, ..Tally::default() };
-            let exact: BTreeMap<&ObjectName, u64> =
-                facts.tables.iter().filter_map(|t| Some((&t.name, t.rows?))).collect();
-            for name in rows.iter().map(name_of) {
-                let counted = count(session.client(), &name.quoted()).await;
-                tally.examined += 1;
-                let wanted = exact.get(&name).copied();
-                let mut told = TableProof::unread(&facts.name, &name, wanted);
-                told.rows = counted.as_ref().ok().copied();
-                tally.tables.push(told);
-                let message = match (counted, wanted) {
-                    (Ok(n), Some(want)) if n != want => format!("{want} rows expected, {n} restored"),
-                    (Ok(_), _) => continue,
-                    (Err(e), _) => match e.code().map(|c| c.code().to_owned()) {
-                        Some(s) if !lacks_library(&e) && ["XX", "22", "58"].iter().any(|c| s.starts_with(c)) => {
-                            format!("the table cannot be read (SQLSTATE {s})")
-                        }
-                        _ => return Err(failed(&e)),
-                    },
-                };
-                tally.findings.push(RULE.finding(object(&facts.name, &name), message, RESTORE_AGAIN));
+            let queue: Queue = Mutex::new(rows.iter().map(name_of).collect());
+            let mut all = Tally { present: rows.len() as u64, ..Tally::default() };
+            let mut sessions = Vec::new();
+            for _ in 1..subject.jobs.clamp(1, 16).min(rows.len().max(1)) {
+                sessions.push(subject.instance.connect(&facts.name).await?);
             }
-            Ok(tally)
+            // One server process for each session does the work; here it is only counted.
+            let workers = std::iter::once(session).chain(&sessions).map(|s| worker(s, facts, &queue));
+            for tally in try_join_all(workers).await? {
+                all.add(tally);
+            }
+            // Workers end in any order; findings are listed in the order of names.
+            all.findings.sort_by(|a, b| a.object.cmp(&b.object));
+            Ok(all)
         })
         .await
+}
+
+type Queue = Mutex<VecDeque<ObjectName>>;
+
+async fn worker(session: &Session, facts: &DatabaseFacts, queue: &Queue) -> Result<Tally> {
+    let exact: BTreeMap<&ObjectName, u64> = facts.tables.iter().filter_map(|t| Some((&t.name, t.rows?))).collect();
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let mut tally = Tally::default();
+    while let Some(name) = next() {
+        let counted = count(session.client(), &name.quoted()).await;
+        tally.examined += 1;
+        let wanted = exact.get(&name).copied();
+        let mut told = TableProof::unread(&facts.name, &name, wanted);
+        told.rows = counted.as_ref().ok().copied();
+        tally.tables.push(told);
+        let message = match (counted, wanted) {
+            (Ok(n), Some(want)) if n != want => format!("{want} rows expected, {n} restored"),
+            (Ok(_), _) => continue,
+            (Err(e), _) => match e.code().map(|c| c.code().to_owned()) {
+                Some(s) if !lacks_library(&e) && ["XX", "22", "58"].iter().any(|c| s.starts_with(c)) => {
+                    format!("the table cannot be read (SQLSTATE {s})")
+                }
+                _ => return Err(failed(&e)),
+            },
+        };
+        tally.findings.push(RULE.finding(object(&facts.name, &name), message, RESTORE_AGAIN));
+    }
+    Ok(tally)
 }
 
 async fn count(client: &tokio_postgres::Client, table: &str) -> Result<u64, tokio_postgres::Error> {

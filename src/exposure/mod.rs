@@ -14,10 +14,12 @@
 //! | [`catalogue`] | all checks |
 //! | [`server`] | a server, as the checks see it |
 //! | [`powers`] | what roles can become, and do |
+//! | [`access`] | who can enter it, by its access rules |
 //! | [`database`] | one database of a live server or a copy |
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
+//! | [`pages`] | a page for each check |
 //!
 //! | family | checks |
 //! |---|---|
@@ -30,8 +32,12 @@
 //! | [`trail`] | STO, BKP, MAN, KEY: the backups themselves |
 //! | [`house`] | TOOL, LEFT, KEY, VER: our own house |
 //! | [`drift`] | DRIFT and ages: what changed since the last look |
+//!
+//! `GUIDE.md` beside this file has the table from the guide's sections to the checks,
+//! `pages/` a page for each of them.
 
 pub mod about;
+pub mod access;
 pub mod catalogue;
 pub mod code;
 pub mod database;
@@ -40,6 +46,7 @@ pub mod entry;
 pub mod house;
 pub mod look;
 pub mod outcome;
+pub mod pages;
 pub mod policy;
 pub mod powers;
 pub mod privileges;

@@ -1,6 +1,7 @@
 //! A server, as the checks see it: what was gathered, and what follows from it.
 
 use super::Plane;
+use super::access::Evaluated;
 use super::powers::Powers;
 use crate::source::facts::{MembershipFacts, RoleFacts};
 use crate::source::posture::{Posture, SettingFacts};
@@ -29,6 +30,8 @@ pub struct Server {
     pub posture: Posture,
     /// What is known of stored passwords; only a copy tells.
     pub verifiers: Known<Vec<Verifier>>,
+    /// See [`Server::access`].
+    pub evaluated: Evaluated,
 }
 
 /// What is known of a role's stored password. Never the verifier itself.
@@ -76,6 +79,7 @@ impl Server {
             powers,
             posture: Posture::default(),
             verifiers: Known::no("stored passwords are looked at in a restored copy only"),
+            evaluated: Evaluated::default(),
         }
     }
 

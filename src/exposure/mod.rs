@@ -15,6 +15,9 @@
 //! | [`server`] | a server, as the checks see it |
 //! | [`powers`] | what roles can become, and do |
 //! | [`database`] | one database of a live server or a copy |
+//! | [`acl`], [`place`], [`relations`] | privileges, and what has them: the database, schemas, tables, views |
+//! | [`reach`] | who can read and write what |
+//! | [`sql_text`], [`words`] | SQL that is judged by its words · lists in sentences |
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
@@ -32,6 +35,7 @@
 //! | [`drift`] | DRIFT and ages: what changed since the last look |
 
 pub mod about;
+pub mod acl;
 pub mod catalogue;
 pub mod code;
 pub mod database;
@@ -40,16 +44,21 @@ pub mod entry;
 pub mod house;
 pub mod look;
 pub mod outcome;
+pub mod place;
 pub mod policy;
 pub mod powers;
 pub mod privileges;
+pub mod reach;
+pub mod relations;
 pub mod roles;
 pub mod run;
 pub mod secrets;
 pub mod seen;
 pub mod server;
 pub mod settings;
+pub mod sql_text;
 pub mod trail;
+pub mod words;
 
 pub use about::{About, Plane};
 pub use database::Database;

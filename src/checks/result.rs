@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::types::Digest;
 
 /// Most findings that one check lists; the rest are counted.
-const LISTED: usize = 100;
+pub const LISTED: usize = 100;
 
 /// The outcome of a check. "Not looked" has four names, none of them "pass".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

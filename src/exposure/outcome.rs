@@ -44,10 +44,14 @@ pub struct Exposure {
     /// What changed since the last look; absent where there was none.
     #[serde(default)]
     pub drift: Option<Drift>,
-    /// SHA-256 of the declarations (waivers and intent) that were in force;
-    /// absent where there are none.
+    /// SHA-256 of the declarations (waivers and intent) that were in force, of all
+    /// their files one after the other; absent where there are none.
     #[serde(default)]
     pub declarations: Option<crate::types::Digest>,
+    /// Names the key of the host that wrote this: tags, and fingerprints of
+    /// redacted reports, can be compared only where it is the same.
+    #[serde(default)]
+    pub key_id: Option<String>,
 }
 
 /// One section of the guide. No average: the worst open finding is the grade.

@@ -13,6 +13,7 @@
 //! | [`seen`] | what a look saw, and what follows from it |
 //! | [`catalogue`] | all checks |
 //! | [`server`] | a server, as the checks see it |
+//! | [`gather`] | how that is had: live, from a backup, from a copy |
 //! | [`powers`] | what roles can become, and do |
 //! | [`access`] | who can enter it, by its access rules |
 //! | [`database`] | one database of a live server or a copy |
@@ -50,6 +51,7 @@ pub mod code;
 pub mod database;
 pub mod drift;
 pub mod entry;
+pub mod gather;
 pub mod house;
 pub mod look;
 pub mod outcome;

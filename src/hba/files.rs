@@ -80,7 +80,7 @@ impl Files {
         let mut files = Self::new(path, main);
         let mut bytes = files.bytes();
         while files.known.len() < MOST_FILES {
-            let missing = super::expand::wanted(&files, major);
+            let missing = files.wanted(major);
             if missing.is_empty() {
                 break;
             }
@@ -96,6 +96,16 @@ impl Files {
             }
         }
         files
+    }
+
+    /// What these files name and nobody looked at yet, for the major version `major`.
+    pub fn wanted(&self, major: u32) -> Vec<Wanted> {
+        super::expand::wanted(self, major)
+    }
+
+    /// Everything that was looked at, by path.
+    pub fn known(&self) -> impl Iterator<Item = (&str, &Captured)> {
+        self.known.iter().map(|(path, what)| (path.as_str(), what))
     }
 
     /// Path of the main file.

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`files`] | what was captured, and what could not be |
 //! | [`lines`], [`expand`] | lines, tokens and fields; files inside of files |
+//! | [`blank`](mod@blank) | the texts without their passwords |
 //! | [`parse`], [`options`], [`address`] | from fields to rules, with what the server would refuse |
 //! | [`rule`], [`words`] | a rule and its parts |
 //! | [`pattern`] | regular expressions, as far as they are plain words |
@@ -26,6 +27,7 @@
 //! | [`matrix`], [`rows`] | what came out, and as a table for people |
 
 pub mod address;
+pub mod blank;
 mod classes;
 pub mod decide;
 pub mod evaluate;
@@ -48,6 +50,7 @@ mod sweep;
 pub mod words;
 pub mod world;
 
+pub use blank::blank;
 pub use decide::{Attempt, Decision, decide};
 pub use evaluate::evaluate;
 pub use files::{Captured, Files, Wanted};

@@ -9,7 +9,8 @@ use super::run::Done;
 use crate::catalog::Entry;
 use crate::checks::CheckResult;
 use crate::config::schema::Isolation;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
+use crate::exposure::Exposure;
 use crate::report::Redactor;
 use crate::report::model::{
     ErrorEntry, IsolationReport, PastDrill, ProofLevel, RecipientProof, Report, Span, TableProof, Timings, ToolRef,
@@ -58,6 +59,8 @@ pub struct Record {
     pub recipients: Vec<RecipientProof>,
     /// Whether everything is gone.
     pub teardown: Option<Teardown>,
+    /// What the source and its copy give away, where that was looked at.
+    pub exposure: Option<Exposure>,
 }
 
 impl Record {
@@ -82,6 +85,7 @@ impl Record {
             redactor,
             recipients: Vec::new(),
             teardown: None,
+            exposure: None,
         }
     }
 
@@ -114,7 +118,10 @@ impl Record {
     }
 
     /// Judges and writes the report.
-    pub fn report(mut self, entry: &Entry, run: String, required: ProofLevel) -> Done {
+    ///
+    /// # Errors
+    /// 1 where its names cannot be taken out.
+    pub fn report(mut self, entry: &Entry, run: String, required: ProofLevel) -> Result<Done> {
         self.probes.sort_by(|a, b| a.id.cmp(&b.id));
         self.errors.sort_by_key(|e| e.code().precedence());
         let codes: Vec<Code> = self.errors.iter().map(Error::code).collect();
@@ -127,6 +134,7 @@ impl Record {
             probes: &self.probes,
             checks: &self.checks,
             teardown: self.teardown.as_ref(),
+            exposure: self.exposure.as_ref(),
         });
         self.timings.total = self.began.elapsed().as_secs_f64();
         let t = self.timings;
@@ -171,10 +179,11 @@ impl Record {
             tool: ToolRef::default(),
             server_major: m.pg.version_num.major(),
             errors: self.errors.iter().map(ErrorEntry::from).collect(),
+            exposure: self.exposure,
         };
-        self.redactor.apply(&mut report);
+        self.redactor.apply(&mut report)?;
         let names = self.redactor.meanings().into_iter().map(|(p, n)| (p.to_owned(), n.to_owned())).collect();
-        Done { report, code: judgement.code, names }
+        Ok(Done { report, code: judgement.code, names })
     }
 }
 

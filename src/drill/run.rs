@@ -97,7 +97,7 @@ impl Job<'_> {
             record.errors.push(e);
         }
         self.progress.event(Event::Finished);
-        Ok(record.report(self.entry, run, self.required))
+        record.report(self.entry, run, self.required)
     }
 
     async fn steps(&self, record: &mut Record) -> Result<()> {

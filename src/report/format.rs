@@ -1,6 +1,6 @@
 //! The forms a report can take, by name and file extension.
 
-use super::{Report, html, intoto, json, junit, markdown, prometheus, sarif, text};
+use super::{AuditReport, Report, html, intoto, json, junit, markdown, prometheus, sarif, text};
 use crate::error::{Error, Result};
 use crate::keys::Signer;
 
@@ -80,6 +80,17 @@ impl Format {
             }
             Self::Html => html::render(report)?.into_bytes(),
         })
+    }
+
+    /// Renders the report of an audit.
+    ///
+    /// # Errors
+    /// 2 where an audit has no such form; 1 where a writer fails.
+    pub fn render_audit(self, report: &AuditReport) -> Result<Vec<u8>> {
+        match self {
+            Self::Json => json::render(report),
+            _ => Err(Error::usage("an audit has no such form")),
+        }
     }
 }
 

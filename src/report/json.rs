@@ -2,16 +2,20 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{AuditReport, Document, Report};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::shown;
 
-/// Largest report that is read, bytes.
-pub const LIMIT: u64 = 8 * 1024 * 1024;
+/// Largest report that is read, bytes: room for every finding that all checks may
+/// list, with the longest names.
+pub const LIMIT: u64 = 32 * 1024 * 1024;
 
-/// The report as JSON with a closing line end. What a terminal would act on or
+/// A report, of whatever kind, as JSON with a closing line end. What a terminal would act on or
 /// hide (names are chosen by database users) is written as `\u` escapes.
-pub fn render(report: &Report) -> Result<Vec<u8>> {
+pub fn render<R: Serialize>(report: &R) -> Result<Vec<u8>> {
     let text =
         serde_json::to_string_pretty(report).map_err(|e| Error::internal("cannot write the report").because(e))?;
     let mut out = visible(&text);
@@ -36,23 +40,52 @@ pub(super) fn visible(text: &str) -> String {
     out
 }
 
-/// Reads a report. Check its signature before.
+/// What every report begins with.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
+/// Reads the report of a drill. Check its signature before.
+///
+/// # Errors
+/// 44 where it is too large, 40 where it is no drill report of format 1.
+pub fn read(bytes: &[u8]) -> Result<Report> {
+    match read_any(bytes)? {
+        Document::Drill(report) => Ok(*report),
+        Document::Audit(_) => Err(corrupt("this is the report of an audit, not of a drill")),
+    }
+}
+
+/// Reads a report of either kind, by the format that it names. Check its signature
+/// before.
 ///
 /// # Errors
 /// 44 where it is too large, 40 where it is no report of format 1.
-pub fn read(bytes: &[u8]) -> Result<Report> {
+pub fn read_any(bytes: &[u8]) -> Result<Document> {
     if bytes.len() as u64 > LIMIT {
         return Err(Error::new(Code::Limit, Stage::Report, format!("the report has more than {LIMIT} bytes")));
     }
-    let corrupt = |m: String| {
-        Error::new(Code::Corrupt, Stage::Report, m).hint("It was written by a newer pgseal, or it is no drill report.")
-    };
-    let report: Report =
-        serde_json::from_slice(bytes).map_err(|e| corrupt("this is no drill report of format 1".into()).because(e))?;
-    if report.format != Report::FORMAT || report.version != Report::VERSION {
-        return Err(corrupt(format!("the report says it is {} {}", report.format, report.version)));
+    let head: Head = parse(bytes, "this is no report of format 1")?;
+    match (head.format.as_str(), head.version) {
+        (Report::FORMAT, Report::VERSION) => {
+            parse(bytes, "this is no drill report of format 1").map(|r| Document::Drill(Box::new(r)))
+        }
+        (AuditReport::FORMAT, AuditReport::VERSION) => {
+            parse(bytes, "this is no audit report of format 1").map(|r| Document::Audit(Box::new(r)))
+        }
+        (format, version) => Err(corrupt(&format!("the report says it is {format} {version}"))),
     }
-    Ok(report)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| corrupt(what).because(e))
+}
+
+fn corrupt(what: &str) -> Error {
+    Error::new(Code::Corrupt, Stage::Report, what)
+        .hint("It was written by a newer pgseal, or it is no report of a drill or an audit.")
 }
 
 #[cfg(test)]
@@ -60,7 +93,7 @@ pub(super) mod tests {
     use super::*;
     use crate::checks::{Rule, Severity};
     use crate::report::model::{PastDrill, RecipientProof, Span, TableProof};
-    use crate::report::{ErrorEntry, IsolationReport, ProofLevel, Timings, ToolRef, Verdict};
+    use crate::report::{ErrorEntry, IsolationReport, ProofLevel, Timings, ToolRef, Verdict, exposure};
     use crate::scratch::{Probe, ProbeOutcome, Teardown};
     use crate::types::{Digest, Kind, Redaction};
 
@@ -90,6 +123,7 @@ pub(super) mod tests {
             i.reasons.push(name.into());
         }
         r.signer = Some(name.into());
+        r.exposure = Some(exposure::sample::with_name(name));
         r
     }
 
@@ -189,6 +223,7 @@ pub(super) mod tests {
             errors: vec![ErrorEntry::from(
                 &Error::new(Code::ChecksFailed, Stage::Checks, "1 check found something").hint("See the checks."),
             )],
+            exposure: Some(exposure::sample::sample()),
         }
     }
 
@@ -228,11 +263,23 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_format_says_which_report_it_is() {
+        let audit = crate::report::audit::tests::sample();
+        let bytes = render(&audit).unwrap();
+        assert_eq!(read_any(&bytes).unwrap(), Document::Audit(Box::new(audit)));
+        assert!(!bytes.contains(&0x1b));
+        assert_eq!(read_any(&render(&sample()).unwrap()).unwrap(), Document::Drill(Box::new(sample())));
+    }
+
+    #[test]
     fn other_documents_are_refused() {
         let mut r = sample();
         r.version = 2;
         assert_eq!(read(&render(&r).unwrap()).unwrap_err().code(), Code::Corrupt);
         assert_eq!(read(b"{}").unwrap_err().code(), Code::Corrupt);
+        let audit = render(&crate::report::audit::tests::sample()).unwrap();
+        assert!(read(&audit).unwrap_err().text().contains("not of a drill"));
+        assert!(read(br#"{"format": "pgseal-audit-report", "version": 1}"#).unwrap_err().text().contains("no audit"));
         assert_eq!(read(&vec![b' '; LIMIT as usize + 1]).unwrap_err().code(), Code::Limit);
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::CheckResult;
 pub use crate::checks::TableProof;
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::exposure::Exposure;
 use crate::scratch::{Probe, Teardown};
 use crate::types::{BackupId, Digest, Kind, Redaction, SourceName};
 
@@ -147,6 +148,9 @@ pub struct Report {
     pub server_major: u32,
     /// What went wrong, worst first.
     pub errors: Vec<ErrorEntry>,
+    /// What the source and its copy give away; absent where that was not looked at.
+    #[serde(default)]
+    pub exposure: Option<Exposure>,
 }
 
 impl Report {
@@ -158,10 +162,19 @@ impl Report {
     /// `<source>-<seq>-<run>`: what its files are called. A run that came from
     /// outside and is no plain word is left out of the name.
     pub fn stem(&self) -> String {
-        let plain =
-            (1..=64).contains(&self.run.len()) && self.run.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        format!("{}-{}-{}", self.source, self.seq, if plain { &self.run } else { "run" })
+        format!("{}-{}-{}", self.source, self.seq, plain_run(&self.run))
     }
+
+    /// Whether nothing speaks against the backup itself: it failed for what it exposes.
+    pub fn is_only_exposed(&self) -> bool {
+        self.verdict == Verdict::Failed && self.exit_code == Code::Exposure.number()
+    }
+}
+
+/// A run's name within the name of a file.
+pub(super) fn plain_run(run: &str) -> &str {
+    let plain = (1..=64).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if plain { run } else { "run" }
 }
 
 /// How the instance was sealed off.

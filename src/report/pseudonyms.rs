@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Report;
+use super::{Document, ErrorEntry, redact};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::{read_secret, write_new};
 use crate::types::SourceName;
@@ -68,7 +68,7 @@ pub fn recall(state: &Path, source: &SourceName) -> Result<BTreeMap<String, Stri
 }
 
 /// The report with names in place of the pseudonyms that are known.
-pub fn resolve(report: &mut Report, names: &BTreeMap<String, String>) {
+pub fn resolve(document: &mut Document, names: &BTreeMap<String, String>) {
     let known = |text: &mut String| {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let mut out = String::with_capacity(text.len());
@@ -83,7 +83,22 @@ pub fn resolve(report: &mut Report, names: &BTreeMap<String, String>) {
         out += rest;
         *text = out;
     };
+    let errors = |all: &mut [ErrorEntry]| {
+        for e in all {
+            e.object.iter_mut().chain([&mut e.message]).chain(e.hint.as_mut()).for_each(known);
+        }
+    };
+    let report = match document {
+        Document::Drill(report) => report,
+        Document::Audit(audit) => {
+            audit.reasons.iter_mut().for_each(known);
+            redact::texts(&mut audit.exposure, known);
+            errors(&mut audit.errors);
+            return;
+        }
+    };
     report.reasons.iter_mut().for_each(known);
+    report.exposure.iter_mut().for_each(|e| redact::texts(e, known));
     for c in &mut report.checks {
         c.reason.iter_mut().for_each(known);
         for f in &mut c.findings {
@@ -93,9 +108,7 @@ pub fn resolve(report: &mut Report, names: &BTreeMap<String, String>) {
     for t in &mut report.tables {
         [&mut t.database, &mut t.table].into_iter().for_each(known);
     }
-    for e in &mut report.errors {
-        e.object.iter_mut().chain([&mut e.message]).chain(e.hint.as_mut()).for_each(known);
-    }
+    errors(&mut report.errors);
     for p in report.isolation.iter_mut().flat_map(|i| &mut i.probes) {
         known(&mut p.evidence);
     }
@@ -149,7 +162,9 @@ mod tests {
         let mut r = sample();
         r.checks[0].findings[0].object = "database-11bb: public.table-00aa".into();
         r.tables[0].table = "public.\"table-00aa\".table-00aab".into();
-        resolve(&mut r, &recall(state.path(), &shop).unwrap());
+        let mut document = Document::from(r);
+        resolve(&mut document, &recall(state.path(), &shop).unwrap());
+        let Document::Drill(r) = document else { panic!() };
         assert_eq!(r.checks[0].findings[0].object, "a: b: public.orders");
         assert_eq!(r.tables[0].table, "public.\"orders\".table-00aab");
     }

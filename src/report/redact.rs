@@ -10,15 +10,20 @@
 //! Rows, secrets and contents of objects are in no report at any level. Names of
 //! the system (`public`, `postgres`, …) tell nothing and stay.
 //!
-//! What is a name is known from the signed facts. An *object* in which anything
-//! else stands is replaced as a whole. The operator's own words stay: sources,
-//! the names of SQL checks, paths of this host.
+//! What is a name is known from the signed facts, and of exposure also from where
+//! it stands (see `exposure`). An *object* in which anything else stands is
+//! replaced as a whole. The operator's own words stay: sources, the names of SQL
+//! checks, paths of this host.
+
+mod exposure;
+
+pub(super) use exposure::texts;
 
 use std::collections::BTreeMap;
 
 use aho_corasick::AhoCorasick;
 
-use super::Report;
+use super::{AuditReport, ErrorEntry, Report};
 use crate::error::{Error, Result};
 use crate::source::Facts;
 use crate::types::{Redaction, keyed, shown};
@@ -121,6 +126,11 @@ impl Redactor {
             }
             d.extensions.iter().for_each(|e| self.add("schema", &e.schema));
         }
+        self.look_again()
+    }
+
+    /// Looks for all names that are known by now.
+    fn look_again(&mut self) -> Result<()> {
         let finder = AhoCorasick::new(self.names.keys());
         self.finder = Some(finder.map_err(|e| Error::internal("cannot look for the names").because(e))?);
         Ok(())
@@ -155,18 +165,56 @@ impl Redactor {
         format!("{kind}-{}", keyed(&self.key, name, 12))
     }
 
-    /// Does it to a whole report.
-    pub fn apply(&self, r: &mut Report) {
+    /// What stands for the fingerprint of a finding: whoever knows a name could
+    /// make the fingerprint itself. As it is where names are.
+    pub fn fingerprint(&self, plain: &str) -> String {
+        match (self.level, plain.strip_prefix("x1:")) {
+            (Redaction::None, _) => plain.to_owned(),
+            (_, Some(_)) => format!("x1:{}", keyed(&self.key, plain, 16)),
+            (_, None) => keyed(&self.key, plain, 16),
+        }
+    }
+
+    /// Does it to the whole report of an audit.
+    ///
+    /// # Errors
+    /// 1 where there are more names than can be looked for.
+    pub fn apply_to_audit(&mut self, r: &mut AuditReport) -> Result<()> {
         r.redaction = self.level;
         if self.level == Redaction::None {
-            return;
+            return Ok(());
         }
+        self.learn_of(&r.exposure)?;
+        self.exposure(&mut r.exposure);
+        self.reasons(&mut r.reasons);
+        self.errors(&mut r.errors);
+        Ok(())
+    }
+
+    /// Does it to the whole report of a drill.
+    ///
+    /// # Errors
+    /// 1 where there are more names than can be looked for.
+    pub fn apply(&mut self, r: &mut Report) -> Result<()> {
+        r.redaction = self.level;
+        if self.level == Redaction::None {
+            return Ok(());
+        }
+        if let Some(e) = &r.exposure {
+            self.learn_of(e)?;
+        }
+        if let Some(e) = &mut r.exposure {
+            self.exposure(e);
+        }
+        self.drill(r);
+        Ok(())
+    }
+
+    fn drill(&self, r: &mut Report) {
         let details = self.level == Redaction::Details;
         let text = |t: &mut String| *t = if details { LEFT_OUT.to_owned() } else { self.text(t) };
         let ids: Vec<String> = r.checks.iter().map(|c| c.id.clone()).collect();
-        for reason in &mut r.reasons {
-            *reason = if details { first_words(reason) } else { self.text(reason) };
-        }
+        self.reasons(&mut r.reasons);
         if let Some(i) = &mut r.isolation {
             i.probes.iter_mut().for_each(|p| text(&mut p.evidence));
             i.reasons.iter_mut().for_each(text);
@@ -181,7 +229,7 @@ impl Redactor {
                 };
                 text(&mut f.message);
                 text(&mut f.remedy);
-                f.fingerprint = keyed(&self.key, &f.fingerprint, 16);
+                f.fingerprint = self.fingerprint(&f.fingerprint);
             }
         }
         if details {
@@ -194,7 +242,20 @@ impl Redactor {
         if let Some(t) = &mut r.teardown {
             t.detail.iter_mut().for_each(text);
         }
-        for e in &mut r.errors {
+        self.errors(&mut r.errors);
+    }
+
+    fn reasons(&self, reasons: &mut [String]) {
+        let details = self.level == Redaction::Details;
+        for reason in reasons {
+            *reason = if details { first_words(reason) } else { self.text(reason) };
+        }
+    }
+
+    fn errors(&self, errors: &mut [ErrorEntry]) {
+        let details = self.level == Redaction::Details;
+        let text = |t: &mut String| *t = if details { LEFT_OUT.to_owned() } else { self.text(t) };
+        for e in errors {
             e.object = e.object.take().map(|o| match o {
                 _ if details => LEFT_OUT.to_owned(),
                 // Only these two stages speak of what users made; the others of
@@ -222,7 +283,17 @@ impl Redactor {
 
     /// The text with pseudonyms, and the text without names.
     fn replace(&self, text: &str) -> (String, String) {
-        let Some(finder) = &self.finder else { return (text.to_owned(), text.to_owned()) };
+        let (mut out, mut rest) = (String::with_capacity(text.len()), String::new());
+        for (pseudonym, piece) in self.pieces(text) {
+            out.push_str(pseudonym.unwrap_or(piece));
+            rest.push_str(if pseudonym.is_some() { " " } else { piece });
+        }
+        (out, rest)
+    }
+
+    /// The text in pieces: known names with their pseudonyms, and what is between.
+    fn pieces<'a>(&'a self, text: &'a str) -> Vec<(Option<&'a str>, &'a str)> {
+        let Some(finder) = &self.finder else { return vec![(None, text)] };
         let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
         let mut found: Vec<(usize, usize)> = finder
             .find_overlapping_iter(text)
@@ -237,20 +308,18 @@ impl Redactor {
         found.retain(|(from, to)| !in_key(*from, *to));
         // Leftmost first, of those the longest.
         found.sort_by_key(|(from, to)| (*from, std::cmp::Reverse(*to)));
-        let (mut out, mut rest, mut at) = (String::with_capacity(text.len()), String::new(), 0);
+        let (mut all, mut at) = (Vec::new(), 0);
         for (from, to) in found {
             if from < at {
                 continue;
             }
-            out.push_str(&text[at..from]);
-            rest.push_str(&text[at..from]);
-            rest.push(' ');
-            out.push_str(self.names.get(&text[from..to]).map_or(LEFT_OUT, String::as_str));
+            all.push((None, &text[at..from]));
+            let name = &text[from..to];
+            all.push((Some(self.names.get(name).map_or(LEFT_OUT, String::as_str)), name));
             at = to;
         }
-        out.push_str(&text[at..]);
-        rest.push_str(&text[at..]);
-        (out, rest)
+        all.push((None, &text[at..]));
+        all
     }
 }
 

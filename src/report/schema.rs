@@ -1,7 +1,9 @@
-//! The published schema of the JSON form.
+//! The published schemas of the JSON forms.
 
 /// JSON Schema (draft 2020-12) of [`super::Report`], version 1.
 pub const DRILL_REPORT: &str = include_str!("drill-report.schema.json");
+/// JSON Schema (draft 2020-12) of [`super::AuditReport`], version 1.
+pub const AUDIT_REPORT: &str = include_str!("audit-report.schema.json");
 
 #[cfg(test)]
 mod tests {
@@ -10,19 +12,30 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::checks::{Change, Severity};
+    use crate::report::exposure::sample as exposure;
     use crate::report::json::tests::{HOSTILE, sample, with_name};
-    use crate::report::{Report, json as document};
+    use crate::report::{Report, audit::tests as audit, json as document};
 
     fn schema() -> Value {
         serde_json::from_str(DRILL_REPORT).unwrap()
     }
 
-    fn validator() -> jsonschema::Validator {
-        jsonschema::options().should_validate_formats(true).build(&schema()).unwrap()
+    fn built(schema: &str) -> jsonschema::Validator {
+        jsonschema::options().should_validate_formats(true).build(&serde_json::from_str(schema).unwrap()).unwrap()
     }
 
-    fn value(r: &Report) -> Value {
+    fn validator() -> jsonschema::Validator {
+        built(DRILL_REPORT)
+    }
+
+    fn value<R: serde::Serialize>(r: &R) -> Value {
         serde_json::from_slice(&document::render(r).unwrap()).unwrap()
+    }
+
+    fn valid(validator: &jsonschema::Validator, v: &Value) {
+        let wrong: Vec<String> = validator.iter_errors(v).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     /// A report in which every field that may be absent is there.
@@ -31,6 +44,9 @@ mod tests {
         let down = r.teardown.as_mut().unwrap();
         (down.directory_gone, down.detail) = (false, Some("busy".into()));
         r.recipients[0].last_proven_at = Some(r.started_at);
+        let f = &mut r.checks[0].findings[0];
+        (f.severity, f.change) = (Some(Severity::Low), Some(Change::New));
+        f.waiver.clone_from(&exposure::sample().checks[1].findings[0].waiver);
         r
     }
 
@@ -40,12 +56,38 @@ mod tests {
         let mut bare = sample();
         (bare.isolation, bare.rto_s, bare.teardown, bare.signer) = (None, None, None, None);
         bare.checks.clear();
-        (bare.history[0].rto_s, bare.recipients[0].opened) = (None, None);
+        (bare.history[0].rto_s, bare.recipients[0].opened, bare.exposure) = (None, None, None);
         (bare.tables[0].expected_rows, bare.tables[0].rows, bare.tables[0].content_matches) = (None, None, None);
         for r in [sample(), full(), bare].into_iter().chain(HOSTILE.map(with_name)) {
-            let v = value(&r);
-            let wrong: Vec<String> = validator.iter_errors(&v).map(|e| format!("{}: {e}", e.instance_path())).collect();
-            assert!(wrong.is_empty(), "{wrong:#?}");
+            valid(&validator, &value(&r));
+        }
+    }
+
+    #[test]
+    fn audits_of_every_kind_are_valid() {
+        let validator = built(AUDIT_REPORT);
+        let mut bare = audit::sample();
+        let e = &mut bare.exposure;
+        (bare.server_major, e.posture_at, e.drift, e.declarations) = (None, None, None, None);
+        (e.reach[0].widest_entry, e.reach[0].without_tls) = (None, None);
+        e.checks.clear();
+        let hostile = HOSTILE.map(|name| audit::sample_of(exposure::with_name(name)));
+        for r in [audit::sample(), bare].into_iter().chain(hostile) {
+            valid(&validator, &value(&r));
+        }
+        let mut bad = value(&audit::sample());
+        bad["exposure"]["sections"][0]["grade"] = "F".into();
+        assert!(!validator.is_valid(&bad));
+        assert!(!validator.is_valid(&value(&sample())) && !self::validator().is_valid(&value(&audit::sample())));
+    }
+
+    #[test]
+    fn what_both_schemas_describe_they_describe_alike() {
+        let (drill, audit): (Value, Value) = (schema(), serde_json::from_str(AUDIT_REPORT).unwrap());
+        let shared = audit["$defs"].as_object().unwrap();
+        assert!(shared.len() > 10);
+        for (name, described) in shared {
+            assert_eq!(&drill["$defs"][name], described, "{name}");
         }
     }
 
@@ -75,8 +117,10 @@ mod tests {
                     match item {
                         Value::Object(fields) => {
                             for (name, value) in fields {
-                                if all[name].is_null() || all[name].as_array().is_some_and(Vec::is_empty) {
+                                if all[name].is_null() {
                                     all[name] = value.clone();
+                                } else if let (Some(all), Some(more)) = (all[name].as_array_mut(), value.as_array()) {
+                                    all.extend(more.iter().cloned());
                                 }
                             }
                         }
@@ -94,6 +138,8 @@ mod tests {
     fn every_field_is_described_and_every_description_has_a_field() {
         let schema = schema();
         covered(&value(&full()), &schema, &schema, "report");
+        let schema: Value = serde_json::from_str(AUDIT_REPORT).unwrap();
+        covered(&value(&audit::sample()), &schema, &schema, "audit");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::{Report, json};
 use crate::error::Result;
@@ -29,8 +30,8 @@ impl fmt::Debug for Signed {
     }
 }
 
-/// Renders and signs a report.
-pub fn sign(report: &Report, signer: &Signer) -> Result<Signed> {
+/// Renders and signs a report, of a drill or of an audit.
+pub fn sign<R: Serialize>(report: &R, signer: &Signer) -> Result<Signed> {
     let bytes = json::render(report)?;
     let signature = signer.sign(Namespace::Report, &bytes)?;
     Ok(Signed { bytes, signature })

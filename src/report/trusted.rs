@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::signed::{self, Signed};
-use super::{ErrorEntry, ProofLevel, Report, Verdict, json};
+use super::{Document, ErrorEntry, ProofLevel, Report, Verdict, json};
 use crate::catalog::Reading;
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::{Namespace, Trust};
@@ -23,46 +23,67 @@ const SIGNATURE_LIMIT: u64 = 16 * 1024;
 
 /// A report with a good signature.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trusted {
+pub struct Trusted<R = Report> {
     /// What it says.
-    pub report: Report,
+    pub report: R,
     /// The exact bytes that were signed, and the signature.
     pub signed: Signed,
     /// Fingerprint of the key that signed it.
     pub signer: String,
 }
 
-/// Believes a report, or says why not. `at` is the time at which the signer's key
+/// Believes the report of a drill, or says why not. See [`open_any`].
+///
+/// # Errors
+/// Those of [`open_any`]; 40 where it is the report of an audit.
+pub fn open(trust: &Trust, at: Timestamp, evidence: Signed, object: &str) -> Result<Trusted> {
+    let Trusted { report, signed, signer } = open_any(trust, at, evidence, object)?;
+    match report {
+        Document::Drill(report) => Ok(Trusted { report: *report, signed, signer }),
+        Document::Audit(_) => {
+            Err(Error::new(Code::Corrupt, Stage::Report, "this is the report of an audit, not of a drill").on(object))
+        }
+    }
+}
+
+/// Believes a report of either kind, or says why not. `at` is the time at which the signer's key
 /// must be valid; `object` is what the report is called in errors.
 ///
 /// # Errors
 /// 41 where no pinned key signed it for the source it names; 40 and 44 where a
 /// trusted signer signed what is no report.
-pub fn open(trust: &Trust, at: Timestamp, evidence: Signed, object: &str) -> Result<Trusted> {
+pub fn open_any(trust: &Trust, at: Timestamp, evidence: Signed, object: &str) -> Result<Trusted<Document>> {
     let armor = evidence.signature.as_bytes();
     trust.pinned(Namespace::Report, &evidence.bytes, armor).require(object)?;
-    let report = json::read(&evidence.bytes).map_err(|e| e.on(object))?;
-    let signer = trust.verify(Namespace::Report, report.source.as_str(), at, &evidence.bytes, armor).require(object)?;
+    let report = json::read_any(&evidence.bytes).map_err(|e| e.on(object))?;
+    let signer =
+        trust.verify(Namespace::Report, report.source().as_str(), at, &evidence.bytes, armor).require(object)?;
     Ok(Trusted { report, signed: evidence, signer })
 }
 
 /// A report that nobody vouches for, changed so that every form of it says so
 /// first: it is not passed, its exit code is that of the doubt, and the reason
 /// stands before all others.
-pub fn doubted(mut report: Report, why: &Error) -> Report {
-    let claim = format!(
-        "UNVERIFIED: no pinned key vouches for this report ({}). It claims \"{}\" at proof level \"{}\"",
-        why.text(),
-        report.verdict.name(),
-        report.proof_level.name()
-    );
-    report.reasons.insert(0, claim);
-    report.errors.insert(0, ErrorEntry::from(why));
-    report.verdict = Verdict::Inconclusive;
-    report.proof_level = ProofLevel::None;
-    report.exit_code = why.code().number();
-    report.signer = None;
-    report
+pub fn doubted(mut document: Document, why: &Error) -> Document {
+    let doubt =
+        |claim: &str| format!("UNVERIFIED: no pinned key vouches for this report ({}). It claims {claim}", why.text());
+    match &mut document {
+        Document::Drill(r) => {
+            let (verdict, level) = (r.verdict.name(), r.proof_level.name());
+            r.reasons.insert(0, doubt(&format!("\"{verdict}\" at proof level \"{level}\"")));
+            r.errors.insert(0, ErrorEntry::from(why));
+            r.verdict = Verdict::Inconclusive;
+            r.proof_level = ProofLevel::None;
+            r.exit_code = why.code().number();
+            r.signer = None;
+        }
+        Document::Audit(r) => {
+            r.reasons.insert(0, doubt(&format!("\"{}\"", r.standing().name())));
+            r.errors.insert(0, ErrorEntry::from(why));
+            r.exit_code = why.code().number();
+        }
+    }
+    document
 }
 
 /// Reads `FILE.json` and `FILE.json.sig`, both unchecked.

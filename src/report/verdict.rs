@@ -5,18 +5,26 @@
 //!
 //! 1. A failed isolation probe or an unclean teardown: **unsafe**, 52.
 //! 2. An error that speaks against the backup (its own code), a finding of
-//!    medium severity or worse (51): **failed**.
+//!    medium severity or worse (51), an open finding of exposure at or above its
+//!    threshold (52): **failed**.
 //! 3. Any other error, a check or required probe that did not look or failed
 //!    itself, a missing teardown, less isolation or proof than required: **inconclusive**, 53
 //!    (12 where no identity fits, 124 where the drill's deadline passed).
 //! 4. Otherwise **passed**: 0, or 3 where a finding was only of low severity.
 //!
+//! A backup that restores and fails with 52 alone is good and exposed: what may
+//! be wrong is the source, and who can reach it. Exposure below the threshold
+//! changes nothing, whatever was not evaluated, unless the operator requires it: a
+//! server is never looked at from everywhere, and its backup is no worse for that.
+//!
 //! The exit code is the worst of all by [`Code::precedence`].
 
+use super::exposure;
 use super::model::{ProofLevel, Verdict};
 use crate::checks::{CheckResult, Outcome, Severity};
 use crate::config::schema::Isolation;
 use crate::error::Code;
+use crate::exposure::Exposure;
 use crate::scratch::{Probe, ProbeOutcome, Teardown};
 
 /// What a drill has in hand at its end.
@@ -38,6 +46,8 @@ pub struct Evidence<'a> {
     pub checks: &'a [CheckResult],
     /// `None` where nothing was made, or where it was not looked at.
     pub teardown: Option<&'a Teardown>,
+    /// What it exposes; `None` where that was not looked at.
+    pub exposure: Option<&'a Exposure>,
 }
 
 /// What follows from it.
@@ -141,7 +151,22 @@ fn failed_reasons(evidence: &Evidence<'_>, codes: &mut Vec<Code>) -> Vec<String>
         codes.push(Code::ChecksFailed);
         all.push(format!("{} ({}) has findings", c.id, c.title));
     }
+    let exposed = evidence.exposure.map(above_threshold).unwrap_or_default();
+    codes.extend(exposed.first().map(|_| Code::Exposure));
+    all.extend(exposed);
     all
+}
+
+/// Checks of exposure with open findings that end a run with 52, in words.
+pub fn above_threshold(exposure: &Exposure) -> Vec<String> {
+    let over = |c: &CheckResult| exposure::worst_open(c).filter(|worst| *worst >= exposure.fail_on);
+    let words = |c: &CheckResult| Some(format!("{} ({}) has open findings, {}", c.id, c.title, over(c)?.name()));
+    exposure.checks.iter().filter_map(words).collect()
+}
+
+/// Checks of exposure that must be evaluated and were not, in words.
+pub fn required_open(exposure: &Exposure) -> Vec<String> {
+    exposure.required_open.iter().map(|id| format!("{id} is required and was not evaluated")).collect()
 }
 
 fn open_reasons(evidence: &Evidence<'_>, level: ProofLevel) -> Vec<String> {
@@ -164,6 +189,7 @@ fn open_reasons(evidence: &Evidence<'_>, level: ProofLevel) -> Vec<String> {
     if evidence.reached >= ProofLevel::Restored && evidence.teardown.is_none() {
         all.push("whether the scratch instance is gone was not looked at".to_owned());
     }
+    all.extend(evidence.exposure.map(required_open).unwrap_or_default());
     if level < evidence.required && !nothing_to_prove(evidence, level) {
         all.push(format!("proof level {} is less than {}", level.name(), evidence.required.name()));
     }
@@ -187,194 +213,4 @@ fn warnings(evidence: &Evidence<'_>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::checks::Rule;
-
-    const CLEAN: Teardown = Teardown { instance_gone: true, directory_gone: true, detail: None };
-    const DIRTY: Teardown = Teardown { instance_gone: true, directory_gone: false, detail: None };
-
-    fn probe(id: &str, outcome: ProbeOutcome) -> Probe {
-        Probe { id: id.into(), title: "t".into(), outcome, evidence: "e".into(), looks: vec![] }
-    }
-
-    fn every(outcome: ProbeOutcome) -> Vec<Probe> {
-        crate::scratch::probe::RULES.iter().map(|r| probe(r.id, outcome)).collect()
-    }
-
-    fn check(id: &'static str, severity: Severity, outcome: Outcome) -> CheckResult {
-        let rule = Rule { id, title: "t", severity };
-        let mut r = rule.judged(2, 2, vec![]);
-        r.outcome = outcome;
-        if outcome == Outcome::NotApplicable {
-            (r.present, r.examined) = (0, 0);
-        }
-        r
-    }
-
-    fn judged(
-        errors: &[Code],
-        reached: ProofLevel,
-        probes: &[Probe],
-        checks: &[CheckResult],
-        down: &Teardown,
-    ) -> Judgement {
-        judge(Evidence {
-            reached,
-            required: ProofLevel::Data,
-            errors,
-            isolation: Some(Isolation::I2),
-            min_isolation: Isolation::I2,
-            probes,
-            checks,
-            teardown: Some(down),
-        })
-    }
-
-    fn good() -> (Vec<Probe>, Vec<CheckResult>) {
-        (every(ProbeOutcome::Pass), vec![check("INT-ROWS", Severity::High, Outcome::Pass)])
-    }
-
-    #[test]
-    fn every_error_code_with_every_level_reached() {
-        let (probes, checks) = good();
-        let levels = [ProofLevel::None, ProofLevel::Stored, ProofLevel::Restored, ProofLevel::Booted, ProofLevel::Data];
-        for reached in levels {
-            for code in Code::TABLE {
-                let j = judged(&[code], reached, &probes, &checks, &CLEAN);
-                let booted = reached >= ProofLevel::Booted;
-                let expected = match code.number() {
-                    40..=44 | 50..=52 => Verdict::Failed,
-                    0 | 3 if booted => Verdict::Passed,
-                    _ => Verdict::Inconclusive,
-                };
-                assert_eq!(j.verdict, expected, "{code:?} at {reached:?}: {j:?}");
-                assert_eq!(j.level, if booted { ProofLevel::Data } else { reached }, "{code:?}");
-                let number = match code.number() {
-                    n @ (12 | 40..=44 | 50..=52 | 124 | 143) => {
-                        // 43 stands behind 50 to 52 but before 53.
-                        n
-                    }
-                    n @ (0 | 3) if booted => n,
-                    _ => 53,
-                };
-                assert_eq!(j.code.number(), number, "{code:?} at {reached:?}");
-                assert_eq!(j.verdict == Verdict::Passed, matches!(j.code, Code::Done | Code::Warnings));
-                assert_eq!(j.reasons.is_empty(), j.verdict == Verdict::Passed, "a reason for all but a pass");
-            }
-        }
-    }
-
-    #[test]
-    fn every_pair_of_outcomes_of_a_proving_and_another_check() {
-        let (probes, _) = good();
-        for data in Outcome::ALL {
-            for other in Outcome::ALL {
-                let checks = [check("INT-ROWS", Severity::High, data), check("INT-SEQ", Severity::High, other)];
-                let j = judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN);
-                let level = if data == Outcome::Pass { ProofLevel::Data } else { ProofLevel::Booted };
-                assert_eq!(j.level, level, "{data:?} {other:?}");
-                let is = |o| data == o || other == o;
-                let expected = if is(Outcome::Finding) {
-                    (Verdict::Failed, 51)
-                } else if is(Outcome::NotEvaluated) || is(Outcome::Error) || data == Outcome::Waived {
-                    (Verdict::Inconclusive, 53)
-                } else {
-                    (Verdict::Passed, 0)
-                };
-                assert_eq!((j.verdict, j.code.number()), expected, "{data:?} {other:?}: {j:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_severity_of_a_finding() {
-        let (probes, mut checks) = good();
-        for (severity, verdict, code) in [
-            (Severity::Info, Verdict::Passed, 3),
-            (Severity::Low, Verdict::Passed, 3),
-            (Severity::Medium, Verdict::Failed, 51),
-            (Severity::High, Verdict::Failed, 51),
-            (Severity::Critical, Verdict::Failed, 51),
-        ] {
-            checks.truncate(1);
-            checks.push(check("INT-X", severity, Outcome::Finding));
-            let j = judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN);
-            assert_eq!((j.verdict, j.code.number()), (verdict, code), "{severity:?}");
-        }
-    }
-
-    #[test]
-    fn a_failed_probe_or_a_leftover_is_unsafe_whatever_else_is_true() {
-        let (probes, checks) = good();
-        let mut failed = every(ProbeOutcome::Pass);
-        failed[3] = probe("ISO-004", ProbeOutcome::Fail);
-        for code in Code::TABLE {
-            assert_eq!(judged(&[code], ProofLevel::Booted, &failed, &checks, &CLEAN).verdict, Verdict::Unsafe);
-            assert_eq!(judged(&[code], ProofLevel::Booted, &probes, &checks, &DIRTY).verdict, Verdict::Unsafe);
-        }
-        assert_eq!(judged(&[], ProofLevel::Booted, &failed, &checks, &CLEAN).code, Code::Exposure);
-        assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &DIRTY).code, Code::Exposure);
-    }
-
-    #[test]
-    fn what_was_not_looked_at_is_inconclusive() {
-        let (probes, checks) = good();
-        let open = |j: Judgement| assert_eq!((j.verdict, j.code), (Verdict::Inconclusive, Code::CouldNotRun), "{j:?}");
-        let mut blind = probes.clone();
-        blind[3] = probe("ISO-004", ProbeOutcome::NotEvaluated);
-        open(judged(&[], ProofLevel::Booted, &blind, &checks, &CLEAN));
-        open(judged(&[], ProofLevel::Booted, &probes[1..], &checks, &CLEAN));
-        open(judged(&[], ProofLevel::Booted, &[], &checks, &CLEAN));
-        open(judged(&[], ProofLevel::Booted, &probes, &[], &CLEAN));
-        open(judged(&[], ProofLevel::None, &[], &[], &CLEAN));
-        let all = Evidence {
-            reached: ProofLevel::Booted,
-            required: ProofLevel::Data,
-            errors: &[],
-            isolation: Some(Isolation::I2),
-            min_isolation: Isolation::I2,
-            probes: &probes,
-            checks: &checks,
-            teardown: Some(&CLEAN),
-        };
-        assert_eq!(judge(all).verdict, Verdict::Passed);
-        open(judge(Evidence { teardown: None, ..all }));
-        open(judge(Evidence { isolation: None, ..all }));
-        open(judge(Evidence { min_isolation: Isolation::I3, ..all }));
-    }
-
-    #[test]
-    fn a_proof_that_did_not_look_at_everything_is_not_level_data() {
-        let (probes, mut checks) = good();
-        checks[0].examined = 1;
-        assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
-        checks[0].examined = 0;
-        assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
-        let (_, mut checks) = good();
-        checks.push(check("PHY-MANIFEST", Severity::Critical, Outcome::Finding));
-        assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
-        let (_, mut checks) = good();
-        checks.push(check("PHY-READ", Severity::High, Outcome::Error));
-        assert_eq!(judged(&[], ProofLevel::Booted, &probes, &checks, &CLEAN).level, ProofLevel::Booted);
-    }
-
-    #[test]
-    fn less_may_be_required() {
-        let judge_at = |reached, required| {
-            judge(Evidence {
-                reached,
-                required,
-                errors: &[],
-                isolation: None,
-                min_isolation: Isolation::I2,
-                probes: &[],
-                checks: &[],
-                teardown: Some(&CLEAN),
-            })
-        };
-        assert_eq!(judge_at(ProofLevel::Restored, ProofLevel::Restored).verdict, Verdict::Passed);
-        assert_eq!(judge_at(ProofLevel::Stored, ProofLevel::Restored).verdict, Verdict::Inconclusive);
-        assert_eq!(judge_at(ProofLevel::Booted, ProofLevel::Booted).verdict, Verdict::Inconclusive, "never probed");
-    }
-}
+mod tests;

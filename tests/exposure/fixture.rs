@@ -19,6 +19,24 @@ pub async fn session(pg: &PgServer, database: &str) -> Session {
     ConnParams::for_socket(pg.socket_dir(), pg.port(), "postgres", database).connect_read_only("test").await.unwrap()
 }
 
+/// The server as a superuser's live look sees it.
+pub async fn live(pg: &PgServer) -> Server {
+    live_as(pg, "postgres").await
+}
+
+/// The server as a live look by this role sees it.
+pub async fn live_as(pg: &PgServer, role: &str) -> Server {
+    let session = ConnParams::for_socket(pg.socket_dir(), pg.port(), role, "postgres").connect_read_only("test").await;
+    Server::live(&session.unwrap()).await.unwrap()
+}
+
+/// The results of all checks of a server.
+pub fn server_checks(server: &Server, policy: &Policy) -> Vec<CheckResult> {
+    let mut seen = Sightings::default();
+    seen.server(server, policy);
+    seen.results(None)
+}
+
 /// The server with its roles, as the checks of databases see it.
 pub async fn roles(pg: &PgServer, plane: Plane) -> Server {
     let session = session(pg, "postgres").await;

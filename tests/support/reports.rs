@@ -184,6 +184,7 @@ pub fn passed() -> Report {
         tool: ToolRef { name: "pgseal".into(), version: "0.1.0".into() },
         server_major: 15,
         errors: vec![],
+        exposure: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::verify::believe;
 use crate::cli::context::Context;
 use crate::error::{Code, Error, Result, Stage};
 use crate::report::trusted::{self, Place, doubted};
-use crate::report::{Report, Trusted, json};
+use crate::report::{Document, Trusted, json};
 
 /// Shortest beginning of a run that names it.
 const SHORTEST: usize = 4;
@@ -14,9 +14,9 @@ const SHORTEST: usize = 4;
 /// A report that was found.
 pub(super) enum Found {
     /// With a good signature.
-    Good(Box<Trusted>),
+    Good(Box<Trusted<Document>>),
     /// Without one; it says so itself.
-    Doubted(Box<Report>),
+    Doubted(Document),
 }
 
 /// Finds it. Without a good signature it is an error, or a doubted report where
@@ -34,10 +34,14 @@ pub(super) async fn find(ctx: &Context<'_>, what: &str, unverified: bool) -> Res
     let mut passed_over = None;
     for place in &places {
         match place.load(&reading).await {
-            Ok(t) => return Ok(Found::Good(Box::new(t))),
+            Ok(Trusted { report, signed, signer }) => {
+                let report = Document::from(report);
+                return Ok(Found::Good(Box::new(Trusted { report, signed, signer })));
+            }
             Err(e) if unverified => {
-                let report = json::read(&place.fetch(&reading).await?.bytes).map_err(|e| e.on(place.key().as_str()))?;
-                return Ok(Found::Doubted(Box::new(doubted(report, &e))));
+                let report =
+                    json::read_any(&place.fetch(&reading).await?.bytes).map_err(|e| e.on(place.key().as_str()))?;
+                return Ok(Found::Doubted(doubted(report, &e)));
             }
             Err(e) if matches!(e.code(), Code::Untrusted | Code::Corrupt | Code::Limit) => {
                 let hint = "It is passed over; see it with --unverified.";
@@ -60,8 +64,8 @@ pub(super) fn file(ctx: &Context<'_>, path: &Path, unverified: bool) -> Result<F
     match ctx.trust().and_then(|trust| believe(&trust, path)) {
         Ok(t) => Ok(Found::Good(Box::new(t))),
         Err(e) if unverified => {
-            let report = json::read(&trusted::read_file(path)?).map_err(|e| e.on(object))?;
-            Ok(Found::Doubted(Box::new(doubted(report, &e))))
+            let report = json::read_any(&trusted::read_file(path)?).map_err(|e| e.on(object))?;
+            Ok(Found::Doubted(doubted(report, &e)))
         }
         Err(e) => Err(e.and_hint("With --unverified it is shown all the same, marked as unverified.")),
     }

@@ -62,8 +62,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Code> {
 fn page(ctx: &Context<'_>, path: &Path, target: &Path, unverified: bool) -> Result<bool> {
     let (report, verified) = match file(ctx, path, unverified)? {
         Found::Good(t) => (t.report, true),
-        Found::Doubted(r) => (*r, false),
+        Found::Doubted(r) => (r, false),
     };
-    files::write(target, &Format::Html.render(&report, None)?)?;
+    files::write(target, &report.render(Format::Html, None)?)?;
     Ok(verified)
 }

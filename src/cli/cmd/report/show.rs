@@ -40,7 +40,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
                     .hint("Programs act on it: verify the report first."));
             }
             ui.progress.warn(BANNER, None);
-            (*r, None, Code::Untrusted)
+            (r, None, Code::Untrusted)
         }
     };
     if args.names {
@@ -49,8 +49,8 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
                 Error::usage("what was signed is shown as it was signed").hint("Use --names with another form.")
             );
         }
-        if report.redaction == Redaction::Names {
-            let names = pseudonyms::recall(&ctx.config().state_dir, &report.source)?;
+        if report.redaction() == Redaction::Names {
+            let names = pseudonyms::recall(&ctx.config().state_dir, report.source())?;
             pseudonyms::resolve(&mut report, &names);
         }
     }
@@ -58,7 +58,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let bytes = match (format, &evidence) {
         // Byte for byte, so that the signature still fits.
         (Format::Json, Some(e)) => e.bytes.clone(),
-        _ => format.render(&report, signer.as_ref())?,
+        _ => report.render(format, signer.as_ref())?,
     };
     let mut text = String::from_utf8(bytes).map_err(|e| Error::internal("a report is no text").because(e))?;
     if evidence.is_none() && format == Format::Text {

@@ -12,8 +12,7 @@ use crate::cli::output::Ui;
 use crate::config::Override;
 use crate::error::{Code, Error, Result};
 use crate::keys::Trust;
-use crate::report::Trusted;
-use crate::report::trusted;
+use crate::report::{Document, Trusted, trusted};
 use crate::types::shown;
 
 /// Options of `report verify`.
@@ -30,7 +29,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: Args, ui: &Ui) -> Result<Code> {
     let trust = trust(ui, args.allowed_signers)?;
-    let all: Vec<(PathBuf, Result<Trusted>)> =
+    let all: Vec<(PathBuf, Result<Trusted<Document>>)> =
         args.files.into_iter().map(|f| (f.clone(), believe(&trust, &f))).collect();
     ui.out.either(|| all.iter().map(row).collect(), || all.iter().fold(String::new(), |t, r| t + &line(r)))?;
     let errors: Vec<Error> = all.into_iter().filter_map(|(_, r)| r.err()).collect();
@@ -48,46 +47,63 @@ pub(super) fn trust(ui: &Ui, file: Option<PathBuf>) -> Result<Trust> {
 }
 
 /// Reads and verifies a file at the verifier's own time.
-pub(super) fn believe(trust: &Trust, file: &Path) -> Result<Trusted> {
+pub(super) fn believe(trust: &Trust, file: &Path) -> Result<Trusted<Document>> {
     let signed = trusted::read_files(file)?;
-    trusted::open(trust, Timestamp::now(), signed, &file.display().to_string())
+    trusted::open_any(trust, Timestamp::now(), signed, &file.display().to_string())
 }
 
-fn row((file, result): &(PathBuf, Result<Trusted>)) -> Value {
+fn row((file, result): &(PathBuf, Result<Trusted<Document>>)) -> Value {
     let file = file.display().to_string();
     match result {
-        Ok(t) => json!({
-            "file": file,
-            "verified": true,
-            "signer": t.signer,
-            "source": t.report.source,
-            "backup_id": t.report.backup_id,
-            "run": t.report.run,
-            "finished_at": t.report.finished_at,
-            "verdict": t.report.verdict,
-            "proof_level": t.report.proof_level,
-            "exit_code": t.report.exit_code,
-        }),
+        Ok(t) => match &t.report {
+            Document::Drill(r) => json!({
+                "file": file,
+                "verified": true,
+                "signer": t.signer,
+                "format": r.format,
+                "source": r.source,
+                "backup_id": r.backup_id,
+                "run": r.run,
+                "finished_at": r.finished_at,
+                "verdict": r.verdict,
+                "proof_level": r.proof_level,
+                "exit_code": r.exit_code,
+            }),
+            Document::Audit(r) => json!({
+                "file": file,
+                "verified": true,
+                "signer": t.signer,
+                "format": r.format,
+                "source": r.source,
+                "run": r.run,
+                "finished_at": r.finished_at,
+                "standing": r.standing().name(),
+                "exit_code": r.exit_code,
+            }),
+        },
         Err(e) => json!({ "file": file, "verified": false, "error": e.to_json() }),
     }
 }
 
-fn line((file, result): &(PathBuf, Result<Trusted>)) -> String {
+fn line((file, result): &(PathBuf, Result<Trusted<Document>>)) -> String {
     let mut out = String::new();
     let file = file.display().to_string();
     // Writing to a String cannot fail.
     let _ = match result {
-        Ok(t) => writeln!(
-            out,
-            "good  {}: {} drill {} of {} {}, proof level {}, signed by {}",
-            shown(&file),
-            t.report.finished_at.strftime("%F %TZ"),
-            shown(&t.report.run),
-            t.report.backup_id,
-            t.report.verdict.name(),
-            t.report.proof_level.name(),
-            t.signer
-        ),
+        Ok(t) => {
+            let (at, run) = (t.report.finished_at().strftime("%F %TZ"), t.report.run());
+            let what = match &t.report {
+                Document::Drill(r) => format!(
+                    "drill {} of {} {}, proof level {}",
+                    shown(run),
+                    r.backup_id,
+                    r.verdict.name(),
+                    r.proof_level.name()
+                ),
+                Document::Audit(r) => format!("audit {} of {} {}", shown(run), r.source, r.standing().name()),
+            };
+            writeln!(out, "good  {}: {at} {what}, signed by {}", shown(&file), t.signer)
+        }
         Err(e) => writeln!(out, "BAD   {}: {} [{}]", shown(&file), shown(&e.text()), e.code().number()),
     };
     out

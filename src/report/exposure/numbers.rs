@@ -1,0 +1,183 @@
+//! What is counted of an exposure. Waived is not open, and what could not be
+//! looked at is neither.
+
+use jiff::civil::Date;
+
+use super::about;
+use crate::checks::result::LISTED;
+use crate::checks::{CheckResult, Finding, Outcome, Severity};
+use crate::exposure::Exposure;
+
+/// All severities, the worst first.
+pub const SEVERITIES: [Severity; 5] =
+    [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+
+/// A finding with its check.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The check.
+    pub check: &'a CheckResult,
+    /// The finding.
+    pub finding: &'a Finding,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it is accepted.
+    pub waived: bool,
+}
+
+/// All listed findings, the worst first, in the order of the checks.
+pub fn findings(e: &Exposure) -> Vec<Told<'_>> {
+    let mut all: Vec<Told<'_>> = e.checks.iter().flat_map(of).collect();
+    all.sort_by_key(|t| std::cmp::Reverse(t.severity));
+    all
+}
+
+/// The findings of one check; also of one that could not look at all and found
+/// nothing but what is accepted.
+pub fn of(check: &CheckResult) -> impl Iterator<Item = Told<'_>> {
+    // The severity of a result is that of its worst finding.
+    let usual = about(&check.id).map_or(check.severity, |a| a.severity);
+    let all = check.outcome == Outcome::Waived;
+    check.findings.iter().map(move |finding| Told {
+        check,
+        finding,
+        severity: finding.severity.unwrap_or(usual),
+        waived: all || finding.waiver.is_some(),
+    })
+}
+
+/// The worst open finding of a check. Where not all are listed, one of the others
+/// may be as bad as the check says.
+pub fn worst_open(check: &CheckResult) -> Option<Severity> {
+    if check.outcome != Outcome::Finding {
+        return None;
+    }
+    let open = of(check).filter(|t| !t.waived).map(|t| t.severity).max();
+    match open {
+        Some(worst) if check.findings.len() < LISTED => Some(worst),
+        _ => Some(check.severity),
+    }
+}
+
+/// Open findings of this severity. A check that found something and lists nothing
+/// open has one.
+pub fn open(e: &Exposure, severity: Severity) -> usize {
+    let listed = |c: &CheckResult| of(c).filter(|t| !t.waived).count();
+    e.checks
+        .iter()
+        .map(|c| match listed(c) {
+            0 => usize::from(worst_open(c) == Some(severity)),
+            _ => of(c).filter(|t| !t.waived && t.severity == severity).count(),
+        })
+        .sum()
+}
+
+/// All open findings.
+pub fn all_open(e: &Exposure) -> usize {
+    SEVERITIES.iter().map(|s| open(e, *s)).sum()
+}
+
+/// Open findings at or above the threshold.
+pub fn over(e: &Exposure) -> usize {
+    SEVERITIES.iter().filter(|s| **s >= e.fail_on).map(|s| open(e, *s)).sum()
+}
+
+/// Findings that are accepted.
+pub fn waived(e: &Exposure) -> usize {
+    findings(e).iter().filter(|t| t.waived).count()
+}
+
+/// When the first of the waivers ends.
+pub fn oldest_waiver(e: &Exposure) -> Option<Date> {
+    findings(e).iter().filter_map(|t| t.finding.waiver.as_ref()).map(|w| w.expires).min()
+}
+
+/// Checks that said something, one way or the other.
+pub fn evaluated(e: &Exposure) -> usize {
+    let said = |c: &&CheckResult| !matches!(c.outcome, Outcome::NotEvaluated | Outcome::Error);
+    e.checks.iter().filter(said).count()
+}
+
+/// How many checks had this outcome.
+pub fn with(e: &Exposure, outcome: Outcome) -> usize {
+    e.checks.iter().filter(|c| c.outcome == outcome).count()
+}
+
+/// `1 finding`, `2 findings`.
+pub fn some(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// `2 critical, 1 high`; empty where nothing is open.
+pub fn by_severity(e: &Exposure) -> String {
+    let parts = SEVERITIES.iter().map(|s| (open(e, *s), s.name())).filter(|(n, _)| *n > 0);
+    parts.map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The headline: what is open, and how much of it was looked at.
+pub fn headline(e: &Exposure) -> String {
+    let open = match by_severity(e) {
+        none if none.is_empty() => "nothing open".to_owned(),
+        some => format!("open: {some}"),
+    };
+    let waived = match waived(e) {
+        0 => String::new(),
+        n => format!(", {n} waived"),
+    };
+    format!("{open}{waived}; {} of {} evaluated", evaluated(e), some(e.checks.len(), "check"))
+}
+
+/// What changed since the last look, in words.
+pub fn drift(e: &Exposure) -> Option<String> {
+    let d = e.drift.as_ref()?;
+    Some(format!(
+        "{} new, {} changed, {} unchanged, {} fixed, {} unknown (their checks could not look) since {}",
+        d.new,
+        d.changed,
+        d.unchanged,
+        d.fixed,
+        d.unknown,
+        d.since.strftime("%F %H:%MZ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::Rule;
+    use crate::report::exposure::sample::sample;
+
+    const RULE: Rule = Rule { id: "EXP-T-001", title: "t", severity: Severity::High };
+
+    #[test]
+    fn waived_is_not_open_and_not_looked_is_neither() {
+        let e = sample();
+        let open: Vec<usize> = SEVERITIES.iter().map(|s| super::open(&e, *s)).collect();
+        assert_eq!(open, [1, 1, 1, 1, 1]);
+        assert_eq!((all_open(&e), over(&e), waived(&e)), (5, 2, 2));
+        assert_eq!(oldest_waiver(&e).unwrap().to_string(), "2026-12-31");
+        assert_eq!((evaluated(&e), e.checks.len()), (6, 8));
+        assert_eq!(
+            headline(&e),
+            "open: 1 critical, 1 high, 1 medium, 1 low, 1 info, 2 waived; 6 of 8 checks evaluated"
+        );
+    }
+
+    #[test]
+    fn the_worst_open_finding_counts_and_what_is_not_listed_may_be_the_worst() {
+        let with = |n: usize, severity| {
+            let one = |i: usize| Finding { severity: Some(severity), ..RULE.finding(i.to_string(), "m", "r") };
+            RULE.judged(1, 1, (0..n).map(one).collect())
+        };
+        assert_eq!(worst_open(&with(1, Severity::Low)), Some(Severity::Low));
+        assert_eq!(worst_open(&with(101, Severity::Low)), Some(Severity::High), "one is not listed");
+        assert_eq!(worst_open(&RULE.judged(1, 1, vec![])), None);
+        assert_eq!(worst_open(&with(1, Severity::Low).waived("known")), None);
+        let mut strange = with(1, Severity::Low);
+        strange.findings.clear();
+        assert_eq!(worst_open(&strange), Some(Severity::High), "it found something and says not what");
+        let mut e = sample();
+        e.checks = vec![strange];
+        assert_eq!((super::open(&e, Severity::High), all_open(&e)), (1, 1));
+    }
+}

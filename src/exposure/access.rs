@@ -148,17 +148,29 @@ impl Access {
         cell.roles.iter().any(|r| self.supers.contains(r))
     }
 
-    fn role(&self, at: u32) -> &str {
+    /// The role at this place.
+    pub fn role(&self, at: u32) -> &str {
         self.roles.get(at as usize).map_or("", |r| r.name.as_str())
     }
 
-    fn names<'a>(&'a self, set: &'a DbSet) -> Vec<&'a str> {
+    /// The databases of a set; `replication` for what is of none.
+    pub fn names<'a>(&'a self, set: &'a DbSet) -> Vec<&'a str> {
         match set {
             DbSet::Replication => vec!["replication"],
             DbSet::Databases(all) => {
                 all.iter().filter_map(|d| self.databases.get(*d as usize)).map(String::as_str).collect()
             }
         }
+    }
+
+    /// Names of all roles that may log in.
+    pub fn logins(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().filter(|r| r.login).map(|r| r.name.as_str())
+    }
+
+    /// Names of all databases that one can connect to.
+    pub fn databases(&self) -> impl Iterator<Item = &str> {
+        self.databases.iter().map(String::as_str)
     }
 
     /// The accepting cells that `wanted` fits, put together rule by rule.

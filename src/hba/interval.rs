@@ -120,6 +120,40 @@ impl Interval {
     }
 }
 
+/// The addresses of `all` that are in none of `taken`, in order for each of `all`.
+/// Neither need be in order, and `taken` may overlap.
+pub fn minus(all: &[Interval], taken: &[Interval]) -> Vec<Interval> {
+    let mut sorted = taken.to_vec();
+    sorted.sort_unstable();
+    let mut left = Vec::new();
+    for one in all {
+        let v6 = one.is_v6();
+        let (mut from, to) = (number(one.from), number(one.to));
+        let mut over = false;
+        for t in sorted.iter().filter(|t| t.is_v6() == v6) {
+            let (first, last) = (number(t.from), number(t.to));
+            if last < from {
+                continue;
+            }
+            if first > to {
+                break;
+            }
+            if first > from {
+                left.push(Interval::of(v6, from, first - 1));
+            }
+            if last >= to {
+                over = true;
+                break;
+            }
+            from = last + 1;
+        }
+        if !over {
+            left.push(Interval::of(v6, from, to));
+        }
+    }
+    left
+}
+
 /// The lowest `bits` bits set.
 pub(super) fn low(bits: u32) -> u128 {
     if bits >= 128 { u128::MAX } else { (1 << bits) - 1 }
@@ -148,5 +182,35 @@ impl fmt::Display for Interval {
             return if free == 0 { write!(f, "{}", self.from) } else { write!(f, "{}/{}", self.from, bits - free) };
         }
         write!(f, "{}-{}", self.from, self.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<Interval> {
+        let one = |t: &str| {
+            let (from, to) = t.split_once('-').unwrap_or((t, t));
+            Interval { from: from.parse().unwrap(), to: to.parse().unwrap() }
+        };
+        text.split_whitespace().map(one).collect()
+    }
+
+    #[test]
+    fn what_is_taken_is_left_out_and_nothing_else() {
+        for (all, taken, left) in [
+            ("10.0.0.0-10.0.0.9", "", "10.0.0.0-10.0.0.9"),
+            ("10.0.0.0-10.0.0.9", "10.0.0.0-10.0.0.9", ""),
+            ("10.0.0.0-10.0.0.9", "10.0.0.3 10.0.0.5-10.0.0.6", "10.0.0.0-10.0.0.2 10.0.0.4 10.0.0.7-10.0.0.9"),
+            ("10.0.0.0-10.0.0.9", "10.0.0.5-10.0.0.7 10.0.0.2-10.0.0.6", "10.0.0.0-10.0.0.1 10.0.0.8-10.0.0.9"),
+            ("10.0.0.5-10.0.0.9", "9.0.0.0-10.0.0.4 10.0.0.10", "10.0.0.5-10.0.0.9"),
+            ("0.0.0.0-255.255.255.255", "255.255.255.255", "0.0.0.0-255.255.255.254"),
+            ("::-::9", "0.0.0.0-255.255.255.255", "::-::9"),
+            ("::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::"),
+            ("1.1.1.1 2.2.2.2", "1.1.1.1", "2.2.2.2"),
+        ] {
+            assert_eq!(minus(&read(all), &read(taken)), read(left), "{all} minus {taken}");
+        }
     }
 }

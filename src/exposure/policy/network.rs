@@ -2,46 +2,42 @@
 
 use std::net::IpAddr;
 
+use crate::hba::address::Prefix;
+use crate::types::shown;
+
 /// A network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    length: u32,
-}
+pub struct Network(Prefix);
 
 impl std::str::FromStr for Network {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("{:?} is not an address, or a network such as \"10.1.0.0/29\"", crate::types::shown(text));
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
+        let read = || {
+            let (address, length) = text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l)));
+            let address: IpAddr = address.parse().ok()?;
+            let length = match length {
+                None => bits(address),
+                Some(l) if l.bytes().all(|b| b.is_ascii_digit()) => l.parse().ok()?,
+                Some(_) => return None,
+            };
+            Prefix::new(address, length)
         };
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let length = match length {
-            None => bits,
-            Some(l) if !l.is_empty() && l.bytes().all(|b| b.is_ascii_digit()) => l.parse().map_err(|_| wrong())?,
-            Some(_) => return Err(wrong()),
-        };
-        if length > bits { Err(wrong()) } else { Ok(Self { address, length }) }
+        let wrong = || format!("{:?} is not an address, or a network such as \"10.1.0.0/29\"", shown(text));
+        read().map(Self).ok_or_else(wrong)
     }
 }
 
 impl Network {
     /// Whether an address is in it. An IPv4 address that came as IPv6 is IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let shifted = |a: IpAddr| match a.to_canonical() {
-            IpAddr::V4(a) => {
-                (true, u128::from(u32::from(a)).checked_shr(32u32.saturating_sub(self.length)).unwrap_or(0))
-            }
-            IpAddr::V6(a) => (false, u128::from(a).checked_shr(128 - self.length).unwrap_or(0)),
-        };
-        let (mine, theirs) = (shifted(self.address), shifted(address));
-        mine == theirs
+        let address = address.to_canonical();
+        Prefix::new(address, bits(address)).is_some_and(|one| self.0.covers(&one))
     }
+}
+
+fn bits(address: IpAddr) -> u32 {
+    if address.is_ipv6() { 128 } else { 32 }
 }
 
 #[cfg(test)]
@@ -65,9 +61,7 @@ mod tests {
             let network: Network = network.parse().unwrap();
             assert_eq!(network.contains(address.parse().unwrap()), inside, "{network:?} {address}");
         }
-        for bad in
-            ["", "10.1.0", "10.1.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/8/8", "db1.example.org"]
-        {
+        for bad in ["", "10.1.0", "10.1.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/8/8", "db1"] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
     }

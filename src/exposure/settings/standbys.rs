@@ -1,10 +1,8 @@
 //! EXP-REPL-001 and EXP-REPL-002: who streams the cluster, and how a standby does it.
 
-use std::net::IpAddr;
-
 use super::{Look as Settings, PLANES, of};
+use crate::exposure::policy::network::Network;
 use crate::exposure::{About, Check, Found, Look, Plane, Policy, Seen, Server, Severity};
-use crate::hba::address::Prefix;
 
 /// Who streams.
 pub const STREAMS: Check = Check {
@@ -53,8 +51,8 @@ fn streams(server: &Server, policy: &Policy) -> Seen {
         Ok(replication) => replication,
         Err(why) => return Seen::not_evaluated(why),
     };
-    let declared: Option<Vec<Prefix>> =
-        policy.expect.replicas.as_ref().map(|all| all.iter().filter_map(|c| cidr(c)).collect());
+    let declared: Option<Vec<Network>> =
+        policy.expect.replicas.as_ref().map(|all| all.iter().filter_map(|c| c.parse().ok()).collect());
     let mut seen = Seen::all_of(replication.senders.len() + replication.slots.len());
     for s in &replication.senders {
         let role = s.role.as_deref().unwrap_or("?");
@@ -67,9 +65,7 @@ fn streams(server: &Server, policy: &Policy) -> Seen {
             seen.open.push(format!("whether {object} is encrypted may not be seen"));
         }
         if let (Some(declared), Some(address)) = (&declared, s.address) {
-            let inside =
-                declared.iter().any(|net| Prefix::new(address, bits(address)).is_some_and(|one| net.covers(&one)));
-            if !inside {
+            if !declared.iter().any(|net| net.contains(address)) {
                 seen.add(Found::new(&object, "it is not declared as a standby"));
             }
         }
@@ -84,18 +80,6 @@ fn streams(server: &Server, policy: &Policy) -> Seen {
         seen.note = Some("nobody was streaming, and there is no slot".to_owned());
     }
     seen
-}
-
-fn bits(address: IpAddr) -> u32 {
-    if address.is_ipv6() { 128 } else { 32 }
-}
-
-/// `10.1.0.7/32`, or an address alone.
-fn cidr(text: &str) -> Option<Prefix> {
-    let (address, length) = text.split_once('/').unwrap_or((text, ""));
-    let address: IpAddr = address.trim().parse().ok()?;
-    let length = if length.is_empty() { bits(address) } else { length.trim().parse().ok()? };
-    Prefix::new(address, length)
 }
 
 fn link(server: &Server, _: &Policy) -> Seen {
@@ -131,19 +115,4 @@ fn link(server: &Server, _: &Policy) -> Seen {
         look.seen.add(of(name, "it is set on a server that follows nobody").at(Severity::Low));
     }
     look.seen
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cidr;
-
-    #[test]
-    fn declared_networks() {
-        for good in ["10.1.0.7/32", "10.1.0.7", "fd00::/64", " ::1 "] {
-            assert!(cidr(good.trim()).is_some(), "{good}");
-        }
-        for bad in ["", "10.1.0.7/33", "db1", "10.0.0.0/x"] {
-            assert!(cidr(bad).is_none(), "{bad}");
-        }
-    }
 }

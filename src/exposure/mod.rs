@@ -16,6 +16,7 @@
 //! | [`powers`] | what roles can become, and do |
 //! | [`access`] | who can enter it, by its access rules |
 //! | [`database`] | one database of a live server or a copy |
+//! | [`collect`] | credentials and reach, beside findings |
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
@@ -40,6 +41,7 @@ pub mod about;
 pub mod access;
 pub mod catalogue;
 pub mod code;
+pub mod collect;
 pub mod database;
 pub mod drift;
 pub mod entry;
@@ -59,6 +61,7 @@ pub mod settings;
 pub mod trail;
 
 pub use about::{About, Plane};
+pub use collect::Collector;
 pub use database::Database;
 pub use look::{Blind, Check, Look, Looking};
 pub use outcome::Exposure;

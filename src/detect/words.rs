@@ -7,6 +7,9 @@ use super::class::Class;
 /// `customer_tax_id`, `id` alone is in nothing).
 #[rustfmt::skip]
 const WORDS: &[(Class, &[&str])] = &[
+    (Class::Technical, &[
+        "ip", "ip address", "ipaddress", "ipaddr", "client ip", "remote addr", "mac address", "mac", "ip adresse",
+    ]),
     (Class::Credential, &[
         "password", "passwd", "pwd", "passphrase", "passcode", "pin code", "secret", "api key", "apikey",
         "access key", "private key", "access token", "refresh token", "auth token", "api token", "bearer token",
@@ -16,7 +19,7 @@ const WORDS: &[(Class, &[&str])] = &[
     ]),
     (Class::Financial, &[
         "iban", "bic", "card number", "cardnumber", "card no", "credit card", "creditcard", "cc number", "ccnumber",
-        "pan", "cvv", "cvc", "card", "bank account", "account number", "salary", "wage", "income", "kreditkarte",
+        "pan", "cvv", "cvc", "bank account", "account number", "salary", "wage", "income", "kreditkarte",
         "kartennummer", "kontonummer", "bankkonto", "bankverbindung", "gehalt", "lohn", "einkommen",
         "carte bancaire", "numero carte", "numero de carte", "compte bancaire", "numero compte", "salaire",
         "revenu", "rib", "tarjeta", "numero tarjeta", "cuenta bancaria", "numero cuenta", "salario", "sueldo",
@@ -29,11 +32,11 @@ const WORDS: &[(Class, &[&str])] = &[
         "steueridentifikationsnummer", "ausweisnummer", "personalausweis", "reisepass", "passnummer",
         "fuehrerschein", "führerschein", "numero securite sociale", "numéro sécurité sociale", "securite sociale",
         "nir", "insee", "passeport", "carte identite", "permis conduire", "numero fiscal", "dni", "nie", "nif",
-        "cif", "curp", "rfc", "pasaporte", "seguridad social", "carnet conducir",
+        "curp", "pasaporte", "seguridad social", "carnet conducir",
     ]),
     (Class::Health, &[
         "diagnosis", "diagnoses", "icd", "icd10", "patient", "medical", "medication", "prescription", "allergy",
-        "allergies", "blood type", "blood group", "disability", "health", "disease", "symptoms", "treatment",
+        "allergies", "blood type", "blood group", "disability", "disease", "symptoms", "treatment",
         "diagnose", "diagnosen", "patientin", "krankheit", "befund", "medikament", "medikation", "rezept",
         "allergie", "blutgruppe", "behinderung", "gesundheit", "krankenkasse", "behandlung", "diagnostic",
         "maladie", "medicament", "médicament", "ordonnance", "groupe sanguin", "handicap", "sante", "santé",
@@ -51,9 +54,6 @@ const WORDS: &[(Class, &[&str])] = &[
         "correo", "correo electronico", "telefono", "teléfono", "movil", "móvil", "nombre", "apellido", "apellidos",
         "direccion", "dirección", "calle", "codigo postal", "código postal", "fecha nacimiento",
         "fecha de nacimiento",
-    ]),
-    (Class::Technical, &[
-        "ip", "ip address", "ipaddress", "ipaddr", "client ip", "remote addr", "mac address", "mac", "ip adresse",
     ]),
 ];
 
@@ -153,7 +153,8 @@ fn holds(parts: &[String], entry: &str) -> bool {
     parts.windows(entry.len()).any(|w| w.iter().zip(&entry).all(|(a, b)| a == b))
 }
 
-/// The class that a name speaks of; the gravest where there are several.
+/// The class that a name speaks of: `ip_address` is no address of a person, else the
+/// gravest where there are several.
 pub fn class_of(name: &str) -> Option<Class> {
     let parts = parts(name);
     let about = parts.iter().any(|p| ABOUT.contains(&p.as_str()));

@@ -17,6 +17,9 @@
 //! | [`access`] | who can enter it, by its access rules |
 //! | [`database`] | one database of a live server or a copy |
 //! | [`collect`] | credentials and reach, beside findings |
+//! | [`acl`], [`place`], [`relations`] | privileges, and what has them: the database, schemas, tables, views |
+//! | [`reach`] | who can read and write what |
+//! | [`sql_text`], [`words`] | SQL that is judged by its words · lists in sentences |
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
@@ -39,6 +42,7 @@
 
 pub mod about;
 pub mod access;
+pub mod acl;
 pub mod catalogue;
 pub mod code;
 pub mod collect;
@@ -49,16 +53,21 @@ pub mod house;
 pub mod look;
 pub mod outcome;
 pub mod pages;
+pub mod place;
 pub mod policy;
 pub mod powers;
 pub mod privileges;
+pub mod reach;
+pub mod relations;
 pub mod roles;
 pub mod run;
 pub mod secrets;
 pub mod seen;
 pub mod server;
 pub mod settings;
+pub mod sql_text;
 pub mod trail;
+pub mod words;
 
 pub use about::{About, Plane};
 pub use collect::Collector;

@@ -1,1 +1,4 @@
-//! PRIV and RLS.
+//! What may be touched.
+
+#[path = "privileges/reach.rs"]
+mod reach;

@@ -17,6 +17,7 @@
 //! | [`powers`] | what roles can become, and do |
 //! | [`access`] | who can enter it, by its access rules |
 //! | [`database`] | one database of a live server or a copy |
+//! | [`collect`] | credentials and reach, beside findings |
 //! | [`acl`], [`place`], [`relations`] | privileges, and what has them: the database, schemas, tables, views |
 //! | [`reach`] | who can read and write what |
 //! | [`sql_text`], [`words`] | SQL that is judged by its words · lists in sentences |
@@ -48,6 +49,7 @@ pub mod assemble;
 pub mod acl;
 pub mod catalogue;
 pub mod code;
+pub mod collect;
 pub mod database;
 pub mod drift;
 pub mod entry;
@@ -76,6 +78,7 @@ pub mod words;
 
 pub use about::{About, Plane};
 pub use assemble::{Looked, assemble};
+pub use collect::Collector;
 pub use database::Database;
 pub use look::{Blind, Check, Look, Looking};
 pub use outcome::Exposure;

@@ -1,6 +1,6 @@
 //! Gathers a server: live, from what a backup holds, or from its restored copy.
 
-use super::roles::verifier::{self, Guessing};
+use super::roles::passwords::verifier::{self, Guessing};
 use super::{Plane, Server};
 use crate::error::Result;
 use crate::source::facts::{Facts, MembershipFacts, RoleFacts};

@@ -2,13 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Stdio;
 
 use pgseal::exposure::{Plane, Server};
 use pgseal::hba;
 use pgseal::source::posture::{AccessWay, Posture, RoleSetting};
 use pgseal::source::{ConnParams, Session, posture};
 
+use crate::fixture::Client;
 use crate::pg::{PgServer, bindir, major, own};
 
 /// The first line lets the tests in; the second has a file inside and a password.
@@ -65,15 +65,7 @@ fn rules(posture: &Posture) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_sees_what_it_may_and_the_rest_is_not_known() {
     let pg = server();
-    // A session to be seen: it ends with its input.
-    let mut psql = pg.client("psql", "shop");
-    psql.args(["-XAtq", "-U", "app"]).env("PGAPPNAME", "till").stdin(Stdio::piped()).stdout(Stdio::null());
-    let mut child = psql.spawn().unwrap();
-    let connected = "select exists (select from pg_stat_activity where application_name = 'till')";
-    while pg.psql("postgres", connected) != "t" {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-
+    let till = Client::connect(&pg, "app", "shop", "till");
     let all = seen_by(&pg, "postgres").await;
     assert_eq!(unknown(&all), Vec::<&str>::new(), "{all:#?}");
     let now = jiff::Timestamp::now();
@@ -118,9 +110,9 @@ async fn each_role_sees_what_it_may_and_the_rest_is_not_known() {
     let to_public: Vec<&str> = shop.grants.iter().filter(|g| g.0.is_none()).map(|g| g.1.as_str()).collect();
     assert_eq!(to_public, ["CONNECT"]);
     let sessions = all.sessions.get().unwrap();
-    let till = sessions.iter().find(|s| s.application == "till").unwrap();
-    assert_eq!((till.role.as_deref(), till.database.as_deref(), till.count), (Some("app"), Some("shop"), 1));
-    assert_eq!((till.address, till.tls, till.backend.as_str()), (None, Some(false), "client backend"));
+    let seen = sessions.iter().find(|s| s.application == "till").unwrap();
+    assert_eq!((seen.role.as_deref(), seen.database.as_deref(), seen.count), (Some("app"), Some("shop"), 1));
+    assert_eq!((seen.address, seen.tls, seen.backend.as_str()), (None, Some(false), "client backend"));
     assert!(sessions.iter().all(|s| s.application != "test"), "our own session is not told");
     let holding = |role: &str| {
         let of = all.holdings.get().unwrap().iter().find(|h| h.role == role).unwrap();
@@ -153,8 +145,7 @@ async fn each_role_sees_what_it_may_and_the_rest_is_not_known() {
     assert!(!format!("{viewer:?}").contains("hidden-in"));
     assert!(viewer.hba_loaded.get().is_ok());
 
-    drop(child.stdin.take());
-    child.wait().unwrap();
+    drop(till);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -115,13 +115,14 @@ const PATTERNS: &[&str] = &["/^a", "/^(alice|bob)$", "/^db.*$", "\"/^db[12]$\"",
 /// Networks inside of 127.0.0.0/8 that nest, and some around it.
 pub fn network(rng: &mut fastrand::Rng) -> String {
     match rng.u8(..20) {
-        0 => "all".into(),
+        0 | 7 => "all".into(),
         1 => "0.0.0.0/0".into(),
         2 => "::/0".into(),
         3 => "::1/128".into(),
         4 => "127.0.0.1 255.255.255.255".into(),
         5 => "127.0.0.0 255.128.0.0".into(),
         6 => "10.0.0.0/8".into(),
+        8..11 => "127.0.0.0/8".into(),
         _ => {
             let length = *rng.choice(&[8u8, 9, 10, 12, 15, 16, 17, 24, 25, 30, 31, 32]).unwrap();
             format!("127.{}.{}.{}/{length}", rng.u8(..4) * 40, rng.u8(..3), rng.u8(..4))
@@ -129,8 +130,14 @@ pub fn network(rng: &mut fastrand::Rng) -> String {
     }
 }
 
+/// A word that fits often, a pattern or any other.
 fn words(rng: &mut fastrand::Rng, from: &[&str], patterns: bool) -> String {
-    if patterns && rng.u8(..6) == 0 { *rng.choice(PATTERNS).unwrap() } else { *rng.choice(from).unwrap() }.to_owned()
+    match rng.u8(..9) {
+        0..3 => "all",
+        3 if patterns => rng.choice(PATTERNS).unwrap(),
+        _ => rng.choice(from).unwrap(),
+    }
+    .to_owned()
 }
 
 /// A file of rules that a server loads; `methods` for the socket and for TCP.

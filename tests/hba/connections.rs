@@ -157,15 +157,28 @@ fn expected(rule: Option<&Rule>, role: &str) -> Answer {
 /// The line that the log names; not all do.
 fn logged_line(log: &str) -> Option<u32> {
     // "… matched pg_hba.conf line 7: …" before 16, "… matched file "…" line 7: …" since.
+    // And since 17 of those that enter without being asked, "… method=trust (…/pg_hba.conf:7)".
+    if let Some(rest) = log.split(" method=trust (").nth(1) {
+        return rest.split(')').next()?.rsplit(':').next()?.parse().ok();
+    }
     let rest = log.split("Connection matched").nth(1)?;
     let number = rest.split(" line ").nth(1)?;
     number.split(':').next()?.parse().ok()
 }
 
-fn rule_of<'a>(config: &'a Config, people: &People, ssl: bool, attempt: &Attempt<'_>) -> Option<&'a Rule> {
+/// The rules that may decide: one, but for patterns that only the server understands.
+fn rules_of<'a>(config: &'a Config, people: &People, ssl: bool, attempt: &Attempt<'_>) -> Vec<Option<&'a Rule>> {
     let decision = decide(config, &people.world(ssl, Some(false), major()), attempt);
-    assert!(decision.maybe.is_empty() && !decision.unknown);
-    decision.surely.map(|at| &config.rules[at])
+    assert!(!decision.unknown && (major() >= 16 || decision.maybe.is_empty()));
+    let maybe = decision.maybe.iter().map(|at| Some(&config.rules[*at]));
+    maybe.chain([decision.surely.map(|at| &config.rules[at])]).collect()
+}
+
+/// The line in the log, if there is one, is one of these rules'. Whether there is.
+fn same_line(log: &str, rules: &[Option<&Rule>], context: &str) -> bool {
+    let Some(line) = logged_line(log) else { return false };
+    assert!(rules.iter().flatten().any(|r| r.line == line), "line {line}: {context}\n{log}");
+    true
 }
 
 #[test]
@@ -177,29 +190,28 @@ fn the_server_decides_as_we_say() {
     let (mut compared, mut lines, mut entered, mut none) = (0, 0, 0, 0);
     while compared < 300 {
         let count = rng.usize(3..25);
-        let text = rules(&mut rng, count, major(), SOCKET, TCP);
+        let mut text = rules(&mut rng, count, major(), SOCKET, TCP);
+        if rng.bool() {
+            text.push_str("local all all trust\nhost all all all trust\n");
+        }
         let config = parse(&Files::of_text("pg_hba.conf", &text), major());
         assert!(config.loadable(), "{:?}\n{text}", config.errors);
         door.load(&text);
         for _ in 0..20 {
             let attempt = door.attempt(&mut rng);
-            let rule = rule_of(&config, &door.people, false, &attempt);
-            let wanted = expected(rule, attempt.role);
+            let rules = rules_of(&config, &door.people, false, &attempt);
+            let wanted: Vec<Answer> = rules.iter().map(|r| expected(*r, attempt.role)).collect();
             let got = door.knock(&attempt);
-            assert_eq!(got, wanted, "{attempt:?} {rule:?}\n{text}");
+            let context = format!("{attempt:?} {rules:?}\n{text}");
+            assert!(wanted.contains(&got), "{got:?} {context}");
             compared += 1;
             entered += usize::from(got == Answer::Entered);
             none += usize::from(got == Answer::NoRule);
-            let (role, database) = (attempt.role.to_owned(), attempt.database.map(str::to_owned));
-            let log = door.news();
-            if let Some(line) = logged_line(&log) {
-                assert_eq!(Some(line), rule.map(|r| r.line), "{role} {database:?} {rule:?}\n{text}\n{log}");
-                lines += 1;
-            }
+            lines += usize::from(same_line(&door.news(), &rules, &context));
         }
     }
     eprintln!("{compared} connections, {lines} with the line in the log, {entered} entered, {none} without a rule");
-    assert!(lines > 60 && entered > 10 && none > 10, "{compared} {lines} {entered} {none}");
+    assert!(lines > 60 && entered > 0 && none > 0, "{compared} {lines} {entered} {none}");
 }
 
 #[test]
@@ -226,7 +238,7 @@ fn the_server_decides_as_we_say_inside_of_tls() {
             let address = Some(IpAddr::from([127, 0, 0, 1]));
             let transport = if tls { Transport::Tls } else { Transport::Plain };
             let attempt = Attempt { transport, address, role: &role, database: Some(&database) };
-            let rule = rule_of(&config, &door.people, true, &attempt);
+            let rules = rules_of(&config, &door.people, true, &attempt);
             let mut psql = door.server.client("psql", "postgres");
             psql.env("PGHOST", "127.0.0.1")
                 .env("PGUSER", &role)
@@ -235,7 +247,7 @@ fn the_server_decides_as_we_say_inside_of_tls() {
             psql.env("PGSSLMODE", if tls { "require" } else { "disable" }).args(["-XAtqc", "select 1"]);
             let out = psql.output().unwrap();
             let said = String::from_utf8_lossy(&out.stderr).into_owned();
-            let wanted = match expected(rule, &role) {
+            let wanted = |rule: &Option<&Rule>| match expected(*rule, &role) {
                 // Entered, and only then told that the database is not there.
                 Answer::Entered if database != "postgres" => "does not exist",
                 Answer::Entered => "",
@@ -243,13 +255,11 @@ fn the_server_decides_as_we_say_inside_of_tls() {
                 Answer::Rejected => "pg_hba.conf rejects",
                 _ => "password authentication failed",
             };
-            let context = format!("{transport:?} {role} {database} {rule:?}\n{said}\n{text}");
-            assert!(out.status.success() == wanted.is_empty() && said.contains(wanted), "{context}");
-            let log = door.news();
-            if let Some(line) = logged_line(&log) {
-                assert_eq!(Some(line), rule.map(|r| r.line), "{context}\n{log}");
-            }
-            seen.insert((tls, wanted));
+            let context = format!("{transport:?} {role} {database} {rules:?}\n{said}\n{text}");
+            let fits = |wanted: &str| out.status.success() == wanted.is_empty() && said.contains(wanted);
+            let Some(got) = rules.iter().map(wanted).find(|w| fits(w)) else { panic!("{context}") };
+            same_line(&door.news(), &rules, &context);
+            seen.insert((tls, got));
         }
     }
     assert!(seen.len() >= 3, "{seen:?}");

@@ -23,7 +23,8 @@
 //! | [`interval`] | ranges of addresses, and how far away they are |
 //! | [`decide`](mod@decide), [`fit`] | one connection |
 //! | [`evaluate`](mod@evaluate) | all of them |
-//! | [`classes`], [`networks`], [`sweep`], [`merge`], [`shadows`] | how: roles and addresses that rules treat alike, taken apart and put together |
+//! | [`classes`], [`networks`], [`parts`], [`set`], [`index`] | rules as boxes of roles, databases and networks |
+//! | [`merge`], [`shadows`] | boxes put together to cells; rules that are first nowhere |
 //! | [`matrix`], [`rows`] | what came out, and as a table for people |
 
 pub mod address;
@@ -35,6 +36,7 @@ mod expand;
 pub mod files;
 mod fit;
 pub mod ident;
+mod index;
 pub mod interval;
 mod lines;
 pub mod matrix;
@@ -42,11 +44,12 @@ mod merge;
 mod networks;
 mod options;
 pub mod parse;
+mod parts;
 pub mod pattern;
 pub mod rows;
 pub mod rule;
+mod set;
 mod shadows;
-mod sweep;
 pub mod words;
 pub mod world;
 

@@ -16,7 +16,7 @@ use crate::types::SourceName;
 const ROWS: usize = 1_000;
 
 /// What was looked at, and what was seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Looked {
     /// Planes that were looked at.
     pub planes: Vec<Plane>,

@@ -146,6 +146,10 @@ const CHANGES: &[(&str, &[Said])] = &[
     ),
     ("alter domain short drop default", &[("INT-SCHEMA", "type: \"s 1\".short", "it differs: default missing")]),
     ("drop cast (mood as int)", &[("INT-SCHEMA", "cast: (\"s 1\".mood AS integer)", "it is missing")]),
+    (
+        "update pg_collation set collisdeterministic = false where collname = 'same'",
+        &[("INT-SCHEMA", "collation: \"s 1\".same", "it differs: definition changed")],
+    ),
     ("alter sequence odd no cycle", &[("INT-SCHEMA", "sequence: \"s 1\".odd", "it differs: counts changed")]),
     (
         "create or replace view plain_view with (security_barrier) as select b.id, b.state, p.note, 1 as open \

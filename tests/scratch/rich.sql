@@ -7,6 +7,7 @@ grant reader to app; grant reader to auditor with admin option; grant pg_monitor
 alter role app set statement_timeout = '30s';
 create role backup bypassrls; grant pg_read_all_settings to backup;
 grant pg_read_all_data to backup; -- with 14
+grant "own""er" to backup; -- without 14
 create extension citext schema public; -- with contrib
 create extension hstore schema public; -- with contrib
 revoke execute on function pg_catalog.pg_sleep(double precision) from public;
@@ -35,6 +36,7 @@ create operator === (leftarg = int, rightarg = int, function = int4eq, commutato
 create text search configuration plain (copy = pg_catalog.simple);
 create collation german (provider = icu, locale = 'de-DE', deterministic = false); -- with icu
 create collation german from "C"; -- without icu
+create collation same from "C";
 
 create table base (gone int, id bigint generated always as identity (start 7), state varchar(20) not null default 'new'
     check (state in ('new', 'paid', 'shipped')), amount numeric(10, 2) check (amount between 0 and 1000 or amount is null),

@@ -3,7 +3,7 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Whether the installation with these programs has something: `contrib`,
@@ -15,7 +15,14 @@ pub fn has(bin: &Path, what: &str) -> bool {
         String::from_utf8(out.stdout).unwrap().trim().to_owned()
     };
     match what {
-        "contrib" => PathBuf::from(ask("pg_config", "--sharedir")).join("extension/amcheck.control").exists(),
+        // Beside the programs: pg_config of an unpacked package may tell where it would be installed.
+        "contrib" => bin.ancestors().any(|top| {
+            let share = top.join("share/postgresql");
+            let major = bin.parent().and_then(Path::file_name).unwrap_or_default();
+            [share.join("extension"), share.join(major).join("extension")]
+                .iter()
+                .any(|dir| dir.join("amcheck.control").exists())
+        }),
         // It was asked for until 15, and is refused since.
         "icu" => {
             let built = ask("pg_config", "--configure");

@@ -16,8 +16,9 @@ const SECRETS: [&str; 3] = ["canary-row-4711", "canary-password-4711", "SCRAM-SH
 /// A database of a little of everything, with hostile names.
 fn fill(server: &PgServer) {
     server.psql("postgres", "create role app login password 'canary-password-4711'");
-    server.psql("postgres", "create role \"<b>r\u{1b}[31m\n\"");
-    server.psql("postgres", "create database \"a\n<i>\u{1b}[2J'&\u{9b}\"");
+    let hostile = pg::allowed("a\n<i>\u{1b}[2J'&\u{9b}");
+    server.psql("postgres", &pg::allowed("create role \"<b>r\u{1b}[31m\n\""));
+    server.psql("postgres", &format!("create database \"{hostile}\""));
     server.psql("postgres", "create database shop");
     server.psql(
         "shop",
@@ -29,7 +30,7 @@ fn fill(server: &PgServer) {
     if has(&pg::bindir(), "contrib") {
         server.psql("shop", "create extension hstore");
     }
-    server.psql("a\n<i>\u{1b}[2J'&\u{9b}", "create table \"t\u{202e}\n]]><x>\"(\"c\"\"\n\" text); insert into \"t\u{202e}\n]]><x>\" values ('canary-row-4711')");
+    server.psql(&hostile, "create table \"t\u{202e}\n]]><x>\"(\"c\"\"\n\" text); insert into \"t\u{202e}\n]]><x>\" values ('canary-row-4711')");
     // Everything that a database can have.
     server.psql("postgres", "drop role app");
     server.psql("postgres", "create database rich template template0");

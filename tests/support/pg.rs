@@ -23,6 +23,11 @@ pub fn major() -> u32 {
     version[..2].parse().unwrap()
 }
 
+/// A name that a role or database may have: from 19 on no line ends are in it.
+pub fn allowed(name: &str) -> String {
+    if major() < 19 { name.to_owned() } else { name.replace(['\n', '\r'], "\t") }
+}
+
 /// A search path on which a program finds those of [`bindir`] without being told of them.
 pub fn search_path() -> String {
     format!("{}:/usr/bin:/bin", bindir().display())

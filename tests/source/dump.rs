@@ -157,10 +157,7 @@ async fn the_taps_read_what_the_tables_hold_under_load_and_after_a_restore() {
     let name = allowed(NAMES[3]);
     create(&server, &name);
     server.psql(&name, SCHEMA);
-    server.psql(
-        &name,
-        "ALTER ROLE postgres SET bytea_output = escape; ALTER ROLE postgres SET extra_float_digits = 0",
-    );
+    server.psql(&name, "ALTER ROLE postgres SET bytea_output = escape; ALTER ROLE postgres SET extra_float_digits = 0");
     server.psql(
         "postgres",
         "ALTER ROLE postgres SET IntervalStyle = iso_8601; ALTER ROLE postgres SET DateStyle = 'German'",

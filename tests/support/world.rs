@@ -173,7 +173,7 @@ impl World {
             .env_clear()
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", crate::pg::search_path())
             .env("LC_ALL", "C.UTF-8")
             .env("COLUMNS", "100")
             .current_dir(self.dir.path())

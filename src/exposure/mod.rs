@@ -43,8 +43,8 @@
 
 pub mod about;
 pub mod access;
-pub mod assemble;
 pub mod acl;
+pub mod assemble;
 pub mod catalogue;
 pub mod code;
 pub mod database;

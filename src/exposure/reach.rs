@@ -50,6 +50,7 @@ pub fn rows(db: &Database<'_>, relations: &Relations) -> Vec<ReachRow> {
             let writers = reach.who(relation, Privileges::WRITE);
             ReachRow {
                 object: db.object(&relation.locator()),
+                tag: None,
                 classes: Vec::new(),
                 readers: readers.count,
                 writers: writers.count,

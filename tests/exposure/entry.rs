@@ -187,7 +187,8 @@ async fn rules_that_are_not_loaded_or_not_seen_are_no_pass() {
     write(&pg.data_dir(), "pg_hba.conf", "local all all trust\nhost all all 10.0.0.0/8 reject\n");
     found(&look(&pg).await, "EXP-HBA-012", &["file pg_hba.conf"]);
     pg.psql("postgres", "SELECT pg_reload_conf()");
-    let loaded = || pg.psql("postgres", "SELECT pg_conf_load_time() > (pg_stat_file(current_setting('hba_file'))).modification");
+    let loaded =
+        || pg.psql("postgres", "SELECT pg_conf_load_time() > (pg_stat_file(current_setting('hba_file'))).modification");
     let give_up = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while loaded() != "t" {
         assert!(std::time::Instant::now() < give_up, "the reload is not seen");

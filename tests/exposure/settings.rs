@@ -29,12 +29,8 @@ async fn settings_of_a_careless_server() {
     found(&r, "EXP-LOG-004", &["setting log_error_verbosity", "setting log_line_prefix", "setting log_min_messages"]);
     found(&r, "EXP-LOG-005", &["setting log_replication_commands"]);
     // fsync and full_page_writes are off in every server of the tests.
-    let dangerous = [
-        "setting allow_system_table_mods",
-        "setting fsync",
-        "setting full_page_writes",
-        "setting zero_damaged_pages",
-    ];
+    let dangerous =
+        ["setting allow_system_table_mods", "setting fsync", "setting full_page_writes", "setting zero_damaged_pages"];
     found(&r, "EXP-CONF-001", &dangerous);
     assert_eq!(severity(&r, "EXP-CONF-001", "setting fsync"), Severity::High);
     assert_eq!(severity(&r, "EXP-CONF-001", "setting allow_system_table_mods"), Severity::Medium);
@@ -54,15 +50,9 @@ async fn settings_of_a_careful_server() {
         ("full_page_writes", "on"),
     ]);
     let r = server_checks(&live(&pg).await, &Policy::default());
-    for id in [
-        "EXP-LOG-001",
-        "EXP-LOG-002",
-        "EXP-LOG-003",
-        "EXP-LOG-004",
-        "EXP-LOG-005",
-        "EXP-CONF-001",
-        "EXP-REPL-002",
-    ] {
+    for id in
+        ["EXP-LOG-001", "EXP-LOG-002", "EXP-LOG-003", "EXP-LOG-004", "EXP-LOG-005", "EXP-CONF-001", "EXP-REPL-002"]
+    {
         silent(&r, id);
     }
     assert_eq!(of(&r, "EXP-REPL-001").outcome, Outcome::NotApplicable);

@@ -48,8 +48,7 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     let globals = logical::globals(&ready.bin, &ready.conn, private, job.source.role_passwords)?;
     taken.streams.push(work.run(reference(number), globals).await?);
     let session = ready.conn.connect_read_only("pgseal backup").await?;
-    taken.roles = probe::roles(&session).await?;
-    taken.memberships = probe::memberships(&session).await?;
+    taken.server(&session, work.progress).await?;
     drop(session);
 
     for (name, _) in &ready.databases {

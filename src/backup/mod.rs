@@ -251,6 +251,7 @@ impl Job<'_> {
             databases: taken.databases,
             roles: taken.roles,
             memberships: Some(taken.memberships),
+            posture: Some(taken.posture),
             streams: taken.streams.iter().map(|s| (s.reference.clone(), s.facts.clone())).collect(),
             physical: taken.physical.clone(),
             warnings: ready.warnings.clone(),

@@ -6,15 +6,14 @@ use super::Ready;
 use super::streams::{Taken, Work, reference};
 use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
-use crate::source::{Snapshot, Tapped, physical, probe};
+use crate::source::{Snapshot, Tapped, physical};
 
 /// Takes everything.
 pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksums: FileChecksums) -> Result<Taken> {
     let mut taken = Taken::default();
     taken.producer.insert("pg_basebackup".into(), ready.bin.version_line("pg_basebackup").await?);
     let session = ready.conn.connect_read_only("pgseal backup").await?;
-    taken.roles = probe::roles(&session).await?;
-    taken.memberships = probe::memberships(&session).await?;
+    taken.server(&session, work.progress).await?;
     drop(session);
     for (name, _) in &ready.databases {
         let snapshot = Snapshot::open(&ready.conn.with_database(name)).await?;

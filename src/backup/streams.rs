@@ -6,10 +6,10 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
 use crate::pipeline::{Receipt, Writer};
 use crate::source::facts::{DatabaseFacts, MembershipFacts, PhysicalFacts, RoleFacts, StreamFacts};
-use crate::source::{DumpStream, StreamRole, Tapped};
+use crate::source::{DumpStream, Posture, Session, StreamRole, Tapped, posture, probe};
 use crate::store::layout;
 use crate::types::event::Progress;
-use crate::types::{BackupId, SourceName};
+use crate::types::{BackupId, Event, SourceName};
 
 /// What every stream of one backup shares.
 pub struct Work<'a> {
@@ -49,12 +49,30 @@ pub struct Taken {
     pub roles: Vec<RoleFacts>,
     /// Their memberships.
     pub memberships: Vec<MembershipFacts>,
+    /// How the server can be entered.
+    pub posture: Posture,
     /// Program to version line.
     pub producer: BTreeMap<String, String>,
     /// Only of base backups.
     pub physical: Option<PhysicalFacts>,
     /// What was worth a warning.
     pub warnings: Vec<String>,
+}
+
+impl Taken {
+    /// Asks for what is of the whole server. What the role may not see of its
+    /// posture is told once and stops nothing.
+    pub async fn server(&mut self, session: &Session, progress: &Progress) -> Result<()> {
+        self.roles = probe::roles(session).await?;
+        self.memberships = probe::memberships(session).await?;
+        self.posture = posture::read(session).await;
+        let unknown: Vec<&str> = self.posture.unknown().into_iter().map(|(what, _)| what).collect();
+        if !unknown.is_empty() {
+            let text = format!("not seen of the server, so no exposure check will judge it: {}", unknown.join(", "));
+            progress.event(Event::Note(text));
+        }
+        Ok(())
+    }
 }
 
 /// `s01`, `s02`, … from 1.

@@ -2,8 +2,10 @@
 //! happens to pass a checksum says nothing, sixty in a hundred do.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::class::{Class, Sort};
+use super::sample;
 use super::secret::{Kind, Weight};
 use super::value::{self, Hint};
 use super::words;
@@ -17,7 +19,7 @@ const CONTAINS: u32 = 5;
 const LONGEST: usize = 16 * 1024;
 
 /// A column that is looked at. Of its values only counts are kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Column {
     name: String,
     hint: Hint,
@@ -27,6 +29,13 @@ pub struct Column {
     kinds: BTreeMap<Kind, u32>,
     examples: u32,
     hashed: u32,
+}
+
+impl fmt::Debug for Column {
+    /// Without the name: the name of an element of a document is data, too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Column({} values, {:?})", self.values, self.verdicts())
+    }
 }
 
 /// In which way a column holds a sort.
@@ -62,7 +71,7 @@ impl Column {
             return;
         }
         self.values += 1;
-        self.hashed += u32::from(is_digest(text));
+        self.hashed += u32::from(is_digest(text) || sample::is_masked(text) || text.len() < 3);
         let mut whole = |sort| *self.whole.entry(sort).or_default() += 1;
         match value::sort_of(text, self.hint) {
             Some((_, true)) => self.examples += 1,
@@ -137,11 +146,19 @@ impl Column {
         matches!(sort, Sort::Secret | Sort::Hash | Sort::Email) || words::class_of(&self.name) == Some(sort.class())
     }
 
-    /// The class: what the values say, or else the name.
-    pub fn class(&self) -> Option<Class> {
-        let by_values = self.verdicts().iter().map(|v| v.sort.class()).max();
-        let by_name = words::class_of(&self.name);
-        by_values.max(by_name)
+    /// The class that the values say; the gravest of several.
+    pub fn class_by_values(&self) -> Option<Class> {
+        self.verdicts().iter().map(|v| v.sort.class()).max()
+    }
+
+    /// The class that the name says.
+    pub fn class_by_name(&self) -> Option<Class> {
+        words::class_of(&self.name)
+    }
+
+    /// Whether the name speaks of what people type to log in.
+    pub fn is_password(&self) -> bool {
+        words::is_typed(&self.name)
     }
 
     /// Of how many values it can be said that a password is stored as its name

@@ -62,6 +62,14 @@ pub fn secrets_of(name: &str, value: &str) -> Vec<Secret> {
     found
 }
 
+/// All of a value that its place makes a secret, whatever it looks like: a
+/// password option, say. Absent where nothing is said (empty, masked, a parameter).
+pub fn secret_value(value: &str) -> Option<Secret> {
+    let named = Secret::new(Kind::Named, 0..value.len(), false);
+    let shaped = secrets(value).into_iter().find(|s| s.is_all_of(value));
+    (!sample::is_masked(value)).then(|| shaped.unwrap_or(named))
+}
+
 /// Of secrets at the same place the one that says most: a shape before a name,
 /// and the first before the next.
 fn distinct(mut found: Vec<Secret>) -> Vec<Secret> {

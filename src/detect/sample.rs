@@ -62,6 +62,11 @@ pub(super) fn is_placeholder(value: &str) -> bool {
             .is_some_and(|v| v.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '\''))
 }
 
+/// Whether a value is empty or blotted out.
+pub(super) fn is_masked(value: &str) -> bool {
+    value.trim().chars().all(|c| matches!(c, '*' | '•'))
+}
+
 /// `PGPASSWORD`: how a shell's variables are called.
 fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')

@@ -70,6 +70,15 @@ pub struct Hit<'a> {
     pub maybe: bool,
 }
 
+/// How a role can enter a database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Way {
+    /// The farthest class of addresses beyond the host; `None` where from the host alone.
+    pub class: Option<AddressClass>,
+    /// Whether unencrypted from beyond the host.
+    pub plain: bool,
+}
+
 impl Server {
     /// The evaluated access rules.
     ///
@@ -197,6 +206,27 @@ impl Access {
             hit.maybe &= cell.maybe;
         }
         hits.into_values().collect()
+    }
+
+    /// For each role that can log in to a database: the farthest class it can come
+    /// from (`None` for the socket alone), and whether it can without encryption from
+    /// beyond the host.
+    pub fn ways(&self, database: &str) -> BTreeMap<&str, Way> {
+        let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
+        for cell in self.matrix.accepting() {
+            let DbSet::Databases(all) = &cell.databases else { continue };
+            if !all.iter().any(|d| self.databases.get(*d as usize).is_some_and(|d| d == database)) {
+                continue;
+            }
+            let class = if self.is_remote(cell) { cell.class() } else { None };
+            let plain = cell.transport == Transport::Plain && self.is_remote(cell);
+            for role in cell.roles.iter() {
+                let way = ways.entry(self.role(*role)).or_default();
+                way.class = way.class.max(class);
+                way.plain |= plain;
+            }
+        }
+        ways
     }
 
     /// The picture: who can enter from where as what, the worst first.

@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 
 use super::look::Blind;
 use super::policy::Policy;
-use super::{Plane, Server};
+use super::{Collector, Plane, Server};
 use crate::source::Ask;
 
 /// Objects of users and not of the system, for SQL: with `n` as `pg_namespace`.
@@ -30,6 +30,8 @@ pub struct Database<'a> {
     pub server: &'a Server,
     /// What the operator declared.
     pub policy: &'a Policy,
+    /// Takes what is found beside findings, where somebody wants it.
+    pub collector: Option<&'a Collector>,
     session: &'a dyn Ask,
 }
 
@@ -42,7 +44,14 @@ impl std::fmt::Debug for Database<'_> {
 impl<'a> Database<'a> {
     /// The database that `session` is connected to.
     pub fn new(session: &'a dyn Ask, name: &'a str, plane: Plane, server: &'a Server, policy: &'a Policy) -> Self {
-        Self { name, plane, major: server.version.major(), server, policy, session }
+        Self { name, plane, major: server.version.major(), server, policy, collector: None, session }
+    }
+
+    /// The same, handing what is found beside findings to `collector`.
+    #[must_use]
+    pub fn collecting(mut self, collector: &'a Collector) -> Self {
+        self.collector = Some(collector);
+        self
     }
 
     /// The rows of `sql`; `what` names what is read, for errors.

@@ -13,9 +13,11 @@
 //! | [`seen`] | what a look saw, and what follows from it |
 //! | [`catalogue`] | all checks |
 //! | [`server`] | a server, as the checks see it |
+//! | [`gather`] | how that is had: live, from a backup, from a copy |
 //! | [`powers`] | what roles can become, and do |
 //! | [`access`] | who can enter it, by its access rules |
 //! | [`database`] | one database of a live server or a copy |
+//! | [`collect`] | credentials and reach, beside findings |
 //! | [`acl`], [`place`], [`relations`] | privileges, and what has them: the database, schemas, tables, views |
 //! | [`reach`] | who can read and write what |
 //! | [`sql_text`], [`words`] | SQL that is judged by its words · lists in sentences |
@@ -47,9 +49,11 @@ pub mod acl;
 pub mod assemble;
 pub mod catalogue;
 pub mod code;
+pub mod collect;
 pub mod database;
 pub mod drift;
 pub mod entry;
+pub mod gather;
 pub mod house;
 pub mod look;
 pub mod outcome;
@@ -74,6 +78,7 @@ pub mod words;
 
 pub use about::{About, Plane};
 pub use assemble::{Looked, assemble};
+pub use collect::Collector;
 pub use database::Database;
 pub use look::{Blind, Check, Look, Looking};
 pub use outcome::Exposure;

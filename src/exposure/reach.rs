@@ -22,15 +22,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::access::Way;
 use super::acl::{Acl, Privileges};
 use super::outcome::ReachRow;
 use super::place::Schema;
 use super::relations::{Relation, Relations};
 use super::{Blind, Database, Server};
+use crate::hba::AddressClass;
 
 /// Who can read and write each table, view, materialized view and foreign table
-/// of a database, in order of their names. Classes of data and ways in are
-/// joined later.
+/// of a database, in order of their names, with the farthest place that their
+/// readers can come from where the access rules are known. Classes of data are joined later.
 ///
 /// # Errors
 /// [`Blind`] where the catalogue cannot be read.
@@ -44,10 +46,21 @@ pub fn rows(db: &Database<'_>, relations: &Relations) -> Vec<ReachRow> {
     let mut reach = Reach::of_logins(db.server, relations);
     let logins = reach.roles.len() as u32;
     let tables = relations.all.iter().filter(|r| r.kind != 'S');
+    // Tables share their readers, so each group's ways in are looked up once.
+    let ways = db.server.access().ok().map(|access| access.ways(db.name));
+    let mut entries: HashMap<usize, Way> = HashMap::new();
     tables
         .map(|relation| {
             let readers = reach.who(relation, Privileges::SELECT);
             let writers = reach.who(relation, Privileges::WRITE);
+            let way = ways.as_ref().map(|ways| {
+                *entries.entry(Rc::as_ptr(&readers) as usize).or_insert_with(|| {
+                    reach.names(&readers).filter_map(|role| ways.get(role)).fold(Way::default(), |all, way| Way {
+                        class: all.class.max(way.class),
+                        plain: all.plain || way.plain,
+                    })
+                })
+            });
             ReachRow {
                 object: db.object(&relation.locator()),
                 tag: None,
@@ -56,8 +69,8 @@ pub fn rows(db: &Database<'_>, relations: &Relations) -> Vec<ReachRow> {
                 writers: writers.count,
                 logins,
                 public: readers.public || writers.public,
-                widest_entry: None,
-                without_tls: None,
+                widest_entry: way.map(|w| w.class.map_or("the host alone", AddressClass::word).to_owned()),
+                without_tls: way.map(|w| w.plain),
             }
         })
         .collect()

@@ -16,7 +16,7 @@ pub struct Server {
     pub version: PgVersion,
     /// The role that `initdb` made.
     pub bootstrap: String,
-    /// The role that pgseal reads and backs up with; absent of a copy.
+    /// The role that pgseal reads and backs up with.
     pub backup_role: Option<String>,
     /// Whether it is a standby.
     pub in_recovery: bool,
@@ -107,7 +107,14 @@ impl Server {
     /// # Errors
     /// As [`Server::setting`], and where the value is not kept.
     pub fn value(&self, name: &str) -> Result<&str, String> {
-        self.setting(name)?.value.as_deref().ok_or_else(|| format!("the value of {name} is not kept"))
+        let setting = self.setting(name)?;
+        setting.value.as_deref().ok_or_else(|| {
+            if setting.is_own() {
+                format!("the session that asked had a {name} of its own (source: {})", setting.source)
+            } else {
+                format!("the value of {name} is not kept")
+            }
+        })
     }
 
     /// Whether a boolean setting is on.

@@ -52,6 +52,9 @@ pub fn tokens(text: &str) -> Vec<Token> {
     out
 }
 
+/// What operators are made of.
+const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
+
 /// The next word, `None` in its place for what is none, and what follows it.
 fn next(rest: &str) -> Option<(Option<Token>, &str)> {
     let first = rest.chars().next()?;
@@ -95,7 +98,6 @@ fn next(rest: &str) -> Option<(Option<Token>, &str)> {
     if let Some(pair) = ["::", ":=", ".."].into_iter().find(|p| rest.starts_with(p)) {
         return Some((Some(Token::Sign(pair.to_owned())), &rest[2..]));
     }
-    const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
     let mut end = rest.find(|c| !OPERATOR.contains(c)).unwrap_or(rest.len());
     // A comment ends an operator.
     end = ["--", "/*"].iter().filter_map(|c| rest[..end].find(c)).min().unwrap_or(end);
@@ -193,7 +195,7 @@ pub fn nesting(token: &Token) -> i32 {
 }
 
 /// Splits at tokens on the outermost level.
-pub fn split<'t>(tokens: &'t [Token], at: impl Fn(&Token) -> bool) -> Vec<&'t [Token]> {
+pub fn split(tokens: &[Token], at: impl Fn(&Token) -> bool) -> Vec<&[Token]> {
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
     for (i, token) in tokens.iter().enumerate() {
         if depth == 0 && at(token) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::fit::{self, Fit};
 use super::parse::Config;
+use super::set::Set;
 use super::words::{DbToken, UserToken};
 use super::world::{Groups, World};
 
@@ -11,8 +12,6 @@ use super::world::{Groups, World};
 pub(super) struct Class {
     /// Places in `World::roles`, in order.
     pub(super) roles: Vec<u32>,
-    /// The rules that fit, in order.
-    pub(super) rules: Vec<(u32, Fit)>,
     /// The database of the same name, where rules ask for it.
     same_user: Option<u32>,
     /// Databases called like a role that they are members of, where rules ask for it.
@@ -21,33 +20,57 @@ pub(super) struct Class {
     pub(super) replicates: bool,
 }
 
-/// Sorts all roles that can log in into classes.
-pub(super) fn classes(config: &Config, world: &World<'_>) -> Vec<Class> {
-    let groups = Groups::of(world);
-    let users = Users::of(config);
-    let uses = |wanted: &DbToken| config.rules.iter().any(|r| r.databases.contains(wanted));
-    let (same_user, same_role) = (uses(&DbToken::SameUser), uses(&DbToken::SameRole));
-    let places: HashMap<&str, u32> =
-        world.databases.iter().enumerate().map(|(at, d)| (d.as_str(), at as u32)).collect();
-    let mut found: BTreeMap<(Vec<(u32, Fit)>, Option<u32>, Vec<u32>, bool), Vec<u32>> = BTreeMap::new();
-    for (at, role) in world.roles.iter().enumerate().filter(|(_, r)| r.login) {
-        let own = if same_user { places.get(role.name.as_str()).copied() } else { None };
-        let mut shared: Vec<u32> = Vec::new();
-        if same_role {
-            let names = groups.above(at).iter().filter_map(|g| world.roles.get(*g));
-            shared.extend(names.filter_map(|g| places.get(g.name.as_str()).copied()));
-            shared.sort_unstable();
+/// All roles that can log in.
+pub(super) struct Classes {
+    pub(super) all: Vec<Class>,
+    /// The classes that each rule surely fits.
+    pub(super) sure: Vec<Set>,
+    /// Those that it may fit.
+    pub(super) maybe: Vec<Set>,
+}
+
+impl Classes {
+    /// Sorts roles into classes.
+    pub(super) fn of(config: &Config, world: &World<'_>) -> Self {
+        let groups = Groups::of(world);
+        let users = Users::of(config);
+        let uses = |wanted: &DbToken| config.rules.iter().any(|r| r.databases.contains(wanted));
+        let (same_user, same_role) = (uses(&DbToken::SameUser), uses(&DbToken::SameRole));
+        let places: HashMap<&str, u32> =
+            world.databases.iter().enumerate().map(|(at, d)| (d.as_str(), at as u32)).collect();
+        let mut found: BTreeMap<(Vec<(u32, Fit)>, Option<u32>, Vec<u32>, bool), Vec<u32>> = BTreeMap::new();
+        for (at, role) in world.roles.iter().enumerate().filter(|(_, r)| r.login) {
+            let own = if same_user { places.get(role.name.as_str()).copied() } else { None };
+            let mut shared: Vec<u32> = Vec::new();
+            if same_role {
+                let names = groups.above(at).iter().filter_map(|g| world.roles.get(*g));
+                shared.extend(names.filter_map(|g| places.get(g.name.as_str()).copied()));
+                shared.sort_unstable();
+            }
+            let rules = users.rules_of(&role.name, at, world, &groups);
+            found.entry((rules, own, shared, role.replication || role.superuser)).or_default().push(at as u32);
         }
-        let rules = users.rules_of(&role.name, at, world, &groups);
-        found.entry((rules, own, shared, role.replication || role.superuser)).or_default().push(at as u32);
+        let (mut sure, mut maybe) = (vec![Vec::new(); config.rules.len()], vec![Vec::new(); config.rules.len()]);
+        let mut all = Vec::new();
+        for ((special, same_user, same_role, replicates), roles) in found {
+            for (rule, fit) in special {
+                let known = if fit == Fit::Yes { &mut sure } else { &mut maybe };
+                known[rule as usize].push(all.len() as u32);
+            }
+            all.push(Class { roles, same_user, same_role, replicates });
+        }
+        let mut sure: Vec<Set> = sure.into_iter().map(Set::Some).collect();
+        let mut maybe: Vec<Set> = maybe.into_iter().map(Set::Some).collect();
+        for (rule, fit) in users.everybody {
+            let rule = rule as usize;
+            if fit == Fit::Yes {
+                (sure[rule], maybe[rule]) = (if all.is_empty() { Set::none() } else { Set::All }, Set::none());
+            } else {
+                maybe[rule] = sure[rule].missing_of(0..all.len() as u32);
+            }
+        }
+        Self { all, sure, maybe }
     }
-    found
-        .into_iter()
-        .map(|((special, same_user, same_role, replicates), roles)| {
-            let rules = users.with_everybody(&special);
-            Class { roles, rules, same_user, same_role, replicates }
-        })
-        .collect()
 }
 
 /// The user fields of all rules, by what they ask for.
@@ -111,18 +134,12 @@ impl<'a> Users<'a> {
         }
         fits.into_iter().collect()
     }
-
-    fn with_everybody(&self, special: &[(u32, Fit)]) -> Vec<(u32, Fit)> {
-        let mut all = self.everybody.clone();
-        all.extend(special.iter().copied());
-        all.into_iter().collect()
-    }
 }
 
 /// What the database field of a rule says.
 pub(super) struct Databases {
     /// Of a database that nothing else is known of.
-    pub(super) every: Fit,
+    every: Fit,
     /// Of physical replication.
     pub(super) replication: Fit,
     /// Of single databases, where that is more; in order.
@@ -168,22 +185,29 @@ impl Databases {
         says
     }
 
-    /// Whether single databases are named that there are, for these roles.
-    pub(super) fn names_any(&self, class: &Class) -> bool {
-        !self.special.is_empty()
-            || (self.same_user && class.same_user.is_some())
-            || (self.same_role && !class.same_role.is_empty())
+    /// Databases that it surely fits, and those that it may, whoever asks; `count` there are.
+    pub(super) fn sets(&self, count: usize) -> (Set, Set) {
+        let of = |fit: Fit| Set::Some(self.special.iter().filter(|s| s.1 == fit).map(|s| s.0).collect());
+        match self.every {
+            Fit::Yes => (Set::All, Set::none()),
+            Fit::Maybe => {
+                let sure = of(Fit::Yes);
+                let rest = sure.missing_of(0..count as u32);
+                (sure, rest)
+            }
+            Fit::No => (of(Fit::Yes), of(Fit::Maybe)),
+        }
     }
 
-    /// Databases that the rule says more of than of every one, for these roles.
-    pub(super) fn special_for(&self, class: &Class) -> Vec<(u32, Fit)> {
-        if self.every == Fit::Yes || !(self.same_user || self.same_role) {
-            return self.special.clone();
-        }
-        let mut all: BTreeMap<u32, Fit> = self.special.iter().copied().collect();
+    /// Whether some databases depend on the role.
+    pub(super) fn depends(&self) -> bool {
+        self.every != Fit::Yes && (self.same_user || self.same_role)
+    }
+
+    /// The databases that depend on the role, for these roles.
+    pub(super) fn own(&self, class: &Class) -> Vec<u32> {
         let own: BTreeSet<u32> = class.same_user.into_iter().filter(|_| self.same_user).collect();
         let shared = class.same_role.iter().copied().filter(|_| self.same_role);
-        all.extend(own.into_iter().chain(shared).map(|at| (at, Fit::Yes)));
-        all.into_iter().collect()
+        own.into_iter().chain(shared).collect::<BTreeSet<u32>>().into_iter().collect()
     }
 }

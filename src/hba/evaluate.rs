@@ -1,30 +1,30 @@
 //! All connections at once.
 //!
-//! Roles are sorted into classes that fit the same rules, databases for each
-//! class likewise. What is left is a list of rules for each kind of connection
-//! (transport and address family), with the networks they speak of; the same
-//! lists come up again and again and are looked at once. In a list a rule is
-//! first for its network without the networks of rules before it.
+//! Each rule is a box or a few ([`super::parts`]). What a box decides is the
+//! box without all boxes before it that surely fit. Only boxes that share
+//! roles, databases and addresses with it matter; by these its roles are
+//! sorted, for each sort of roles its databases, and for both what is left of
+//! its network.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
-
-use super::classes::{Class, Databases, classes};
+use super::classes::{Classes, Databases};
 use super::fit::Fit;
-use super::matrix::{Cell, Matrix, Places};
-use super::merge::{self, Background, Sheet};
+use super::index::Index;
+use super::interval::Interval;
+use super::matrix::{Cell, Matrix};
+use super::merge::{Kind, Pile};
 use super::networks::Networks;
 use super::parse::Config;
+use super::parts::{Family, Part, parts};
+use super::set::{Set, split};
 use super::shadows::Shadows;
-use super::sweep::{self, Candidate, Plane, Taken, entries};
 use super::words::Transport;
 use super::world::World;
 
 /// Steps that an evaluation may take: some seconds. More is refused as a whole.
-const MOST_WORK: u64 = 150_000_000;
+const MOST_WORK: u64 = 100_000_000;
 
 /// Numbers that may be held at a time: some hundred megabytes.
-const MOST_HELD: u64 = 30_000_000;
+const MOST_HELD: u64 = 20_000_000;
 
 /// What was used of both.
 #[derive(Default)]
@@ -39,6 +39,9 @@ impl Limits {
     }
 }
 
+/// The evaluation would take too long or too much memory.
+pub(super) struct TooMuch;
+
 /// Works out which rule decides which connections.
 ///
 /// Rules are looked at even where the server would refuse the file; that, and
@@ -46,7 +49,7 @@ impl Limits {
 /// [`Matrix::gaps`].
 pub fn evaluate(config: &Config, world: &World<'_>) -> Matrix {
     let mut matrix = Matrix { gaps: gaps(config, world), ..Matrix::default() };
-    match Run::new(config, world).all() {
+    match all(config, world) {
         Ok((cells, shadows)) => {
             matrix.cells = cells;
             matrix.dead = shadows.dead(config, world);
@@ -73,9 +76,6 @@ fn gaps(config: &Config, world: &World<'_>) -> Vec<String> {
     gaps
 }
 
-/// The evaluation would take too long or too much memory.
-pub(super) struct TooMuch;
-
 /// Whether a transport can be used at all, as far as that is known.
 pub(super) fn offered(transport: Transport, world: &World<'_>) -> Fit {
     match transport {
@@ -85,184 +85,180 @@ pub(super) fn offered(transport: Transport, world: &World<'_>) -> Fit {
     }
 }
 
-/// A rule that fits some roles, with what is left of it.
-struct Open {
-    rule: u32,
-    user: Fit,
-    /// The planes in which nothing that fits every database shadows it.
-    planes: u8,
+fn all(config: &Config, world: &World<'_>) -> Result<(Vec<Cell>, Shadows), TooMuch> {
+    let nets = Networks::of(config);
+    let classes = Classes::of(config, world);
+    let says = Databases::of(config, world);
+    let parts = parts(config, &nets, &classes, &says, world.databases.len());
+    let mut limits = Limits::default();
+    limits.held += parts.iter().map(|p| p.roles.cost() + p.databases.cost()).sum::<u64>();
+    limits.check()?;
+    let mut index = Index::new(&nets);
+    let mut run = Run {
+        world,
+        nets: &nets,
+        parts: &parts,
+        classes: classes.all.len(),
+        first_gap: config.first_gap(),
+        shadows: Shadows::new(config.rules.len()),
+        pile: Pile::default(),
+        limits,
+    };
+    for (at, part) in parts.iter().enumerate() {
+        run.shadows.meet(part.rule);
+        for family in [Family::Socket, Family::V4, Family::V6] {
+            if part.is_of(family) {
+                let before = index.before(part, family, &nets, &mut run.limits);
+                run.part(part, family, &before)?;
+            }
+        }
+        index.add(at as u32, part, &mut run.limits);
+        run.limits.check()?;
+    }
+    let Run { pile, shadows, mut limits, .. } = run;
+    Ok((pile.cells(config, &classes, world, &mut limits)?, shadows))
 }
 
 struct Run<'a> {
-    config: &'a Config,
     world: &'a World<'a>,
-    nets: Networks,
-    databases: Vec<Databases>,
-    planes: Vec<Plane>,
-    taken: Taken,
-    /// Lists of rules by plane, with the roles and databases that they are for.
-    lists: HashMap<(usize, Vec<sweep::Entry>), Sheet>,
+    nets: &'a Networks,
+    parts: &'a [Part],
+    classes: usize,
+    first_gap: Option<usize>,
     shadows: Shadows,
+    pile: Pile,
     limits: Limits,
 }
 
-impl<'a> Run<'a> {
-    fn new(config: &'a Config, world: &'a World<'a>) -> Self {
-        let nets = Networks::of(config);
-        let families: [&[Option<bool>]; 2] = [&[None], &[Some(false), Some(true)]];
-        let planes = Transport::ALL
-            .into_iter()
-            .filter(|t| offered(*t, world) > Fit::No)
-            .flat_map(|transport| {
-                let v6s = families[usize::from(transport != Transport::Socket)];
-                v6s.iter().map(move |v6| Plane { transport, v6: *v6 })
-            })
-            .collect();
-        let taken = Taken::new(&nets);
-        Self {
-            config,
-            world,
-            databases: Databases::of(config, world),
-            nets,
-            planes,
-            taken,
-            lists: HashMap::new(),
-            shadows: Shadows::new(config.rules.len()),
-            limits: Limits::default(),
+impl Run<'_> {
+    /// Whether two boxes share addresses.
+    fn touch(&self, a: &Part, b: &Part, family: Family) -> bool {
+        match (a.net(family), b.net(family)) {
+            (Some(a), Some(b)) => self.nets.lies_in(a, b) || self.nets.lies_in(b, a),
+            _ => a.is_of(family) && b.is_of(family),
         }
     }
 
-    fn all(mut self) -> Result<(Vec<Cell>, Shadows), TooMuch> {
-        let classes = classes(self.config, self.world);
-        for (at, class) in classes.iter().enumerate() {
-            self.shadows.meet(class, &self.databases, self.world);
-            self.class(at as u32, class)?;
+    /// Whether all addresses of `inner` are ones of `outer`.
+    fn holds(&self, outer: &Part, inner: &Part, family: Family) -> bool {
+        match (outer.net(family), inner.net(family)) {
+            (Some(outer), Some(inner)) => self.nets.lies_in(inner, outer),
+            _ => outer.is_of(family) && inner.is_of(family),
         }
-        let Self { config, world, nets, planes, lists, mut shadows, mut limits, .. } = self;
-        let back = Background { config, world, nets: &nets, planes: &planes, classes: &classes };
-        let cells = merge::cells(lists, &back, &mut shadows, &mut limits)?;
-        Ok((cells, shadows))
     }
 
-    /// What a rule says in a plane, apart from roles and databases.
-    fn candidate(&self, rule: u32, plane: usize, fit: Fit) -> Option<Candidate> {
-        let of = self.config.rules.get(rule as usize)?;
-        let Plane { transport, v6 } = self.planes[plane];
-        if !of.transport.covers(transport) {
-            return None;
-        }
-        let net = match v6 {
-            None => None,
-            Some(v6) => Some(self.nets.of_rule(rule as usize, v6)?),
-        };
-        Some(Candidate { rule, net, fit: if of.address.is_maybe() { fit.min(Fit::Maybe) } else { fit } })
-    }
-
-    fn class(&mut self, at: u32, class: &Class) -> Result<(), TooMuch> {
-        let open = self.open(class);
-        // What rules say of single databases, by database.
-        let mut special: BTreeMap<u32, Vec<(u32, Fit)>> = BTreeMap::new();
-        for o in &open {
-            for (database, fit) in self.databases[o.rule as usize].special_for(class) {
-                special.entry(database).or_default().push((o.rule, fit));
-                self.limits.work += 1;
+    /// What a box decides in a family, after the boxes at `before`.
+    fn part(&mut self, part: &Part, family: Family, before: &[u32]) -> Result<(), TooMuch> {
+        let mut sharing: Vec<u32> = Vec::new();
+        for at in before {
+            let other = &self.parts[*at as usize];
+            self.limits.work += 1;
+            if other.replication == part.replication
+                && self.touch(part, other, family)
+                && part.roles.meets(&other.roles)
+                && (part.replication || part.databases.meets(&other.databases))
+            {
+                sharing.push(*at);
             }
         }
-        self.limits.check()?;
-        // Databases of which the same is said.
-        let mut alike: HashMap<Vec<(u32, Fit)>, Vec<u32>> = HashMap::new();
-        let others = (0..self.world.databases.len() as u32).filter(|d| !special.contains_key(d)).collect::<Vec<_>>();
-        for (database, says) in special {
-            alike.entry(says).or_default().push(database);
-        }
-        if !others.is_empty() {
-            alike.insert(Vec::new(), others);
-        }
-        for (says, databases) in alike {
-            self.list(at, &open, &says, databases);
-            self.limits.check()?;
-        }
-        if class.replicates {
-            for plane in 0..self.planes.len() {
-                let candidates: Vec<Candidate> = class
-                    .rules
-                    .iter()
-                    .filter_map(|(rule, user)| {
-                        let fit = self.databases[*rule as usize].replication.min(*user);
-                        if fit == Fit::No { None } else { self.candidate(*rule, plane, fit) }
-                    })
-                    .collect();
-                self.limits.work += class.rules.len() as u64;
-                if let Some(sheet) = self.sheet(plane, &candidates) {
-                    sheet.add_replication(at);
-                }
-            }
-        }
-        self.limits.check()
-    }
-
-    /// The rules that fit a class, without those that one before them shadows for every database.
-    fn open(&mut self, class: &Class) -> Vec<Open> {
-        let mut left: Vec<Open> =
-            class.rules.iter().map(|(rule, user)| Open { rule: *rule, user: *user, planes: 0 }).collect();
-        for plane in 0..self.planes.len() {
-            self.taken.clear();
-            for open in &mut left {
-                let every = self.databases[open.rule as usize].every.min(open.user);
-                let Some(candidate) = self.candidate(open.rule, plane, every) else { continue };
-                self.limits.work += 1;
-                if let Some(by) = self.taken.by(&self.nets, candidate.net, true) {
-                    self.shadows.cast(open.rule, by);
+        let transports: Vec<Transport> =
+            Transport::ALL.into_iter().filter(|t| part.conn.covers(*t) && offered(*t, self.world) > Fit::No).collect();
+        for transport in transports {
+            let mut others: Vec<u32> = Vec::new();
+            let mut hidden = false;
+            for at in &sharing {
+                let other = &self.parts[*at as usize];
+                if !other.conn.covers(transport) {
                     continue;
                 }
-                open.planes |= 1 << plane;
-                if candidate.fit == Fit::Yes {
-                    self.taken.take(candidate.net, open.rule, true);
+                let whole = !other.maybe
+                    && self.holds(other, part, family)
+                    && other.roles.covers(&part.roles)
+                    && (part.replication || other.databases.covers(&part.databases));
+                if whole {
+                    self.shadows.cast(part.rule, other.rule);
+                    hidden = true;
+                    break;
                 }
+                others.push(*at);
+            }
+            if !hidden {
+                self.boxes(part, family, transport, &others)?;
             }
         }
-        left.retain(|o| o.planes != 0);
-        left
+        Ok(())
     }
 
-    /// One class and databases of which all rules say the same.
-    fn list(&mut self, class: u32, open: &[Open], says: &[(u32, Fit)], databases: Vec<u32>) {
-        let databases = Places::from(databases);
-        for plane in 0..self.planes.len() {
-            let mut special = says.iter().peekable();
-            let mut candidates = Vec::new();
-            for o in open {
-                while special.peek().is_some_and(|s| s.0 < o.rule) {
-                    special.next();
-                }
-                let own = special.peek().filter(|s| s.0 == o.rule).map_or(Fit::No, |s| s.1);
-                let fit = own.max(self.databases[o.rule as usize].every).min(o.user);
-                if fit > Fit::No && o.planes & 1 << plane != 0 {
-                    candidates.extend(self.candidate(o.rule, plane, fit));
-                }
-            }
-            self.limits.work += open.len() as u64;
-            if let Some(sheet) = self.sheet(plane, &candidates) {
-                sheet.add(class, databases.clone());
-                self.limits.held += databases.len() as u64;
+    /// Sorts roles and databases of a box by what other boxes take of them.
+    fn boxes(&mut self, part: &Part, family: Family, transport: Transport, others: &[u32]) -> Result<(), TooMuch> {
+        let parts = self.parts;
+        let of = |numbers: &[u32], f: fn(&Part) -> &Set| {
+            numbers.iter().map(|n| (*n, f(&parts[*n as usize]))).collect::<Vec<_>>().into_iter()
+        };
+        let by_roles = split(&part.roles, of(others, |p| &p.roles), self.classes, &mut self.limits.work);
+        for (roles, numbers) in by_roles {
+            let count = self.world.databases.len();
+            let by_databases = if part.replication {
+                vec![(Set::none(), numbers)]
+            } else {
+                split(&part.databases, of(&numbers, |p| &p.databases), count, &mut self.limits.work)
+            };
+            for (databases, numbers) in by_databases {
+                self.left(part, family, transport, &roles, databases, &numbers);
+                self.limits.check()?;
             }
         }
+        Ok(())
     }
 
-    /// The list of rules that these come down to, with what else it is asked for.
-    fn sheet(&mut self, plane: usize, candidates: &[Candidate]) -> Option<&mut Sheet> {
-        let gap = self.config.first_gap();
-        let Self { nets, taken, shadows, limits, .. } = self;
-        let list = entries(candidates, nets, taken, gap, shadows, &mut limits.work);
-        if list.is_empty() {
-            return None;
+    /// What is left of a box's addresses behind boxes that hold all of these roles and databases.
+    fn left(&mut self, part: &Part, family: Family, transport: Transport, roles: &Set, databases: Set, others: &[u32]) {
+        self.limits.work += 1 + others.len() as u64;
+        let parts = self.parts;
+        let others = || others.iter().map(|n| &parts[*n as usize]);
+        if let Some(whole) = others().find(|o| !o.maybe && self.holds(o, part, family)) {
+            return self.shadows.cast(part.rule, whole.rule);
         }
-        Some(match self.lists.entry((plane, list)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                limits.held += new.key().1.len() as u64;
-                new.insert(Sheet::default())
-            }
-        })
+        let addresses = part.net(family).map(|net| {
+            let cuts =
+                others().filter(|o| !o.maybe).filter_map(|o| o.net(family)).map(|n| self.nets.range(n)).collect();
+            free(self.nets.range(net), cuts)
+        });
+        if addresses.as_ref().is_some_and(Vec::is_empty) {
+            others().filter(|o| !o.maybe).for_each(|o| self.shadows.cast(part.rule, o.rule));
+            return;
+        }
+        let cloud = others().find(|o| o.maybe && self.holds(o, part, family)).map(|o| o.rule);
+        self.shadows.hit(part.rule, cloud);
+        let contested = others().any(|o| o.maybe) || self.first_gap.is_some_and(|gap| gap <= part.rule as usize);
+        let maybe = part.maybe || offered(transport, self.world) == Fit::Maybe;
+        let intervals: Vec<Interval> = addresses
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(from, to)| Interval::of(family == Family::V6, from, to))
+            .collect();
+        self.limits.held += intervals.len() as u64 + roles.cost() + databases.cost() + 8;
+        let databases = if part.replication { None } else { Some(databases) };
+        self.pile.add(Kind { rule: part.rule, transport, maybe, contested }, roles.clone(), databases, &intervals);
     }
+}
+
+/// A range without others that lie in it, in order.
+fn free((from, to): (u128, u128), mut cuts: Vec<(u128, u128)>) -> Vec<(u128, u128)> {
+    cuts.sort_unstable();
+    let mut out = Vec::new();
+    let mut next = Some(from);
+    for (a, b) in cuts {
+        let Some(at) = next else { break };
+        if at < a {
+            out.push((at, a - 1));
+        }
+        if b >= at {
+            next = b.checked_add(1);
+        }
+    }
+    if let Some(at) = next.filter(|at| *at <= to) {
+        out.push((at, to));
+    }
+    out
 }

@@ -80,11 +80,21 @@ impl Files {
         let mut files = Self::new(path, main);
         let mut bytes = files.bytes();
         while files.known.len() < MOST_FILES {
-            let missing = super::expand::wanted(&files, major);
+            let missing = files.wanted(major);
+    pub fn gather(path: &str, main: Captured, major: u32, resolve: impl FnMut(&Wanted) -> Captured) -> Self {
+        Self::new(path, main).gather_more(major, resolve)
+    }
+
+    /// As [`Files::gather`], for what is not known yet.
+    #[must_use]
+    pub fn gather_more(mut self, major: u32, mut resolve: impl FnMut(&Wanted) -> Captured) -> Self {
+        let mut bytes = self.bytes();
+        while self.known.len() < MOST_FILES {
+            let missing = super::expand::wanted(&self, major);
             if missing.is_empty() {
                 break;
             }
-            for wanted in missing.into_iter().take(MOST_FILES - files.known.len()) {
+            for wanted in missing.into_iter().take(MOST_FILES - self.known.len()) {
                 let mut what = resolve(&wanted);
                 if let Captured::Text(text) = &what {
                     bytes = bytes.saturating_add(text.len());
@@ -92,10 +102,20 @@ impl Files {
                         what = Captured::Unread(format!("all files together have more than {MOST_BYTES} bytes"));
                     }
                 }
-                files.known.insert(wanted.path, what);
+                self.known.insert(wanted.path, what);
             }
         }
-        files
+        self
+    }
+
+    /// What these files name and nobody looked at yet, for the major version `major`.
+    pub fn wanted(&self, major: u32) -> Vec<Wanted> {
+        super::expand::wanted(self, major)
+    }
+
+    /// Everything that was looked at, by path.
+    pub fn known(&self) -> impl Iterator<Item = (&str, &Captured)> {
+        self.known.iter().map(|(path, what)| (path.as_str(), what))
     }
 
     /// Path of the main file.

@@ -1,82 +1,25 @@
-//! From lists of rules to cells: what is alike becomes one.
+//! From what rules decide to cells: what is alike becomes one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::classes::Class;
-use super::evaluate::{Limits, TooMuch, offered};
-use super::fit::Fit;
+use super::classes::Classes;
+use super::evaluate::{Limits, TooMuch};
 use super::interval::Interval;
 use super::matrix::{Cell, DbSet, Places};
-use super::networks::Networks;
 use super::parse::Config;
-use super::shadows::Shadows;
-use super::sweep::{Entry, Plane, sweep};
+use super::set::Set;
 use super::words::Transport;
 use super::world::World;
 
-/// Roles and databases that the same list of rules is asked for.
-#[derive(Default)]
-pub(super) struct Sheet {
-    databases: Vec<(u32, Places)>,
-    replication: Vec<u32>,
-}
-
-impl Sheet {
-    /// Adds databases for a class of roles.
-    pub(super) fn add(&mut self, class: u32, databases: Places) {
-        self.databases.push((class, databases));
-    }
-
-    /// Adds physical replication for a class of roles.
-    pub(super) fn add_replication(&mut self, class: u32) {
-        self.replication.push(class);
-    }
-
-    /// Any of these roles to any of these databases, as few times as possible.
-    fn rectangles(self, classes: &[Class]) -> Vec<(Places, DbSet)> {
-        let roles_of = |of: &[u32]| {
-            let mut roles: Vec<u32> = of.iter().flat_map(|c| &classes[*c as usize].roles).copied().collect();
-            roles.sort_unstable();
-            Places::from(roles)
-        };
-        let mut by_class: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (class, databases) in &self.databases {
-            by_class.entry(*class).or_default().extend(databases.iter());
-        }
-        let mut by_databases: BTreeMap<Vec<u32>, Vec<u32>> = BTreeMap::new();
-        for (class, mut databases) in by_class {
-            databases.sort_unstable();
-            by_databases.entry(databases).or_default().push(class);
-        }
-        let mut out: Vec<(Places, DbSet)> = by_databases
-            .into_iter()
-            .map(|(databases, of)| (roles_of(&of), DbSet::Databases(databases.into())))
-            .collect();
-        if !self.replication.is_empty() {
-            out.push((roles_of(&self.replication), DbSet::Replication));
-        }
-        out
-    }
-}
-
-/// Everything that lists of rules refer to.
-pub(super) struct Background<'a> {
-    pub(super) config: &'a Config,
-    pub(super) world: &'a World<'a>,
-    pub(super) nets: &'a Networks,
-    pub(super) planes: &'a [Plane],
-    pub(super) classes: &'a [Class],
-}
-
 /// What makes two cells different besides roles, databases and addresses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Kind {
-    rule: u32,
-    transport: Transport,
-    maybe: bool,
-    contested: bool,
+pub(super) struct Kind {
+    pub(super) rule: u32,
+    pub(super) transport: Transport,
+    pub(super) maybe: bool,
+    pub(super) contested: bool,
 }
 
 /// Values that are each held once.
@@ -106,94 +49,123 @@ impl<T: Eq + Hash> Shelf<T> {
     }
 }
 
-/// Makes cells of all lists.
-pub(super) fn cells(
-    lists: HashMap<(usize, Vec<Entry>), Sheet>,
-    back: &Background<'_>,
-    shadows: &mut Shadows,
-    limits: &mut Limits,
-) -> Result<Vec<Cell>, TooMuch> {
-    let (mut roles, mut databases, mut addresses) = (Shelf::new(), Shelf::new(), Shelf::new());
-    let mut raw: HashMap<(Kind, u32, u32), Vec<Interval>> = HashMap::new();
-    for ((plane, list), sheet) in lists {
-        let swept = sweep(&list, back.nets, &mut limits.work);
-        let rectangles: Vec<(u32, u32)> =
-            sheet.rectangles(back.classes).into_iter().map(|(r, d)| (roles.put(r), databases.put(d))).collect();
-        let Plane { transport, v6 } = back.planes[plane];
-        for (at, (entry, free)) in list.iter().zip(swept).enumerate() {
-            let intervals: Vec<Interval> = match free {
-                Some(free) if free.is_empty() => {
-                    shadows.cover(entry, &list[..at], back.nets);
-                    continue;
-                }
-                Some(free) => free.iter().map(|(a, b)| Interval::of(v6 == Some(true), *a, *b)).collect(),
-                None => Vec::new(),
-            };
-            shadows.hit(entry);
-            let maybe = entry.maybe || offered(transport, back.world) == Fit::Maybe;
-            let kind = Kind { rule: entry.rule, transport, maybe, contested: entry.contested };
-            limits.held += (rectangles.len() * (intervals.len() + 8)) as u64;
-            limits.check()?;
-            for (r, d) in &rectangles {
-                raw.entry((kind, *r, *d)).or_default().extend(&intervals);
+/// A cell of things on shelves.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Flat {
+    kind: Kind,
+    addresses: u32,
+    roles: u32,
+    databases: u32,
+}
+
+/// All that was decided. Sets are of classes of roles, and of databases (`None`: replication).
+pub(super) struct Pile {
+    roles: Shelf<Set>,
+    databases: Shelf<Option<Set>>,
+    raw: HashMap<(Kind, u32, u32), Vec<Interval>>,
+}
+
+impl Default for Pile {
+    fn default() -> Self {
+        Self { roles: Shelf::new(), databases: Shelf::new(), raw: HashMap::new() }
+    }
+}
+
+impl Pile {
+    /// Adds addresses for roles and databases.
+    pub(super) fn add(&mut self, kind: Kind, roles: Set, databases: Option<Set>, addresses: &[Interval]) {
+        let key = (kind, self.roles.put(roles), self.databases.put(databases));
+        self.raw.entry(key).or_default().extend(addresses);
+    }
+
+    /// Makes as few cells of it as possible.
+    pub(super) fn cells(
+        self,
+        config: &Config,
+        classes: &Classes,
+        world: &World<'_>,
+        limits: &mut Limits,
+    ) -> Result<Vec<Cell>, TooMuch> {
+        let Self { mut roles, mut databases, raw } = self;
+        let mut addresses: Shelf<Arc<[Interval]>> = Shelf::new();
+        let mut flat: Vec<Flat> = Vec::new();
+        for ((kind, roles, databases), mut intervals) in raw {
+            intervals.sort_unstable();
+            flat.push(Flat { kind, addresses: addresses.put(joined(intervals)), roles, databases });
+        }
+        let (classed, named) = (classes.all.len(), world.databases.len());
+        // Uniting databases can make roles alike, and the other way round.
+        for round in 0..3 {
+            let by_roles = round % 2 == 1;
+            let mut alike: HashMap<Flat, Vec<u32>> = HashMap::new();
+            for f in flat.drain(..) {
+                let (key, value) = if by_roles {
+                    (Flat { roles: 0, ..f }, f.roles)
+                } else if databases.get(f.databases).is_none() {
+                    (f, f.databases)
+                } else {
+                    (Flat { databases: u32::MAX, ..f }, f.databases)
+                };
+                alike.entry(key).or_default().push(value);
+            }
+            for (key, of) in alike {
+                flat.push(if by_roles {
+                    Flat { roles: merged(&of, &mut roles, classed, |s| Some(s), |s| s, limits)?, ..key }
+                } else {
+                    Flat { databases: merged(&of, &mut databases, named, Option::as_ref, Some, limits)?, ..key }
+                });
             }
         }
-    }
-    // The same addresses and databases: one cell for all their roles.
-    let mut by_roles: HashMap<(Kind, u32, u32), Vec<u32>> = HashMap::new();
-    for ((kind, r, d), mut intervals) in raw {
-        intervals.sort_unstable();
-        by_roles.entry((kind, addresses.put(joined(intervals)), d)).or_default().push(r);
-    }
-    // The same addresses and roles: one cell for all their databases.
-    let mut by_databases: HashMap<(Kind, u32, u32), Vec<u32>> = HashMap::new();
-    for ((kind, a, d), of) in by_roles {
-        let r = match of.as_slice() {
-            [one] => *one,
-            _ => {
-                let mut all: Vec<u32> = of.iter().flat_map(|r| roles.get(*r).iter().copied()).collect();
-                limits.held += all.len() as u64;
-                limits.check()?;
+        let mut places: HashMap<u32, Places> = HashMap::new();
+        let mut lists: HashMap<u32, DbSet> = HashMap::new();
+        let mut out = Vec::new();
+        for f in flat {
+            let roles = places.entry(f.roles).or_insert_with(|| {
+                let of = roles.get(f.roles).list(classed);
+                let mut all: Vec<u32> = of.iter().flat_map(|c| &classes.all[*c as usize].roles).copied().collect();
                 all.sort_unstable();
-                all.dedup();
-                roles.put(Places::from(all))
-            }
-        };
-        by_databases.entry((kind, a, r)).or_default().push(d);
-    }
-    let mut out = Vec::new();
-    for ((kind, a, r), of) in by_databases {
-        let mut all = Vec::new();
-        let mut sets = Vec::new();
-        for d in of {
-            match databases.get(d) {
-                DbSet::Replication => sets.push(DbSet::Replication),
-                DbSet::Databases(places) => all.extend(places.iter().copied()),
-            }
-        }
-        if !all.is_empty() {
-            all.sort_unstable();
-            all.dedup();
-            sets.push(DbSet::Databases(all.into()));
-        }
-        for databases in sets {
-            out.push(cell(kind, databases, roles.get(r).clone(), addresses.get(a).clone(), back.config));
+                limits.held += all.len() as u64;
+                all.into()
+            });
+            let databases = lists.entry(f.databases).or_insert_with(|| match databases.get(f.databases) {
+                None => DbSet::Replication,
+                Some(set) => {
+                    limits.held += set.cost();
+                    DbSet::Databases(set.list(named).into())
+                }
+            });
+            out.push(cell(f.kind, databases.clone(), roles.clone(), addresses.get(f.addresses).clone(), config));
             limits.held += 8;
+            limits.check()?;
         }
-        limits.check()?;
+        out.sort_unstable_by(|a, b| {
+            let key = |c: &Cell| (c.rule, c.transport, c.maybe, c.contested);
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| (&a.databases, &a.roles, &a.addresses).cmp(&(&b.databases, &b.roles, &b.addresses)))
+        });
+        Ok(out)
     }
-    out.sort_unstable_by(|a, b| {
-        (a.rule, a.transport, &a.databases, &a.roles, &a.addresses, a.maybe, a.contested).cmp(&(
-            b.rule,
-            b.transport,
-            &b.databases,
-            &b.roles,
-            &b.addresses,
-            b.maybe,
-            b.contested,
-        ))
-    });
-    Ok(out)
+}
+
+/// The union of sets on a shelf, on it.
+fn merged<T: Eq + Hash>(
+    of: &[u32],
+    shelf: &mut Shelf<T>,
+    count: usize,
+    look: impl Fn(&T) -> Option<&Set>,
+    make: impl Fn(Set) -> T,
+    limits: &mut Limits,
+) -> Result<u32, TooMuch> {
+    if let [one] = of {
+        return Ok(*one);
+    }
+    let mut all: Vec<u32> = of.iter().filter_map(|at| look(shelf.get(*at))).flat_map(|s| s.list(count)).collect();
+    limits.held += all.len() as u64;
+    limits.check()?;
+    all.sort_unstable();
+    all.dedup();
+    Ok(shelf.put(make(if all.len() == count { Set::All } else { Set::Some(all) })))
 }
 
 fn cell(kind: Kind, databases: DbSet, roles: Places, addresses: Arc<[Interval]>, config: &Config) -> Cell {

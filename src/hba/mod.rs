@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`files`] | what was captured, and what could not be |
 //! | [`lines`], [`expand`] | lines, tokens and fields; files inside of files |
+//! | [`blank`](mod@blank) | the texts without their passwords |
 //! | [`parse`], [`options`], [`address`] | from fields to rules, with what the server would refuse |
 //! | [`rule`], [`words`] | a rule and its parts |
 //! | [`pattern`] | regular expressions, as far as they are plain words |
@@ -22,10 +23,12 @@
 //! | [`interval`] | ranges of addresses, and how far away they are |
 //! | [`decide`](mod@decide), [`fit`] | one connection |
 //! | [`evaluate`](mod@evaluate) | all of them |
-//! | [`classes`], [`networks`], [`sweep`], [`merge`], [`shadows`] | how: roles and addresses that rules treat alike, taken apart and put together |
+//! | [`classes`], [`networks`], [`parts`], [`set`], [`index`] | rules as boxes of roles, databases and networks |
+//! | [`merge`], [`shadows`] | boxes put together to cells; rules that are first nowhere |
 //! | [`matrix`], [`rows`] | what came out, and as a table for people |
 
 pub mod address;
+pub mod blank;
 mod classes;
 pub mod decide;
 pub mod evaluate;
@@ -33,6 +36,7 @@ mod expand;
 pub mod files;
 mod fit;
 pub mod ident;
+mod index;
 pub mod interval;
 mod lines;
 pub mod matrix;
@@ -40,14 +44,16 @@ mod merge;
 mod networks;
 mod options;
 pub mod parse;
+mod parts;
 pub mod pattern;
 pub mod rows;
 pub mod rule;
+mod set;
 mod shadows;
-mod sweep;
 pub mod words;
 pub mod world;
 
+pub use blank::blank;
 pub use decide::{Attempt, Decision, decide};
 pub use evaluate::evaluate;
 pub use files::{Captured, Files, Wanted};

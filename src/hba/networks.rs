@@ -16,6 +16,8 @@ const NONE: Net = Net::MAX;
 pub(super) struct Networks {
     prefixes: Vec<Prefix>,
     parents: Vec<Net>,
+    /// Behind the last network that lies in each.
+    ends: Vec<Net>,
     /// The network of each rule, by family: IPv4, IPv6.
     of_rule: Vec<[Option<Net>; 2]>,
 }
@@ -52,9 +54,16 @@ impl Networks {
             parents[at] = open.last().map_or(NONE, |top| *top as Net);
             open.push(at);
         }
+        let mut ends: Vec<Net> = (1..=prefixes.len() as Net).collect();
+        for at in (0..prefixes.len()).rev() {
+            let end = ends[at];
+            if let Some(known) = ends.get_mut(parents[at] as usize) {
+                *known = end.max(*known);
+            }
+        }
         let places: HashMap<Prefix, Net> = prefixes.iter().enumerate().map(|(at, p)| (*p, at as Net)).collect();
         let of_rule = wanted.iter().map(|nets| nets.map(|n| n.and_then(|n| places.get(&n).copied()))).collect();
-        Self { prefixes, parents, of_rule }
+        Self { prefixes, parents, ends, of_rule }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -64,6 +73,16 @@ impl Networks {
     /// The network of a rule in a family; `None` where it has no address there.
     pub(super) fn of_rule(&self, rule: usize, v6: bool) -> Option<Net> {
         self.of_rule.get(rule).and_then(|nets| nets[usize::from(v6)])
+    }
+
+    /// Whether the network `inner` is `outer` or lies in it.
+    pub(super) fn lies_in(&self, inner: Net, outer: Net) -> bool {
+        outer <= inner && self.ends.get(outer as usize).is_some_and(|end| inner < *end)
+    }
+
+    /// All networks that lie in one, itself included.
+    pub(super) fn inside(&self, net: Net) -> std::ops::Range<Net> {
+        net..self.ends.get(net as usize).copied().unwrap_or(net)
     }
 
     /// A network, and all that it lies in, from the inside out.
@@ -100,6 +119,10 @@ mod tests {
         assert_eq!(chain(4, false).as_deref(), Some("11.0.0.0/8 0.0.0.0/0"));
         assert_eq!(chain(4, true), None);
         assert_eq!(chain(5, true).as_deref(), Some("::1/128 ::/0"));
+        let net = |rule| nets.of_rule(rule, false).unwrap();
+        assert!(nets.lies_in(net(3), net(0)) && nets.lies_in(net(3), net(3)) && !nets.lies_in(net(0), net(3)));
+        assert!(!nets.lies_in(net(4), net(0)) && nets.lies_in(net(4), net(7)));
+        assert_eq!(nets.inside(net(1)).len(), 2);
         assert_eq!(chain(6, false), None);
         assert_eq!(chain(7, true).as_deref(), Some("::/0"));
     }

@@ -14,9 +14,12 @@ pub(super) struct Context {
     pub(super) major: u32,
 }
 
+/// Options whose values are secrets.
+pub(super) const SECRETS: [&str; 2] = ["ldapbindpasswd", "radiussecrets"];
+
 /// Whether an option's value is a secret.
 pub(super) fn is_secret(name: &str) -> bool {
-    matches!(name, "ldapbindpasswd" | "radiussecrets")
+    SECRETS.contains(&name)
 }
 
 /// Checks options and what is missing among them.

@@ -1,12 +1,9 @@
 //! Which rules are first nowhere, and what takes their place.
 
-use super::classes::{Class, Databases};
 use super::evaluate::offered;
 use super::fit::Fit;
 use super::matrix::{Certainty, Dead, DeadRule};
-use super::networks::Networks;
 use super::parse::Config;
-use super::sweep::Entry;
 use super::words::Transport;
 use super::world::World;
 
@@ -34,44 +31,26 @@ impl Shadows {
         Self(vec![Seen::default(); rules])
     }
 
-    /// Notes which rules fit roles of a class and some database.
-    pub(super) fn meet(&mut self, class: &Class, databases: &[Databases], world: &World<'_>) {
-        for (rule, _) in &class.rules {
-            let says = &databases[*rule as usize];
-            let seen = &mut self.0[*rule as usize];
-            seen.met = seen.met
-                || (says.every > Fit::No && !world.databases.is_empty())
-                || (says.replication > Fit::No && class.replicates)
-                || says.names_any(class);
-        }
+    /// There are roles and databases that a rule fits.
+    pub(super) fn meet(&mut self, rule: u32) {
+        self.0[rule as usize].met = true;
     }
 
     /// A rule that surely fits takes all that another could.
     pub(super) fn cast(&mut self, rule: u32, by: u32) {
-        note(&mut self.0[rule as usize].surely, by);
-    }
-
-    /// A rule that is a maybe could take all that another does.
-    pub(super) fn cloud(&mut self, rule: u32, by: u32) {
-        note(&mut self.0[rule as usize].maybe, by);
-    }
-
-    /// Several rules together take all that one could.
-    pub(super) fn cover(&mut self, entry: &Entry, before: &[Entry], nets: &Networks) {
-        let Some((from, to)) = entry.net.map(|n| nets.range(n)) else { return };
-        for other in before.iter().filter(|e| !e.maybe) {
-            let (a, b) = other.net.map_or((1, 0), |n| nets.range(n));
-            if a <= to && from <= b {
-                self.cast(entry.rule, other.rule);
-            }
+        if rule != by {
+            note(&mut self.0[rule as usize].surely, by);
         }
     }
 
-    /// A rule is first somewhere.
-    pub(super) fn hit(&mut self, entry: &Entry) {
-        let seen = &mut self.0[entry.rule as usize];
+    /// A rule is first somewhere; `cloud` is one before it that may be instead.
+    pub(super) fn hit(&mut self, rule: u32, cloud: Option<u32>) {
+        let seen = &mut self.0[rule as usize];
         seen.hit = true;
-        seen.clear |= !entry.overcast;
+        match cloud {
+            Some(by) => note(&mut seen.maybe, by),
+            None => seen.clear = true,
+        }
     }
 
     /// The rules that are first nowhere, or perhaps nowhere.

@@ -27,6 +27,10 @@ pub struct Facts {
     /// Who is a member of which role; absent in backups of older versions.
     #[serde(default)]
     pub memberships: Option<Vec<MembershipFacts>>,
+    /// How the server could be entered, as far as the role could see; absent in
+    /// backups of older versions.
+    #[serde(default)]
+    pub posture: Option<super::Posture>,
     /// What each stream of the manifest is, by its `ref`.
     pub streams: BTreeMap<String, StreamFacts>,
     /// Only for physical backups.

@@ -73,6 +73,25 @@ pub async fn server(session: &Session) -> Result<ServerFacts> {
     })
 }
 
+/// Who asks, who rules, and whether the server is a standby.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The role of the session.
+    pub role: String,
+    /// Name of the bootstrap superuser (oid 10).
+    pub bootstrap_superuser: String,
+    /// Whether it is a standby.
+    pub in_recovery: bool,
+}
+
+/// Who asks, who rules, and whether the server is a standby.
+pub async fn standing(session: &impl Ask) -> Result<Standing> {
+    let sql = "SELECT current_user::text, pg_catalog.pg_get_userbyid(10)::text, pg_catalog.pg_is_in_recovery()";
+    let list = rows(session, "who rules the server", sql, &[]).await?;
+    let row = list.first().ok_or_else(|| Error::internal("the server told no role"))?;
+    Ok(Standing { role: row.get(0), bootstrap_superuser: row.get(1), in_recovery: row.get(2) })
+}
+
 /// Settings from configuration files and the command line, without secrets:
 /// commands and connection strings hold passwords, and what an extension keeps
 /// in a setting of its own nobody knows.
@@ -92,7 +111,12 @@ async fn settings(session: &Session) -> Result<BTreeMap<String, String>> {
 }
 
 fn may_be_kept(name: &str) -> bool {
-    !name.contains('.') && !SECRET_PARTS.iter().any(|part| name.contains(part))
+    !name.contains('.') && !names_a_secret(name)
+}
+
+/// Whether a setting of this name may hold a secret.
+pub(super) fn names_a_secret(name: &str) -> bool {
+    SECRET_PARTS.iter().any(|part| name.contains(part))
 }
 
 /// Names of the databases that a logical backup of everything holds: those

@@ -88,3 +88,32 @@ pub fn severity(results: &[CheckResult], id: &str, object: &str) -> Severity {
     let finding = of(results, id).findings.iter().find(|f| f.object == object);
     finding.unwrap_or_else(|| panic!("{id} says nothing of {object}")).severity.unwrap_or(about.severity)
 }
+
+/// A client that stays connected until it is dropped.
+pub struct Client(std::process::Child);
+
+impl Client {
+    /// Connects, and waits until the server tells of it.
+    pub fn connect(pg: &PgServer, role: &str, database: &str, application: &str) -> Self {
+        let mut psql = pg.client("psql", database);
+        psql.args(["-XAtq"]).env("PGUSER", role).env("PGAPPNAME", application);
+        let child = psql.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let seen = format!(
+            "select exists (select from pg_stat_activity where usename = '{role}' and application_name = '{application}')"
+        );
+        let give_up = std::time::Instant::now() + std::time::Duration::from_mins(1);
+        while pg.psql("postgres", &seen) != "t" {
+            assert!(std::time::Instant::now() < give_up, "{application} does not connect");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // psql ends with its input.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}

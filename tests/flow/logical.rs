@@ -67,6 +67,10 @@ async fn a_database_comes_back_identical() {
     assert_eq!(rows("orders"), Some(50_000));
     assert_eq!(rows("empty"), Some(0));
     assert_eq!(shop.large_objects, 1);
+    // What it cannot bring back is sealed beside it.
+    let posture = opened.facts.posture.as_ref().unwrap();
+    assert!(posture.unknown().is_empty(), "{:?}", posture.unknown());
+    assert!(posture.hba.get().unwrap().texts.values().any(|t| t.contains("trust")));
 
     // A target that holds data is refused, and stays as it is.
     let e = w.restore_logical(&server, &[("shop", "shop")]).await.unwrap_err();

@@ -108,6 +108,7 @@ pub fn facts() -> Facts {
         }],
         roles: vec![role("postgres", true), role("staff", false), seller],
         memberships: None,
+        posture: None,
         streams: BTreeMap::new(),
         physical: None,
         warnings: vec![],

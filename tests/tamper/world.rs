@@ -172,6 +172,7 @@ impl World {
             databases: vec![],
             roles: vec![],
             memberships: None,
+            posture: None,
             streams: [("s01".to_owned(), stream)].into(),
             physical: None,
             warnings: vec![],

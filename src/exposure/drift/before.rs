@@ -35,19 +35,7 @@ impl Before {
             .unwrap_or_else(|| roles.iter().flat_map(|r| r.member_of.iter().map(|m| plain(&r.name, m))).collect());
         let posture = match posture {
             Known::Yes(posture) => posture,
-            Known::No(why) => Posture {
-                settings: Known::no(&why),
-                hba: Known::no(&why),
-                ident: Known::no(&why),
-                hba_loaded: Known::no(&why),
-                role_settings: Known::no(&why),
-                parameter_grants: Known::no(&why),
-                databases: Known::no(&why),
-                sessions: Known::no(&why),
-                replication: Known::no(&why),
-                available_extensions: Known::no(&why),
-                taken_at: at,
-            },
+            Known::No(why) => Posture { taken_at: at, ..Posture::unread(&why) },
         };
         let server = Server {
             bootstrap: server.bootstrap_superuser,

@@ -64,6 +64,10 @@ pub struct Finding {
     /// What it is since the last look; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    /// A tag of what it says, under the key of the host that wrote it: another one
+    /// where it says something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// Why a finding is accepted, by whom, and until when.
@@ -176,6 +180,7 @@ impl Rule {
             severity: None,
             waiver: None,
             change: None,
+            content: None,
         }
     }
 

@@ -6,14 +6,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::drift::{self, Past, Telling};
-use super::outcome::{Exposure, Pictures, RULESET, saw_all};
+use super::outcome::{Exposure, Pictures, ROWS, RULESET, saw_all};
 use super::policy::{self, Policy};
 use super::{Plane, catalogue, sections};
 use crate::checks::CheckResult;
 use crate::types::SourceName;
-
-/// Most rows of a picture that are told.
-const ROWS: usize = 1_000;
 
 /// What was looked at, and what was seen.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +43,12 @@ pub fn assemble(
     for credential in &mut pictures.credentials {
         let seen = past.iter().filter_map(|p| p.credentials.get(&credential.tag)).min();
         credential.first_seen = seen.map_or(credential.first_seen, |at| credential.first_seen.min(*at));
+    }
+    for finding in results.iter_mut().flat_map(|r| &mut r.findings) {
+        finding.content = Some(telling.tag(&finding.message));
+    }
+    for row in &mut pictures.reach {
+        row.tag = Some(telling.tag(&row.object));
     }
     pictures.entry.truncate(ROWS);
     pictures.reach.truncate(ROWS);

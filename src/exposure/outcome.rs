@@ -15,6 +15,9 @@ use crate::checks::{CheckResult, Finding, Outcome};
 /// where it is the same.
 pub const RULESET: u32 = 1;
 
+/// Most rows of a picture that are told.
+pub const ROWS: usize = 1_000;
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,10 +62,17 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// How many columns of each class of data the objects have; `None` where no
-    /// picture of them was drawn.
+    /// How many columns of each class of data there are, by tag of the object.
+    /// `None` where that is not told, or not of all objects.
     pub fn classes(&self) -> Option<BTreeMap<(String, String), u32>> {
-        (!self.reach.is_empty()).then(|| classes(&self.reach))
+        let told = !self.reach.is_empty() && self.reach.len() < ROWS;
+        let mut all = BTreeMap::new();
+        for row in &self.reach {
+            for class in row.classes.iter().map(|c| c.rsplit(": ").next().unwrap_or(c)) {
+                *all.entry((row.tag.clone()?, class.to_owned())).or_default() += 1;
+            }
+        }
+        told.then_some(all)
     }
 
     /// Findings that are not waived, each with its check and how bad it is.
@@ -70,18 +80,6 @@ impl Exposure {
         let all = self.checks.iter().flat_map(|c| c.findings.iter().map(move |f| (c, f)));
         all.filter(|(_, f)| f.waiver.is_none()).map(|(c, f)| (c, f, severity_of(c, f)))
     }
-}
-
-/// How many columns of each class of data the objects of a picture have.
-pub fn classes(reach: &[ReachRow]) -> BTreeMap<(String, String), u32> {
-    let mut all = BTreeMap::new();
-    for row in reach {
-        for told in &row.classes {
-            let class = told.rsplit(": ").next().unwrap_or(told);
-            *all.entry((row.object.clone(), class.to_owned())).or_default() += 1;
-        }
-    }
-    all
 }
 
 /// How bad a finding is: as it says itself, else as its check usually is.
@@ -179,6 +177,9 @@ pub struct EntryRow {
 pub struct ReachRow {
     /// `database shop: table public.customers`.
     pub object: String,
+    /// A tag of it under the key of the host that wrote this.
+    #[serde(default)]
+    pub tag: Option<String>,
     /// Classes of data found in it, by column: `email: contact`.
     pub classes: Vec<String>,
     /// Login roles that can read it; superusers are left out.

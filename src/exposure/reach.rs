@@ -63,6 +63,7 @@ pub fn rows(db: &Database<'_>, relations: &Relations) -> Vec<ReachRow> {
             });
             ReachRow {
                 object: db.object(&relation.locator()),
+                tag: None,
                 classes: Vec::new(),
                 readers: readers.count,
                 writers: writers.count,

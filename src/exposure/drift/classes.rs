@@ -1,7 +1,8 @@
 //! EXP-DATA-004: personal data and secrets lie where they lay.
 
+use std::collections::BTreeMap;
+
 use super::History;
-use crate::exposure::outcome::classes;
 use crate::exposure::{About, Check, Found, Look, Plane, Policy, Seen, Severity};
 
 /// The check.
@@ -25,7 +26,6 @@ pub const CHECK: Check = Check {
 };
 
 fn look(history: &History<'_>, _: &Policy) -> Seen {
-    let now = classes(history.reach);
     let Some(then) = history.past.iter().rev().find_map(|p| p.classes.as_ref()) else {
         return Seen::not_evaluated("no earlier look of this host told of classes of data");
     };
@@ -33,15 +33,20 @@ fn look(history: &History<'_>, _: &Policy) -> Seen {
         return Seen::not_evaluated("no classes of data were looked for");
     }
     let mut seen = Seen::all_of(history.reach.len());
-    for ((object, class), count) in &now {
-        let told = history.telling.object(object);
-        let was = [object, &told].into_iter().find_map(|o| then.get(&(o.clone(), class.clone()))).copied().unwrap_or(0);
-        if *count > was {
-            let columns = history.reach.iter().filter(|r| r.object == *object).flat_map(|r| &r.classes);
-            let columns: Vec<&str> =
-                columns.filter_map(|c| c.strip_suffix(class.as_str())?.strip_suffix(": ")).collect();
-            let message = format!("{count} columns hold {class} data, {was} did: {}", columns.join(", "));
-            seen.add(Found::new(format!("{object}: {class}"), message));
+    for row in history.reach {
+        let tag = history.telling.tag(&row.object);
+        let mut columns: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (column, class) in row.classes.iter().filter_map(|c| c.rsplit_once(": ")) {
+            columns.entry(class).or_default().push(column);
+        }
+        for (class, columns) in columns {
+            let was = then.get(&(tag.clone(), class.to_owned())).copied().unwrap_or(0);
+            if columns.len() as u32 > was {
+                let names = columns.join(", ");
+                let message =
+                    format!("{} columns hold {class} data, {was} did at the last look: {names}", columns.len());
+                seen.add(Found::new(format!("{}: {class}", row.object), message));
+            }
         }
     }
     seen

@@ -26,10 +26,11 @@ pub fn compare(results: &mut [CheckResult], past: &[Past], telling: &Telling<'_>
         let mut here = BTreeSet::new();
         let severities: Vec<_> = check.findings.iter().map(|f| severity_of(check, f)).collect();
         for (finding, severity) in check.findings.iter_mut().zip(severities) {
+            let content = telling.tag(&finding.message);
             let print = telling.print(&finding.fingerprint);
             let before = base.iter().rev().find_map(|p| p.findings.get(&print));
             finding.change = match before {
-                Some(b) if b.severity == severity && b.said.is(&finding.message, telling) => Some(Change::Unchanged),
+                Some(b) if b.is(severity, &content) => Some(Change::Unchanged),
                 Some(_) => Some(Change::Changed),
                 None if whole => Some(Change::New),
                 // It may have been there and not been seen.

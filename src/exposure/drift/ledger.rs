@@ -13,9 +13,10 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::networks::tagged;
-use super::{Past, PastFinding, Said, Telling};
+use super::past::{Networks, findings, saw};
+use super::{Past, PastFinding, Telling};
+use crate::checks::{CheckResult, Finding};
 use crate::error::{Code, Error, Result, Stage};
-use crate::exposure::outcome::{saw_all, severity_of};
 use crate::exposure::{Exposure, Plane, Severity};
 use crate::keys::read_secret;
 use crate::source::posture::SessionFacts;
@@ -61,7 +62,7 @@ struct Entry {
     saw: BTreeSet<String>,
     findings: BTreeMap<String, Line>,
     credentials: BTreeMap<String, Timestamp>,
-    networks: Option<BTreeMap<String, BTreeSet<String>>>,
+    networks: Option<Networks>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,7 +70,7 @@ struct Entry {
 struct Line {
     check: String,
     severity: Severity,
-    content: String,
+    content: Option<String>,
 }
 
 impl Ledger {
@@ -158,12 +159,11 @@ impl Ledger {
 
 impl Entry {
     fn of(exposure: &Exposure, sessions: Option<&[SessionFacts]>, at: Timestamp, telling: &Telling<'_>) -> Self {
-        let all = exposure.checks.iter().flat_map(|c| c.findings.iter().map(move |f| (c, f)));
-        let line = |(check, f): (&crate::checks::CheckResult, &crate::checks::Finding)| {
-            let content = telling.tag(&f.message);
-            (telling.print(&f.fingerprint), Line { check: check.id.clone(), severity: severity_of(check, f), content })
+        let line = |(check, f): (&CheckResult, &Finding)| {
+            let PastFinding { check, severity, content } = PastFinding::of(check, f);
+            (telling.print(&f.fingerprint), Line { check, severity, content })
         };
-        let bounded = |all: BTreeMap<String, BTreeSet<String>>| {
+        let bounded = |all: Networks| {
             let of_role = |set: BTreeSet<String>| set.into_iter().take(NETWORKS).collect();
             all.into_iter().take(ROLES).map(|(role, set)| (role, of_role(set))).collect()
         };
@@ -171,8 +171,8 @@ impl Entry {
             at,
             ruleset: exposure.ruleset,
             planes: exposure.planes.clone(),
-            saw: exposure.checks.iter().filter(|c| saw_all(c)).map(|c| c.id.clone()).collect(),
-            findings: all.map(line).collect(),
+            saw: saw(exposure),
+            findings: findings(exposure).map(line).collect(),
             credentials: exposure.credentials.iter().map(|c| (c.tag.clone(), c.first_seen)).collect(),
             networks: sessions.map(|s| bounded(tagged(s, telling))),
         }
@@ -181,7 +181,7 @@ impl Entry {
 
 impl From<Entry> for Past {
     fn from(e: Entry) -> Self {
-        let finding = |l: Line| PastFinding { check: l.check, severity: l.severity, said: Said::Tag(l.content) };
+        let finding = |l: Line| PastFinding { check: l.check, severity: l.severity, content: l.content };
         Self {
             at: e.at,
             ruleset: e.ruleset,

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | [`telling`] | how this host's reports tell things |
+//! | [`telling`] | tags under this host's key |
 //! | [`past`] | an earlier look |
 //! | [`before`] | the backup that was drilled before |
 //! | [`compare`](mod@compare) | findings beside earlier ones |
@@ -43,8 +43,8 @@ pub mod telling;
 pub use before::Before;
 pub use compare::compare;
 pub use ledger::Ledger;
-pub use past::{Past, PastFinding, Said};
-pub use telling::{Plain, Telling, Words};
+pub use past::{Past, PastFinding};
+pub use telling::Telling;
 
 use jiff::Timestamp;
 
@@ -80,7 +80,7 @@ pub struct History<'a> {
     pub past: &'a [Past],
     /// The picture of who can reach what, with the classes of data that were found.
     pub reach: &'a [ReachRow],
-    /// How reports tell things.
+    /// Makes tags.
     pub telling: Telling<'a>,
     /// Now.
     pub at: Timestamp,

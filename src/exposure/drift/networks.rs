@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::past::Networks;
 use super::{History, Telling};
 use crate::exposure::access::listed;
 use crate::exposure::{About, Check, Found, Look, Plane, Policy, Seen, Severity};
@@ -84,22 +85,21 @@ fn noted(mut seen: Seen) -> Seen {
 }
 
 /// Networks of all earlier looks by role, both as tags; `None` where no look saw sessions.
-fn known(history: &History<'_>) -> Option<BTreeMap<String, BTreeSet<String>>> {
-    let mut known: Option<BTreeMap<String, BTreeSet<String>>> = None;
+fn known(history: &History<'_>) -> Option<Networks> {
     let before = history.before.ok().and_then(|b| b.server.posture.sessions.ok());
     let before = before.map(|sessions| tagged(sessions, &history.telling));
-    for (role, networks) in history.past.iter().filter_map(|p| p.networks.clone()).chain(before).flatten() {
-        known.get_or_insert_default().entry(role).or_default().extend(networks);
+    let looks: Vec<Networks> = history.past.iter().filter_map(|p| p.networks.clone()).chain(before).collect();
+    let mut known = Networks::new();
+    for (role, networks) in looks.iter().flatten() {
+        known.entry(role.clone()).or_default().extend(networks.iter().cloned());
     }
-    let any = history.past.iter().any(|p| p.networks.is_some())
-        || history.before.ok().is_some_and(|b| b.server.posture.sessions.ok().is_some());
-    if any { Some(known.unwrap_or_default()) } else { None }
+    (!looks.is_empty()).then_some(known)
 }
 
 /// Networks that each role came from, all of it as tags. A role that came over the
 /// socket alone is among them, without any.
-pub fn tagged(sessions: &[SessionFacts], telling: &Telling<'_>) -> BTreeMap<String, BTreeSet<String>> {
-    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+pub fn tagged(sessions: &[SessionFacts], telling: &Telling<'_>) -> Networks {
+    let mut all = Networks::new();
     for s in sessions {
         let Some(role) = &s.role else { continue };
         let networks = all.entry(telling.tag(role)).or_default();

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Telling;
+use crate::checks::{CheckResult, Finding};
 use crate::exposure::outcome::{Exposure, saw_all, severity_of};
 use crate::exposure::{Plane, Severity};
+use crate::types::Redaction;
 
 /// An earlier look, from a signed report or from this host's ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +23,19 @@ pub struct Past {
     pub saw: BTreeSet<String>,
     /// Findings, by their fingerprint as redacted reports write it.
     pub findings: BTreeMap<String, PastFinding>,
-    /// Credentials by tag, and when each was first seen; `None` where nobody looked
-    /// for them under this host's key.
+    /// Credentials by tag, and when each was first seen.
     pub credentials: BTreeMap<String, Timestamp>,
-    /// Columns of each class of data, by object as told; `None` where not looked for.
-    pub classes: Option<BTreeMap<(String, String), u32>>,
+    /// Columns of each class of data, by the tag of the object; `None` where not told.
+    pub classes: Option<Classes>,
     /// Networks that each role came from, as tags; `None` where not known.
-    pub networks: Option<BTreeMap<String, BTreeSet<String>>>,
+    pub networks: Option<Networks>,
 }
+
+/// How many columns of each class of data there are, by tag of the object and class.
+pub type Classes = BTreeMap<(String, String), u32>;
+
+/// Networks by role, all of it as tags.
+pub type Networks = BTreeMap<String, BTreeSet<String>>;
 
 /// A finding of an earlier look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,56 +44,54 @@ pub struct PastFinding {
     pub check: String,
     /// How bad it was.
     pub severity: Severity,
-    /// What it said.
-    pub said: Said,
-}
-
-/// What a finding said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
-    /// In the words of a report.
-    Words(String),
-    /// A tag of it.
-    Tag(String),
-}
-
-impl Said {
-    /// Whether it is what `message` says now.
-    pub fn is(&self, message: &str, telling: &Telling<'_>) -> bool {
-        match self {
-            Self::Words(words) => *words == message || *words == telling.text(message),
-            Self::Tag(tag) => *tag == telling.tag(message),
-        }
-    }
+    /// A tag of what it said.
+    pub content: Option<String>,
 }
 
 impl Past {
     /// What an earlier report tells that ended at `at`. `None` where it was written
-    /// under another host's key: then it cannot be told which finding is which.
-    pub fn of(exposure: &Exposure, at: Timestamp, telling: &Telling<'_>) -> Option<Self> {
-        let same_key = exposure.key_id.as_deref() == Some(telling.key_id().as_str());
-        let all = || exposure.checks.iter().flat_map(|c| c.findings.iter().map(move |f| (c, f)));
-        if !same_key && all().any(|(_, f)| !f.fingerprint.starts_with("x1:")) {
+    /// under another host's key: then nothing in it can be told apart.
+    pub fn of(exposure: &Exposure, redaction: Redaction, at: Timestamp, telling: &Telling<'_>) -> Option<Self> {
+        if exposure.key_id.as_deref() != Some(telling.key_id().as_str()) {
             return None;
         }
-        let finding = |(check, f): (&crate::checks::CheckResult, &crate::checks::Finding)| {
-            let told = PastFinding {
-                check: check.id.clone(),
-                severity: severity_of(check, f),
-                said: Said::Words(f.message.clone()),
-            };
-            (telling.print(&f.fingerprint), told)
+        let print = |f: &Finding| match redaction {
+            Redaction::None => telling.print(&f.fingerprint),
+            Redaction::Names | Redaction::Details => f.fingerprint.clone(),
         };
-        let credentials = exposure.credentials.iter().filter(|_| same_key).map(|c| (c.tag.clone(), c.first_seen));
+        let told = findings(exposure).map(|(c, f)| (print(f), PastFinding::of(c, f)));
         Some(Self {
             at,
             ruleset: exposure.ruleset,
             planes: exposure.planes.clone(),
-            saw: exposure.checks.iter().filter(|c| saw_all(c)).map(|c| c.id.clone()).collect(),
-            findings: all().map(finding).collect(),
-            credentials: credentials.collect(),
-            classes: same_key.then(|| exposure.classes()).flatten(),
+            saw: saw(exposure),
+            findings: told.collect(),
+            credentials: exposure.credentials.iter().map(|c| (c.tag.clone(), c.first_seen)).collect(),
+            classes: exposure.classes(),
             networks: None,
         })
     }
+}
+
+impl PastFinding {
+    /// Of a finding in a report.
+    pub(super) fn of(check: &CheckResult, finding: &Finding) -> Self {
+        let (severity, content) = (severity_of(check, finding), finding.content.clone());
+        Self { check: check.id.clone(), severity, content }
+    }
+
+    /// Whether it is the same that a finding says now.
+    pub(super) fn is(&self, severity: Severity, content: &str) -> bool {
+        self.severity == severity && self.content.as_deref().is_none_or(|c| c == content)
+    }
+}
+
+/// All findings with their checks.
+pub(super) fn findings(exposure: &Exposure) -> impl Iterator<Item = (&CheckResult, &Finding)> {
+    exposure.checks.iter().flat_map(|c| c.findings.iter().map(move |f| (c, f)))
+}
+
+/// Checks that saw all that they look at.
+pub(super) fn saw(exposure: &Exposure) -> BTreeSet<String> {
+    exposure.checks.iter().filter(|c| saw_all(c)).map(|c| c.id.clone()).collect()
 }

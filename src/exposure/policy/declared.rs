@@ -149,10 +149,11 @@ fn check(id: &str) -> Result<String, String> {
     Err(format!("there is no check {:?}{}", shown(id), near.unwrap_or_default()))
 }
 
-/// `x1:` and 16 hexadecimal digits, or as redacted reports write it: the digits.
+/// `x1:` and 16 hexadecimal digits, as reports show it, redacted or not.
 fn fingerprint(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix("x1:").unwrap_or(text);
-    let fits = digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = text
+        .strip_prefix("x1:")
+        .is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
     if fits { Ok(text.to_owned()) } else { Err(format!("{:?} is not a fingerprint as reports show it", shown(text))) }
 }
 

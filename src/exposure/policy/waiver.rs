@@ -70,8 +70,8 @@ impl Target {
             Which::Glob(glob) => glob.text(),
         };
         match &self.check {
-            Some(check) => format!("waiver of {check}: {which}"),
-            None => format!("waiver of {which}"),
+            Some(check) => format!("waiver {check}: {which}"),
+            None => format!("waiver {which}"),
         }
     }
 }

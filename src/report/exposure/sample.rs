@@ -137,6 +137,7 @@ pub fn sample() -> Exposure {
         ],
         reach: vec![ReachRow {
             object: "database shop: table public.customers".into(),
+            tag: Some("8899aabbccddeeff".into()),
             classes: vec!["email: contact".into(), "iban: financial".into()],
             readers: 9,
             writers: 2,

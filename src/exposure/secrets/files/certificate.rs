@@ -155,5 +155,5 @@ fn bits(key: &[u8]) -> Option<usize> {
 }
 
 fn day(at: Timestamp) -> jiff::civil::Date {
-    at.to_zoned(jiff::tz::TimeZone::UTC).date()
+    jiff::tz::TimeZone::UTC.to_datetime(at).date()
 }

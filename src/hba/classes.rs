@@ -34,8 +34,8 @@ impl Classes {
     pub(super) fn of(config: &Config, world: &World<'_>) -> Self {
         let groups = Groups::of(world);
         let users = Users::of(config);
-        let uses = |wanted: &DbToken| config.rules.iter().any(|r| r.databases.contains(wanted));
-        let (same_user, same_role) = (uses(&DbToken::SameUser), uses(&DbToken::SameRole));
+        let asks = |wanted: &DbToken| config.rules.iter().any(|r| r.databases.contains(wanted));
+        let (same_user, same_role) = (asks(&DbToken::SameUser), asks(&DbToken::SameRole));
         let places: HashMap<&str, u32> =
             world.databases.iter().enumerate().map(|(at, d)| (d.as_str(), at as u32)).collect();
         let mut found: BTreeMap<(Vec<(u32, Fit)>, Option<u32>, Vec<u32>, bool), Vec<u32>> = BTreeMap::new();

@@ -290,7 +290,7 @@ fn the_server_reads_the_same_rules_and_refuses_the_same_lines() {
         assert!(ours.is_empty(), "{ours:?} are no lines\n{text}");
     }
     eprintln!("{good} good lines, {bad} bad ones");
-    assert!(good > 100 && bad > 100, "{good} {bad}");
+    assert!(good > 40 && bad > 100, "{good} {bad}");
 }
 
 #[test]

@@ -66,7 +66,10 @@ const WORDS: &str = "mapping mappings foreign event user password setting rule l
     address addresses the local link cgnat ula tlsv1 x509 utf8 base64 aes128 aes256 integer bigint smallint text \
     boolean numeric real double precision bytea json jsonb uuid date time timestamp timestamptz with without zone \
     interval inet cidr void record anyelement regclass oid name character varying varchar char select insert update \
-    exp hba net tls auth rls priv func ext secr conf repl ver sto bkp gov waiver delete truncate references usage create execute connect temporary maintain set option admin inherit";
+    exp hba net tls auth rls priv func ext secr conf repl ver sto bkp gov waiver delete truncate references usage create execute connect temporary maintain set option admin inherit \
+    ldapserver ldapport ldapscheme ldaptls ldapprefix ldapsuffix ldapbasedn ldapbinddn ldapbindpasswd ldapurl \
+    ldapsearchattribute ldapsearchfilter radiusservers radiussecrets radiusports radiusidentifiers krb_realm \
+    include_realm compat_realm upn_username pamservice pam_use_hostname issuer scope validator delegate_ident_mapping";
 /// Most names that are learned from one exposure.
 const MOST: usize = 200_000;
 

@@ -76,11 +76,6 @@ impl Files {
     /// The main file, and everything that it includes as `resolve` answers;
     /// for the major version `major`, which decides what includes there are.
     /// Nothing is asked for twice, and at most [`MOST_FILES`] things are asked for.
-    pub fn gather(path: &str, main: Captured, major: u32, mut resolve: impl FnMut(&Wanted) -> Captured) -> Self {
-        let mut files = Self::new(path, main);
-        let mut bytes = files.bytes();
-        while files.known.len() < MOST_FILES {
-            let missing = files.wanted(major);
     pub fn gather(path: &str, main: Captured, major: u32, resolve: impl FnMut(&Wanted) -> Captured) -> Self {
         Self::new(path, main).gather_more(major, resolve)
     }

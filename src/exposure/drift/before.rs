@@ -1,12 +1,10 @@
-//! The backup that was drilled before: what its sealed facts and posture say.
+//! The backup that was drilled before: what its sealed facts say.
 
 use jiff::Timestamp;
 
-use crate::exposure::{Plane, Server};
+use crate::exposure::Server;
 use crate::source::Facts;
-use crate::source::facts::{DatabaseFacts, MembershipFacts};
-use crate::source::posture::Posture;
-use crate::types::Known;
+use crate::source::facts::DatabaseFacts;
 
 /// A server as it was.
 #[derive(Debug)]
@@ -20,30 +18,8 @@ pub struct Before {
 }
 
 impl Before {
-    /// From the facts and the posture that lie beside a backup.
-    pub fn of(facts: Facts, posture: Known<Posture>, at: Timestamp) -> Self {
-        let Facts { server, databases, roles, memberships, .. } = facts;
-        // Backups of older versions say who is a member, and not how.
-        let plain = |member: &str, role: &String| MembershipFacts {
-            role: role.clone(),
-            member: member.to_owned(),
-            admin: false,
-            inherit: None,
-            set: None,
-        };
-        let memberships = memberships
-            .unwrap_or_else(|| roles.iter().flat_map(|r| r.member_of.iter().map(|m| plain(&r.name, m))).collect());
-        let posture = match posture {
-            Known::Yes(posture) => posture,
-            Known::No(why) => Posture { taken_at: at, ..Posture::unread(&why) },
-        };
-        let server = Server {
-            bootstrap: server.bootstrap_superuser,
-            backup_role: Some(server.role),
-            in_recovery: server.in_recovery,
-            posture,
-            ..Server::new(Plane::Posture, server.version_num, roles, memberships)
-        };
-        Self { at, server, databases }
+    /// From the facts that lie beside a backup.
+    pub fn of(facts: Facts, at: Timestamp) -> Self {
+        Self { at, server: Server::sealed(&facts), databases: facts.databases }
     }
 }

@@ -10,7 +10,7 @@ use pgseal::exposure::outcome::{RULESET, ReachRow};
 use pgseal::exposure::server::{Verifier, VerifierKind};
 use pgseal::exposure::{Look, Plane, Policy, Server, catalogue};
 use pgseal::source::facts::{DatabaseFacts, RoleFacts};
-use pgseal::source::posture::{AccessFiles, DatabaseEntry, Posture, SessionFacts, SettingFacts};
+use pgseal::source::posture::{AccessFiles, DatabaseEntry, SessionFacts, SettingFacts};
 use pgseal::source::{ConnParams, Session, catalog, inventory, probe};
 use pgseal::types::{Known, PgVersion};
 
@@ -415,39 +415,31 @@ fn clients_from_public_and_from_new_networks_are_told() {
     assert_eq!(look(id, &socket, None, &Rest::default(), &Policy::default()).outcome, Outcome::NotApplicable);
 }
 
-#[tokio::test]
-async fn roles_that_nobody_uses_are_told() {
-    let pg = PgServer::start(&crate::pg::bindir(), &[]);
-    pg.psql("postgres", "CREATE DATABASE shop");
-    let quoted = HOSTILE.replace('"', "\"\"");
-    pg.psql("shop", &format!(
-        "CREATE ROLE idle LOGIN; CREATE ROLE \"{quoted}\" LOGIN; CREATE ROLE seen LOGIN; CREATE ROLE owner LOGIN; CREATE ROLE \"re ader\" LOGIN; \
-         CREATE ROLE member LOGIN IN ROLE pg_monitor; CREATE ROLE nologin; CREATE ROLE worker LOGIN; \
-         CREATE TABLE t (id int); ALTER TABLE t OWNER TO owner; GRANT SELECT ON t TO \"re ader\";"));
-    let world = |all: &[(&str, &str)], mut world: World| {
-        world.server.posture.sessions = sessions(all);
-        world
+#[test]
+fn logins_that_no_audit_saw_are_told() {
+    let roles = ["idle", HOSTILE, "seen", "here", "worker"];
+    let audit = |days| Past {
+        networks: Some([(telling().tag("seen"), Default::default())].into_iter().collect()),
+        ..past(days)
     };
-    let now_is = world(&[], World::read(&pg, &["shop"]).await);
-    let then = || world(&[("seen", "")], World::of(server(&[])));
     let services = Policy {
         expect: pgseal::exposure::policy::Expect { services: Some(vec!["worker".into()]), ..Default::default() },
         ..Policy::default()
     };
-    let said =
-        |before: Option<&Before>, now_is: &World| look("EXP-ROLE-011", now_is, before, &Rest::default(), &services);
-    let before = then().before();
-    found(
-        &said(Some(&before), &now_is),
-        &[("role idle", "in no session of 2 looks"), (&format!("role {HOSTILE}"), "owns nothing")],
-    );
-    let busy = world(&[("idle", ""), (HOSTILE, "")], World::read(&pg, &["shop"]).await);
-    silent(&said(Some(&before), &busy));
-    // One look at sessions is too little, and so is a backup of some databases.
-    assert_eq!(said(None, &now_is).outcome, Outcome::NotEvaluated);
-    let mut part = world(&[], World::read(&pg, &["shop"]).await);
-    part.databases.clear();
-    assert_eq!(said(Some(&before), &part).outcome, Outcome::NotEvaluated);
+    let said = |now_is: &World, past: &[Past]| {
+        look("EXP-DRIFT-006", now_is, None, &Rest { past, ..Rest::default() }, &services)
+    };
+    let world = connected(&[("here", "")], &roles);
+    let audits = [audit(40), audit(30), audit(20), audit(10)];
+    let told = said(&world, &audits);
+    found(&told, &[("role idle", "5 audits over 40 days"), (&format!("role {HOSTILE}"), "in no session")]);
+    silent(&said(&connected(&[("here", ""), ("idle", ""), (HOSTILE, "10.0.0.1")], &roles), &audits));
+    // Too few audits, or too short a time, tell nothing.
+    for few in
+        [&audits[..3], &[audit(4), audit(3), audit(2), audit(1)][..], &[past(40), past(30), past(20), past(10)][..]]
+    {
+        assert_eq!(said(&world, few).outcome, Outcome::NotEvaluated);
+    }
 }
 
 #[test]
@@ -481,7 +473,7 @@ fn new_places_of_sensitive_data_are_told() {
     assert_eq!(said(&[], &earlier).outcome, Outcome::NotEvaluated);
 }
 
-/// Facts of a backup of an older version say who is a member, and no posture.
+/// Facts of a backup of an older version say who is a member, and have no posture.
 #[test]
 fn an_old_backup_is_compared_as_far_as_it_goes() {
     let facts = serde_json::json!({
@@ -496,8 +488,15 @@ fn an_old_backup_is_compared_as_far_as_it_goes() {
               "member_of": ["pg_monitor"], "settings": [] }],
         "streams": {}, "physical": null, "warnings": [],
     });
-    let before = Before::of(serde_json::from_value(facts).unwrap(), Known::no("an old backup has none"), days_ago(7));
+    let before = Before::of(serde_json::from_value(facts).unwrap(), days_ago(7));
     assert!(before.server.powers.can_become("app", "pg_monitor"));
-    assert_eq!(before.server.posture.sessions, Known::no("an old backup has none"));
-    let _: &Posture = &before.server.posture;
+    let now_is = World::of(server(&[role("app")]));
+    silent(&look("EXP-DRIFT-001", &now_is, Some(&before), &Rest::default(), &Policy::default()));
+    for id in ["EXP-DRIFT-002", "EXP-DRIFT-003", "EXP-DRIFT-004"] {
+        assert_eq!(
+            look(id, &now_is, Some(&before), &Rest::default(), &Policy::default()).outcome,
+            Outcome::NotEvaluated,
+            "{id}"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! The backup that was drilled before: what its sealed facts and posture say.
+//! The backup that was drilled before: what its sealed facts say.
 
 use jiff::Timestamp;
 
@@ -20,7 +20,6 @@ pub struct Before {
 impl Before {
     /// From the facts that lie beside a backup.
     pub fn of(facts: Facts, at: Timestamp) -> Self {
-        let server = Server::sealed(&facts);
-        Self { at, server, databases: facts.databases }
+        Self { at, server: Server::sealed(&facts), databases: facts.databases }
     }
 }

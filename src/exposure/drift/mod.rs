@@ -16,7 +16,7 @@
 //! | [`added`] | EXP-DRIFT-003 extensions, languages, hooks and links to other servers were added |
 //! | [`schema`] | EXP-DRIFT-004 definitions changed |
 //! | [`passwords`] | EXP-AUTH-004 passwords that nobody changed |
-//! | [`idle`] | EXP-ROLE-011 roles that nobody seems to use |
+//! | [`idle`] | EXP-DRIFT-006 logins that no audit saw |
 //! | [`classes`] | EXP-DATA-004 new places of personal data |
 //! | [`networks`] | EXP-NET-002 clients from new networks |
 //!

@@ -45,12 +45,12 @@ const PLANES: &[Plane] = &[Plane::Live, Plane::Posture, Plane::Copy];
 
 /// Whether a role is meant to rule: it is declared so, or nothing is declared and it
 /// is the bootstrap superuser.
-fn is_admin(server: &Server, policy: &Policy, role: &str) -> bool {
+pub(super) fn is_admin(server: &Server, policy: &Policy, role: &str) -> bool {
     policy.is_admin(role).unwrap_or(role == server.bootstrap)
 }
 
 /// Whether backups are taken with this role, or are declared to be.
-fn is_backup(server: &Server, policy: &Policy, role: &str) -> bool {
+pub(super) fn is_backup(server: &Server, policy: &Policy, role: &str) -> bool {
     server.backup_role.as_deref() == Some(role) || policy.expect.dump_role.as_deref() == Some(role)
 }
 

@@ -22,7 +22,7 @@ use crate::config::Loaded;
 use crate::config::schema;
 use crate::error::{Code, Error, Result};
 use crate::exposure::collect::Collector;
-use crate::exposure::drift::{History, Ledger, Plain, Telling};
+use crate::exposure::drift::{History, Ledger, Telling};
 use crate::exposure::run::Sightings;
 use crate::exposure::{Looked, Plane, Policy, Server, assemble};
 use crate::keys::Identities;
@@ -104,8 +104,8 @@ impl Job<'_> {
 
     fn report(&self, mut seen: Seen, collector: Collector, started_at: Timestamp, run: String) -> Result<Done> {
         let ledger = Ledger::new(&self.loaded.config.state_dir, &self.name);
-        let (plain, now) = (Plain, Timestamp::now());
-        let telling = Telling::new(&self.key, &plain);
+        let now = Timestamp::now();
+        let telling = Telling::new(&self.key);
         let past = match ledger.read(&telling) {
             Ok(past) => past,
             Err(e) => {

@@ -33,7 +33,7 @@ impl Work<'_> {
         record.stage("exposure", began);
     }
 
-    async fn look(&self, instance: &Instance, record: &mut Record) -> Result<Exposure> {
+    async fn look(&self, instance: &Instance, record: &Record) -> Result<Exposure> {
         let (facts, policy, source) = (&self.opened.facts, &self.job.policy, &self.job.entry.manifest.source);
         let (key, now) = (self.job.redact.1, Timestamp::now());
         let session = instance.connect_any().await?;
@@ -70,23 +70,12 @@ impl Work<'_> {
         }
         let pictures = collector.into_pictures();
 
-        // Earlier reports tell things in the words of their redaction: what is new in
-        // this look must be known by name before it can be told likewise.
         let planes = vec![Plane::Posture, Plane::Copy];
         let posture_at = facts.posture.as_ref().map(|p| p.taken_at);
-        let plain = crate::exposure::drift::Plain;
-        let mut looked = Looked { planes, posture_at, results: Vec::new(), pictures };
-        record.redactor.learn_exposure(&assemble(
-            Looked { results: sightings.results(Some(source)), ..looked.clone() },
-            policy,
-            source,
-            &[],
-            &Telling::new(&key, &plain),
-            now,
-        ))?;
-        let telling = Telling::new(&key, &record.redactor);
-        let past = |e: &(Timestamp, Exposure)| Past::of(&e.1, e.0, &telling);
-        let past: Vec<Past> = record.exposures.iter().rev().take(PAST).rev().filter_map(past).collect();
+        let telling = Telling::new(&key);
+        let earlier = record.exposures.iter().rev().take(PAST).rev();
+        let past: Vec<Past> =
+            earlier.filter_map(|(at, redaction, exposure)| Past::of(exposure, *redaction, *at, &telling)).collect();
         let before = self.before(record).await;
         let history = History {
             now: &server,
@@ -96,12 +85,12 @@ impl Work<'_> {
                 Known::No(why) => Known::no(why),
             },
             past: &past,
-            reach: &looked.pictures.reach,
+            reach: &pictures.reach,
             telling,
             at: now,
         };
         sightings.history(Plane::Copy, &history, policy);
-        looked.results = sightings.results(Some(source));
+        let looked = Looked { planes, posture_at, results: sightings.results(Some(source)), pictures };
         Ok(assemble(looked, policy, source, &past, &telling, now))
     }
 

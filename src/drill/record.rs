@@ -52,7 +52,7 @@ pub struct Record {
     /// Earlier drills.
     pub history: Vec<PastDrill>,
     /// What earlier drills saw of exposure, oldest first.
-    pub exposures: Vec<(Timestamp, Exposure)>,
+    pub exposures: Vec<(Timestamp, Redaction, Exposure)>,
     /// Whether their reports can be believed: a check, told with the others.
     pub believed: Option<CheckResult>,
     /// Takes the names out of the report.

@@ -12,7 +12,7 @@ use super::trusted;
 use crate::catalog::Reading;
 use crate::error::Result;
 use crate::exposure::Exposure;
-use crate::types::SourceName;
+use crate::types::{Redaction, SourceName};
 
 /// Most drills that are told.
 pub const LENGTH: usize = 50;
@@ -36,7 +36,7 @@ pub struct History {
     /// The first of them: its key in the store, and the reason.
     pub named: Vec<(String, String)>,
     /// What the newest [`EXPOSURES`] of them saw of exposure, oldest first.
-    pub exposures: Vec<(Timestamp, Exposure)>,
+    pub exposures: Vec<(Timestamp, Redaction, Exposure)>,
     /// When each recipient was last proven to open a backup, by its short id. Every
     /// report carries on what those before it knew.
     pub proven: BTreeMap<String, Timestamp>,
@@ -77,7 +77,7 @@ pub async fn load(reading: &Reading, source: &SourceName) -> Result<History> {
             Ok(t) => {
                 history.past.push(PastDrill::from(&t.report));
                 if history.exposures.len() < EXPOSURES {
-                    history.exposures.extend(t.report.exposure.map(|e| (t.report.finished_at, e)));
+                    history.exposures.extend(t.report.exposure.map(|e| (t.report.finished_at, t.report.redaction, e)));
                 }
                 for r in t.report.recipients {
                     let Some(at) = r.last_proven_at else { continue };

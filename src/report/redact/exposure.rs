@@ -21,7 +21,6 @@ use std::sync::OnceLock;
 use super::{KNOWN, LEFT_OUT, Redactor};
 use crate::checks::Finding;
 use crate::error::Result;
-use crate::exposure::drift::Words;
 use crate::exposure::{Exposure, Plane, catalogue};
 use crate::report::exposure::about;
 use crate::types::Redaction;
@@ -92,29 +91,7 @@ pub(in crate::report) fn texts(e: &mut Exposure, mut each: impl FnMut(&mut Strin
     e.credentials.iter_mut().for_each(|c| each(&mut c.object));
 }
 
-impl Words for Redactor {
-    fn text(&self, text: &str) -> String {
-        if self.level == Redaction::Details { LEFT_OUT.to_owned() } else { Self::text(self, text) }
-    }
-
-    fn object(&self, object: &str) -> String {
-        match self.level {
-            Redaction::None => object.to_owned(),
-            Redaction::Names => self.locator(object),
-            Redaction::Details => LEFT_OUT.to_owned(),
-        }
-    }
-}
-
 impl Redactor {
-    /// Learns the names that stand in an exposure, to tell them as its report will.
-    ///
-    /// # Errors
-    /// 1 where there are more names than can be looked for.
-    pub fn learn_exposure(&mut self, e: &Exposure) -> Result<()> {
-        if self.level == Redaction::None { Ok(()) } else { self.learn_of(e) }
-    }
-
     /// Learns the names that stand in an exposure.
     pub(super) fn learn_of(&mut self, e: &Exposure) -> Result<()> {
         for row in &e.entry {

@@ -15,6 +15,7 @@
 //! | [`server`] | a server, as the checks see it |
 //! | [`powers`] | what roles can become, and do |
 //! | [`database`] | one database of a live server or a copy |
+//! | [`contents`] | what first bytes say a file is |
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
@@ -34,6 +35,7 @@
 pub mod about;
 pub mod catalogue;
 pub mod code;
+pub mod contents;
 pub mod database;
 pub mod drift;
 pub mod entry;

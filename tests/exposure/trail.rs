@@ -219,7 +219,7 @@ async fn recipients_that_were_not_agreed_on_are_found() {
     let since = SignedDuration::from_hours(400 * 24);
     let results = look(&config, None, |t| {
         t.now = t.now + since;
-        t.proven = pgseal::types::Known::Yes(Default::default());
+        t.proven = pgseal::types::Known::Yes(std::collections::BTreeMap::new());
     })
     .await;
     let former = of(&results, "EXP-BKP-002").findings[0].object.clone();

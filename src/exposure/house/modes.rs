@@ -17,7 +17,7 @@ pub enum Limit {
 /// Judges one file and the directories above it, as user `uid`, with what else is
 /// known to be wrong with it. A file that is not there is no file: nothing is
 /// counted. Gives back whether it is there.
-pub fn judge(path: &Path, limit: Limit, uid: u32, more: &[String], seen: &mut Seen) -> bool {
+pub fn judge(path: &Path, limit: Limit, uid: u32, known: &[String], seen: &mut Seen) -> bool {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return false,
@@ -42,7 +42,7 @@ pub fn judge(path: &Path, limit: Limit, uid: u32, more: &[String], seen: &mut Se
     if has_acl(path) {
         wrong.push("an access list gives more rights than its mode shows".to_owned());
     }
-    wrong.extend_from_slice(more);
+    wrong.extend_from_slice(known);
     let above = open_above(path, uid);
     let found = |wrong: &[String]| Found::new(super::file(path), wrong.join("; "));
     match above {

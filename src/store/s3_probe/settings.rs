@@ -1,6 +1,9 @@
 //! The bucket's configuration, as the server tells it. Whether it is true is
 //! another matter ([`super::public`], [`super::canary`]).
 
+// The SDK's names of types are longer than the calls.
+#![allow(clippy::redundant_closure_for_method_calls)]
+
 use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, ObjectLockRetentionMode, ReplicationRuleStatus};
 use jiff::Timestamp;
 

@@ -76,6 +76,9 @@ fn judge(trail: &Trail<'_>) -> Seen {
     seen
 }
 
+/// The period that a day is in.
+type Period = fn(Date) -> (i16, i16);
+
 /// Slots that some rule keeps at `at`, of the backups that were there then. A
 /// backup is kept when any rule keeps it.
 fn kept(entries: &[Entry], rules: &Retention, proofs: &[Proof], at: Timestamp) -> BTreeSet<u64> {
@@ -90,7 +93,7 @@ fn kept(entries: &[Entry], rules: &Retention, proofs: &[Proof], at: Timestamp) -
     if let Some(n) = rules.keep_last {
         kept.extend(newest_first.iter().take(n as usize).map(slot));
     }
-    let periods: [(Option<u32>, fn(Date) -> (i16, i16)); 4] = [
+    let periods: [(Option<u32>, Period); 4] = [
         (rules.keep_daily, |d| (d.year(), d.day_of_year())),
         (rules.keep_weekly, |d| {
             let week = d.iso_week_date();

@@ -68,12 +68,11 @@ fn wrong(trail: &Trail<'_>, key: &str, contents: Contents) -> Option<String> {
     let data = key.strip_prefix(&layout::source_prefix(trail.source)).and_then(|k| k.strip_prefix("d/"));
     let sealed = data.is_some_and(|k| !k.ends_with("/parts.json"));
     match contents {
-        Contents::Age => None,
         Contents::Plain(what) => Some(format!("it is not encrypted: it is {what}")),
         Contents::Empty if sealed => Some("it is not encrypted: it is empty".into()),
         Contents::Unknown if sealed => {
             Some(format!("it is not encrypted with age, though it lies where sealed parts lie ({})", shown(key)))
         }
-        Contents::Empty | Contents::Unknown => None,
+        Contents::Age | Contents::Empty | Contents::Unknown => None,
     }
 }

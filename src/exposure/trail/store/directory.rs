@@ -1,7 +1,7 @@
 //! EXP-STO-010: a store in a directory is closed to other users of its host.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::exposure::look::{Blind, Check, Look, Looking};
 use crate::exposure::trail::Trail;
@@ -87,7 +87,7 @@ fn judge(root: &Path) -> Seen {
 }
 
 /// Judges one entry; gives back whether it is a directory to go into.
-fn entry(path: &PathBuf, me: u32, seen: &mut Seen) -> bool {
+fn entry(path: &Path, me: u32, seen: &mut Seen) -> bool {
     seen.present += 1;
     let Ok(m) = std::fs::symlink_metadata(path) else {
         // Gone meanwhile: a put's temporary file.

@@ -97,7 +97,7 @@ fn tell(seen: &mut Seen, what: &str, answer: Stranger) {
             seen.add(Found::new(format!("bucket: anonymous {doing}"), text));
         }
         Stranger::Unclear(why) => {
-            seen.open.push(format!("{what} without a credential was neither served nor refused: {why}"))
+            seen.open.push(format!("{what} without a credential was neither served nor refused: {why}"));
         }
     }
 }

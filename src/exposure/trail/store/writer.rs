@@ -41,7 +41,7 @@ pub const CHECK: Check = Check {
 };
 
 /// How long the canary's lock lasts: what is left behind goes by itself soon.
-const LOCK: Duration = Duration::from_secs(600);
+const LOCK: Duration = Duration::from_mins(10);
 
 fn look<'a>(trail: &'a Trail<'a>) -> Looking<'a> {
     Box::pin(async move {

@@ -29,7 +29,7 @@ fn server() -> PgServer {
          create role dump login; grant pg_read_all_data to dump;
          create role monitor login; grant pg_monitor to monitor;
          create role viewer login; grant execute on function pg_hba_file_rules() to viewer;
-         alter role app set statement_timeout = '5s'; alter role app set app.token = 'hidden-in-role';",
+         alter role app set statement_timeout = '5s'; alter role app set app.token = 'hidden-in-role-7Kq2X9';",
     );
     pg.psql("postgres", "create database shop owner app");
     pg.psql("postgres", "alter database shop set search_path = public; revoke temp on database shop from public");

@@ -16,6 +16,7 @@
 //! | [`powers`] | what roles can become, and do |
 //! | [`database`] | one database of a live server or a copy |
 //! | [`contents`] | what first bytes say a file is |
+//! | [`releases`] | PostgreSQL's releases, and holes of its programs |
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
@@ -45,6 +46,7 @@ pub mod outcome;
 pub mod policy;
 pub mod powers;
 pub mod privileges;
+pub mod releases;
 pub mod roles;
 pub mod run;
 pub mod secrets;

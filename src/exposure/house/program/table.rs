@@ -20,7 +20,7 @@ pub const CHECK: Check = Check {
         why: "pgseal asks nobody for versions: it knows the releases and holes of the day it was made. PostgreSQL \
               releases every quarter; with an older table a version looks newer than it is.",
         inspects: "The date of the built-in table against this host's clock.",
-        remedy: "Update pgseal.",
+        remedy: "Update pgseal: each release brings the table of its day.",
         false_positives: "A host whose clock is ahead.",
         source: "https://www.postgresql.org/developer/roadmap/",
     },

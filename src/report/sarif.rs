@@ -83,7 +83,7 @@ pub fn render(report: &Report) -> Result<Vec<u8>> {
     }
     notes.extend(report.errors.iter().map(failure));
     written(&json!({
-        "tool": driver(&report.tool, rules),
+        "tool": driver(&report.tool, &rules),
         // A trailing slash makes it a category whose runs are compared.
         "automationDetails": { "id": format!("pgseal-drill/{}/{}", report.source, report.run) },
         "invocations": [{
@@ -118,7 +118,7 @@ pub fn audit(report: &AuditReport) -> Result<Vec<u8>> {
     let mut notes = parts.notes;
     notes.extend(report.errors.iter().map(failure));
     written(&json!({
-        "tool": driver(&report.tool, rules),
+        "tool": driver(&report.tool, &rules),
         "automationDetails": { "id": format!("pgseal-audit/{}/{}", report.source, report.run) },
         "invocations": [{
             "executionSuccessful": standing != Standing::Incomplete,
@@ -132,7 +132,7 @@ pub fn audit(report: &AuditReport) -> Result<Vec<u8>> {
     }))
 }
 
-fn driver(tool: &ToolRef, rules: Vec<Value>) -> Value {
+fn driver(tool: &ToolRef, rules: &[Value]) -> Value {
     json!({ "driver": {
         "name": tool.name,
         "version": tool.version,

@@ -195,7 +195,7 @@ fn reach(e: &Exposure) -> Sections {
     let mut body = "| object | data | readers | writers | from |\n|---|---|---:|---:|---|\n".to_owned();
     for r in e.reach.iter().take(LISTED) {
         let public = if r.public { ", PUBLIC" } else { "" };
-        let from = r.widest_entry.as_deref().map_or_else(|| "not known".to_owned(), |t| safe(t));
+        let from = r.widest_entry.as_deref().map_or_else(|| "not known".to_owned(), safe);
         let plain = if r.without_tls == Some(true) { ", not encrypted" } else { "" };
         let (object, classes) = (name(&r.object), safe(&r.classes.join(", ")));
         let readers = format!("{} of {}{public}", r.readers, r.logins);

@@ -88,11 +88,11 @@ impl Redactor {
             rest = more;
         }
         // A name may hold spaces, and stands as it is.
-        if let Some(name) = ["role ", "database "].iter().find_map(|kind| rest.strip_prefix(kind)) {
-            if !JOINTS.iter().any(|j| name.contains(&format!(" {j} "))) {
-                self.learn_name(&rest[..rest.len() - name.len() - 1], name);
-                return;
-            }
+        if let Some(name) = ["role ", "database "].iter().find_map(|kind| rest.strip_prefix(kind))
+            && !JOINTS.iter().any(|j| name.contains(&format!(" {j} ")))
+        {
+            self.learn_name(&rest[..rest.len() - name.len() - 1], name);
+            return;
         }
         let (mut kind, mut here, mut depth) = ("name", false, 0u32);
         let tokens = tokens(rest);

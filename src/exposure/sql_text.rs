@@ -52,6 +52,9 @@ pub fn tokens(text: &str) -> Vec<Token> {
     out
 }
 
+/// What operators are made of.
+const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
+
 /// The next word, `None` in its place for what is none, and what follows it.
 fn next(rest: &str) -> Option<(Option<Token>, &str)> {
     let first = rest.chars().next()?;
@@ -95,7 +98,6 @@ fn next(rest: &str) -> Option<(Option<Token>, &str)> {
     if let Some(pair) = ["::", ":=", ".."].into_iter().find(|p| rest.starts_with(p)) {
         return Some((Some(Token::Sign(pair.to_owned())), &rest[2..]));
     }
-    const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
     let mut end = rest.find(|c| !OPERATOR.contains(c)).unwrap_or(rest.len());
     // A comment ends an operator.
     end = ["--", "/*"].iter().filter_map(|c| rest[..end].find(c)).min().unwrap_or(end);
@@ -193,7 +195,7 @@ pub fn nesting(token: &Token) -> i32 {
 }
 
 /// Splits at tokens on the outermost level.
-pub fn split<'t>(tokens: &'t [Token], at: impl Fn(&Token) -> bool) -> Vec<&'t [Token]> {
+pub fn split(tokens: &[Token], at: impl Fn(&Token) -> bool) -> Vec<&[Token]> {
     let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
     for (i, token) in tokens.iter().enumerate() {
         if depth == 0 && at(token) {
@@ -204,6 +206,35 @@ pub fn split<'t>(tokens: &'t [Token], at: impl Fn(&Token) -> bool) -> Vec<&'t [T
     }
     parts.push(&tokens[start..]);
     parts
+}
+
+/// The names of a list as search_path is, as `SplitIdentifierString` of PostgreSQL reads
+/// them: plain ones in lower case, quoted ones as they are.
+pub fn names(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let mut name = String::new();
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut chars = quoted.char_indices().peekable();
+            rest = "";
+            while let Some((at, c)) = chars.next() {
+                if c == '"' && chars.next_if(|n| n.1 == '"').is_none() {
+                    rest = &quoted[at + 1..];
+                    break;
+                }
+                name.push(c);
+            }
+        } else {
+            let end = rest.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(rest.len());
+            name = rest[..end].to_lowercase();
+            rest = &rest[end..];
+        }
+        names.push(name);
+        rest = rest.trim_start();
+        rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+    }
+    names
 }
 
 #[cfg(test)]
@@ -252,5 +283,14 @@ mod tests {
         let t = tokens("((a or b))");
         assert_eq!(split(inside(&t).unwrap(), |t| t.is("or")).len(), 1);
         assert_eq!(split(&tokens("case when a or b then c end or d"), |t| t.is("or")).len(), 2);
+    }
+
+    #[test]
+    fn paths_are_read_as_the_server_reads_them() {
+        assert_eq!(names(r#""$user", Public,"A ""b"", c" , pg_temp"#), ["$user", "public", "A \"b\", c", "pg_temp"]);
+        assert_eq!(names(r#""""#), [""]);
+        assert!(names("").is_empty() && names("  ").is_empty());
+        assert_eq!(names("\"open"), ["open"]);
+        assert_eq!(names("a,,b"), ["a", "", "b"]);
     }
 }

@@ -1,6 +1,19 @@
 //! Lists and numbers in sentences.
 
+use std::borrow::Cow;
+
 use crate::types::shown;
+use crate::types::text::quote_ident;
+
+/// A name as SQL has it: in quotes only where it is no plain word.
+pub fn ident(name: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(quote_ident(name))
+    }
+}
 
 /// The first five, escaped, and how many more there are.
 pub fn few<S: AsRef<str>>(names: &[S]) -> String {

@@ -51,14 +51,14 @@ CREATE MATERIALIZED VIEW public.mv3 AS SELECT a FROM public.mv; CREATE MATERIALI
 ALTER TABLE public.d ADD CONSTRAINT checked CHECK (a > public.calls_calls());
 "#;
 
-const CLEAN: &str = r#"
+const CLEAN: &str = r"
 REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE SCHEMA tools; CREATE EXTENSION hstore SCHEMA tools; CREATE EXTENSION pg_surgery SCHEMA tools;
 CREATE TABLE public.t (a int DEFAULT 1, h tools.hstore);
 CREATE FUNCTION public.good(tab text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$ BEGIN EXECUTE format('select 1 from %I', tab); END $$;
 REVOKE EXECUTE ON FUNCTION public.good(text) FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.good(text) TO app;
 CREATE FUNCTION public.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER ours ON ddl_command_end EXECUTE FUNCTION public.on_ddl();
-"#;
+";
 
 /// A name with all that breaks SQL, terminals and pages, as long as names can be.
 fn hostile() -> String {

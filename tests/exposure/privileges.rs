@@ -12,13 +12,13 @@ use pgseal::types::Known;
 use crate::fixture::{self, found, of, severity, silent};
 use crate::pg::{PgServer, major};
 
-const ROLES: &str = r#"
+const ROLES: &str = r"
 CREATE ROLE keeper NOLOGIN; CREATE ROLE app LOGIN; CREATE ROLE bi_readonly LOGIN; CREATE ROLE support LOGIN;
 CREATE ROLE runtime LOGIN; CREATE ROLE deploy LOGIN IN ROLE keeper; CREATE ROLE tenant LOGIN; CREATE ROLE other LOGIN;
 CREATE ROLE writers NOLOGIN; CREATE ROLE report LOGIN IN ROLE writers;
-"#;
+";
 
-const GRANTS: &str = r#"
+const GRANTS: &str = r"
 CREATE SCHEMA shut; CREATE SCHEMA sandbox; CREATE SCHEMA app;
 GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC; GRANT CREATE ON SCHEMA sandbox, app TO PUBLIC;
 CREATE TABLE public.customers (id int, email text); GRANT SELECT ON public.customers TO PUBLIC;
@@ -35,7 +35,7 @@ GRANT EXECUTE ON FUNCTION pg_read_file(text) TO app; GRANT EXECUTE ON FUNCTION p
 GRANT SELECT ON pg_authid TO support; GRANT SELECT (umoptions) ON pg_user_mapping TO PUBLIC; GRANT UPDATE ON pg_class TO app;
 GRANT SELECT ON public.cols TO support WITH GRANT OPTION; GRANT ALL ON public.cols TO app; GRANT USAGE ON SCHEMA shut TO tenant WITH GRANT OPTION;
 CREATE TABLE public.ledger (a int); GRANT INSERT ON public.ledger TO bi_readonly; GRANT DELETE ON public.ledger TO writers;
-"#;
+";
 
 const ROWS: &str = r#"
 CREATE SCHEMA rls; GRANT USAGE ON SCHEMA rls TO PUBLIC;
@@ -66,7 +66,7 @@ CREATE POLICY who ON rls.mine USING (rls.who() = current_user);
 CREATE TABLE rls.silent (a int); ALTER TABLE rls.silent ENABLE ROW LEVEL SECURITY; ALTER TABLE rls.silent FORCE ROW LEVEL SECURITY;
 "#;
 
-const CLEAN: &str = r#"
+const CLEAN: &str = r"
 REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE SCHEMA shop AUTHORIZATION keeper; GRANT USAGE ON SCHEMA shop TO app, bi_readonly;
 SET ROLE keeper;
 CREATE TABLE shop.orders (id int, tenant text); GRANT SELECT, INSERT ON shop.orders TO app; GRANT SELECT ON shop.orders TO bi_readonly;
@@ -77,7 +77,7 @@ CREATE TABLE shop.parts (tenant text) PARTITION BY LIST (tenant); CREATE TABLE s
 ALTER TABLE shop.parts ENABLE ROW LEVEL SECURITY; ALTER TABLE shop.parts FORCE ROW LEVEL SECURITY; CREATE POLICY own ON shop.parts USING (tenant = current_user);
 GRANT SELECT ON shop.parts TO app;
 ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT, INSERT ON TABLES TO app; ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO app;
-"#;
+";
 
 /// A name with all that breaks SQL, terminals and pages, as long as names can be.
 fn hostile() -> String {

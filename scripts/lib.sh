@@ -43,6 +43,13 @@ free_port() {
   die "found no free TCP port on 127.0.0.1"
 }
 
+# The majors that are tested beside the system's own.
+# shellcheck disable=SC2034
+pg_majors=(13 16 17 18 19)
+
+# Where scripts/unpack-pg puts major $1 for the tests.
+pg_tree() { printf '%s\n' "$root/target/ci/pg/$1"; }
+
 # PostgreSQL refuses to run as root: root runs the server as user postgres.
 as_pg() {
   if [[ $(id -u) -eq 0 ]]; then

@@ -18,13 +18,14 @@
 //! | [`catalog`] | finding backups |
 //! | [`backup`], [`verify`], [`restore`] | the use cases |
 //! | [`scratch`] | throw-away servers, sealed |
-//! | [`checks`], [`exposure`], [`report`], [`drill`] | proof, what is exposed, and what is said of both |
+//! | [`checks`], [`exposure`], [`report`], [`drill`], [`audit`] | proof, what is exposed, and what is said of both |
 //! | [`cli`] | the only folder that prints |
 //!
 //! [`threats`] says who can do what to a backup, and what answers it.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod audit;
 pub mod backup;
 pub mod catalog;
 pub mod checks;

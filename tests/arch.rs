@@ -30,7 +30,7 @@ const FLOW: &[&[&str]] = &[
     &["checks"],
     &["exposure"],
     &["report"],
-    &["drill"],
+    &["audit", "drill"],
     &["cli"],
 ];
 

@@ -9,6 +9,8 @@ mod broken;
 mod cannot;
 #[path = "drill/healthy.rs"]
 mod healthy;
+#[path = "support/installation.rs"]
+mod installation;
 #[path = "drill/interrupt.rs"]
 mod interrupt;
 #[path = "drill/isolation.rs"]
@@ -27,5 +29,7 @@ mod recipients;
 mod reseal;
 #[path = "drill/self_test.rs"]
 mod self_test;
+#[path = "drill/versions.rs"]
+mod versions;
 #[path = "drill/world.rs"]
 mod world;

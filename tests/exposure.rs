@@ -5,6 +5,10 @@
 
 #[path = "support/pg.rs"]
 mod pg;
+#[path = "support/s3_server.rs"]
+mod s3_server;
+#[path = "support/world.rs"]
+mod world;
 
 #[path = "exposure/fixture.rs"]
 mod fixture;

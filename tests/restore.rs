@@ -8,6 +8,8 @@ mod databases;
 mod directory;
 #[path = "restore/failures.rs"]
 mod failures;
+#[path = "support/installation.rs"]
+mod installation;
 #[path = "restore/leftovers.rs"]
 mod leftovers;
 #[path = "support/pg.rs"]

@@ -70,6 +70,8 @@ kind = "logical"
 connection = "{}"
 databases = ["shop"]
 part_bytes = "256KiB"
+[source.shop.exposure]
+fail_on = "critical"
 "#,
         path("signer"),
         path("allowed"),

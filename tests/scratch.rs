@@ -7,6 +7,8 @@ mod checks;
 mod death;
 #[path = "scratch/hostile.rs"]
 mod hostile;
+#[path = "support/installation.rs"]
+mod installation;
 #[path = "scratch/lifecycle.rs"]
 mod lifecycle;
 #[path = "scratch/physical.rs"]

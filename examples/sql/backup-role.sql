@@ -19,3 +19,10 @@ CREATE ROLE pgseal_physical LOGIN REPLICATION CONNECTION LIMIT 5;
 GRANT pg_read_all_settings, pg_monitor TO pgseal_physical;
 -- pgseal reads the roles, databases and settings beside the copy from this database.
 GRANT CONNECT ON DATABASE postgres TO pgseal_physical;
+
+-- What exposure checks judge is read at every backup. Without these two grants the
+-- checks of sessions and of access rules say that they could not look. (Whoever may
+-- call the function sees passwords that stand in pg_hba.conf, of LDAP or RADIUS; its
+-- grant holds in the database that pgseal connects to.)
+GRANT pg_monitor TO pgseal_logical;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO pgseal_logical, pgseal_physical;

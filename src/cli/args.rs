@@ -116,7 +116,12 @@ pub enum Command {
     /// Drills the newest backup of a source, or the one that is named; never an older one instead. The verdict and how
     /// far the proof goes are separate; what could not be looked at is never passed.
     Drill(cmd::drill::Args),
-    /// Check, show and convert the reports of drills
+    /// Look at what server, backups and this host expose, without a restore
+    ///
+    /// Checks who can enter and do what, what is logged, whether the store is open to others, and whether keys, dumps or
+    /// copies lie about. Drills do the same in the restored copy, and see more.
+    Audit(cmd::audit::Args),
+    /// Check, show and convert the reports of drills and audits
     Report(cmd::report::Args),
     /// Look at the store itself
     Store(cmd::store::Args),

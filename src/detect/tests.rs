@@ -145,6 +145,16 @@ fn a_name_makes_a_secret_of_a_value() {
 }
 
 #[test]
+fn a_place_makes_a_secret_of_any_value() {
+    let of = |value: &str| secret_value(value).map(|s| (s.kind, s.weight));
+    assert_eq!(of("geheim"), Some((Kind::Named, Weight::Sure)));
+    assert_eq!(of(&token("ghp_", 36)), Some((Kind::GithubToken, Weight::Sure)));
+    for value in ["", "  ", "****"] {
+        assert_eq!(of(value), None, "{value}");
+    }
+}
+
+#[test]
 fn no_text_leaves_but_its_hmac() {
     let text = "postgres://app:CanaryCanary1@db.corp/x and ALTER ROLE x PASSWORD 'CanaryCanary1'";
     let found = secrets(text);

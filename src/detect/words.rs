@@ -49,7 +49,7 @@ const WORDS: &[(Class, &[&str])] = &[
         "address", "street", "postcode", "postal code", "zip", "zip code", "zipcode", "birth date", "birthdate",
         "date of birth", "dob", "birthday", "telefon", "telefonnummer", "rufnummer", "handy", "mobil",
         "mobilnummer", "vorname", "nachname", "familienname", "geburtsname", "adresse", "anschrift", "strasse",
-        "straße", "plz", "postleitzahl", "geburtsdatum", "geburtstag", "emailadresse", "courriel", "portable",
+        "straße", "plz", "postleitzahl", "geburtsdatum", "geburtstag", "emailadresse", "courriel",
         "prenom", "prénom", "nom", "nom famille", "rue", "code postal", "date naissance", "date de naissance",
         "correo", "correo electronico", "telefono", "teléfono", "movil", "móvil", "nombre", "apellido", "apellidos",
         "direccion", "dirección", "calle", "codigo postal", "código postal", "fecha nacimiento",

@@ -56,6 +56,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     restored?;
     record.reached = ProofLevel::Booted;
     work.check(instance, record).await;
+    work.expose(instance, record).await;
     work.probe(instance, watched, record).await
 }
 

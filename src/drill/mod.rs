@@ -2,7 +2,7 @@
 //! sealing, check what came back, report, and leave nothing behind.
 //!
 //! ```text
-//! verify ─► isolation ─► restore ─► sealed start ─► probes ─► checks ─► probes again ─► teardown ─► judge
+//! verify ─► isolation ─► restore ─► sealed start ─► probes ─► checks ─► exposure ─► probes again ─► teardown ─► judge
 //! ```
 //!
 //! Whatever happens on the way, the teardown is done and looked at, and there is
@@ -19,9 +19,11 @@
 //! | [`recipients`] | who can open it, tried |
 //! | [`required`] | how much isolation is needed, and whether it was had |
 //! | [`room`] | space on disk, before and while it runs |
+//! | `expose` | what the copy and its source's posture expose |
 //! | `objectives` | recovery time and age against what the operator wants |
 //! | [`record`] | what a run collects, and the report made of it |
 
+mod expose;
 pub mod host;
 pub mod logical;
 mod objectives;

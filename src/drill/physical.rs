@@ -46,6 +46,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     record.reached = ProofLevel::Booted;
     work.probe(instance, Sightings::default(), record).await?;
     work.check(instance, record).await;
+    work.expose(instance, record).await;
     work.probe(instance, Sightings::default(), record).await?;
 
     // pg_checksums wants a server that was shut down.

@@ -51,6 +51,8 @@ pub struct Record {
     pub stages: Vec<Span>,
     /// Earlier drills.
     pub history: Vec<PastDrill>,
+    /// What earlier drills saw of exposure, oldest first.
+    pub exposures: Vec<(Timestamp, Redaction, Exposure)>,
     /// Whether their reports can be believed: a check, told with the others.
     pub believed: Option<CheckResult>,
     /// Takes the names out of the report.
@@ -81,6 +83,7 @@ impl Record {
             rto_budget: None,
             stages: Vec::new(),
             history: Vec::new(),
+            exposures: Vec::new(),
             believed: None,
             redactor,
             recipients: Vec::new(),

@@ -13,6 +13,7 @@ use crate::catalog::{Entry, Reading};
 use crate::checks::{self, Subject};
 use crate::config::schema::{self, Isolation};
 use crate::error::{Code, Error, Result, Stage};
+use crate::exposure::Policy;
 use crate::keys::Identities;
 use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::Opened;
@@ -34,6 +35,10 @@ pub struct Job<'a> {
     pub entry: &'a Entry,
     /// Where it stands in the history.
     pub standing: Standing,
+    /// The history's other backups.
+    pub catalog: &'a [Entry],
+    /// What the operator declared.
+    pub policy: Policy,
     /// Configuration of its source.
     pub drill: &'a schema::Drill,
     /// Where `source.NAME.connection` leads, if that is known here: tells whether
@@ -55,7 +60,8 @@ pub struct Job<'a> {
     pub all_recipients: bool,
     /// How far the proof must go.
     pub required: ProofLevel,
-    /// Which names the report may hold, and the key of pseudonyms.
+    /// Which names the report may hold, and this host's key: of pseudonyms, and of what
+    /// tells credentials apart.
     pub redact: (Redaction, [u8; 32]),
     /// Progress.
     pub progress: Progress,
@@ -144,6 +150,7 @@ impl Job<'_> {
         record.believed = Some(objectives::reports(&history));
         let history = history.unwrap_or_default();
         record.history = history.past;
+        record.exposures = history.exposures;
         let known = recipients::Known { since: self.standing.sealed_for.clone(), proven: history.proven };
         let (store, all, now) = (&self.reading.store, self.all_recipients, record.started_at);
         let tried = recipients::prove(store, &opened, &self.identities, all, &known, now).await?;

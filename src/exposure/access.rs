@@ -6,10 +6,9 @@ use std::sync::OnceLock;
 use super::Server;
 use super::outcome::EntryRow;
 use crate::hba::{
-    AddressClass, Captured, Cell, Config, DbSet, Files, IdentMaps, Interval, Matrix, Membership, RoleInfo, Rule,
-    Transport, World, evaluate, parse, parse_ident,
+    AddressClass, Cell, Config, DbSet, IdentMaps, Interval, Matrix, Membership, RoleInfo, Rule, Transport, World,
+    evaluate, parse, parse_ident,
 };
-use crate::source::posture::AccessFiles;
 use crate::types::Known;
 
 /// Names that a row or a message lists; more are counted.
@@ -93,7 +92,7 @@ impl Access {
     fn of(server: &Server) -> Result<Self, String> {
         let major = server.version.major();
         let captured = server.posture.hba.get().map_err(|why| format!("pg_hba.conf is not known: {why}"))?;
-        let config = parse(&files(captured), major);
+        let config = parse(&captured.files(), major);
         if !config.loadable() {
             let first = config.errors.first().map_or("there is no rule", |e| e.message.as_str());
             return Err(format!(
@@ -101,7 +100,7 @@ impl Access {
             ));
         }
         let ident = match server.posture.ident.get() {
-            Ok(captured) => Known::Yes(parse_ident(&files(captured), major)),
+            Ok(captured) => Known::Yes(parse_ident(&captured.files(), major)),
             Err(why) => Known::no(why),
         };
         // The predefined roles cannot log in; they are groups.
@@ -321,24 +320,6 @@ fn listens(value: &str) -> Listens {
         all if all.iter().all(near) => Listens::Loopback,
         _ => Listens::Beyond,
     }
-}
-
-/// What was captured, in the form of the parser.
-fn files(captured: &AccessFiles) -> Files {
-    let main = match captured.texts.get(&captured.path) {
-        Some(text) => Captured::Text(text.clone()),
-        None => Captured::Unread("it was not captured".to_owned()),
-    };
-    let mut files = Files::new(&captured.path, main);
-    for (path, text) in &captured.texts {
-        if *path != captured.path {
-            files = files.with(path, Captured::Text(text.clone()));
-        }
-    }
-    for (path, why) in &captured.missing {
-        files = files.with(path, Captured::Unread(why.clone()));
-    }
-    files
 }
 
 #[cfg(test)]

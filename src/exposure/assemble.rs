@@ -13,7 +13,7 @@ use crate::checks::CheckResult;
 use crate::types::SourceName;
 
 /// What was looked at, and what was seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Looked {
     /// Planes that were looked at.
     pub planes: Vec<Plane>,

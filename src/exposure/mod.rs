@@ -21,6 +21,8 @@
 //! | [`acl`], [`place`], [`relations`] | privileges, and what has them: the database, schemas, tables, views |
 //! | [`reach`] | who can read and write what |
 //! | [`sql_text`], [`words`] | SQL that is judged by its words · lists in sentences |
+//! | [`contents`] | what first bytes say a file is |
+//! | [`releases`] | PostgreSQL's releases, and holes of its programs |
 //! | [`policy`] | what the operator declared: intent, waivers, thresholds |
 //! | [`run`] | runs the checks of a plane |
 //! | [`outcome`] | what came of it, as reports hold it |
@@ -50,6 +52,7 @@ pub mod assemble;
 pub mod catalogue;
 pub mod code;
 pub mod collect;
+pub mod contents;
 pub mod database;
 pub mod drift;
 pub mod entry;
@@ -64,6 +67,7 @@ pub mod powers;
 pub mod privileges;
 pub mod reach;
 pub mod relations;
+pub mod releases;
 pub mod roles;
 pub mod run;
 pub mod secrets;

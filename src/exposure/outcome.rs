@@ -231,7 +231,7 @@ pub struct Drift {
 }
 
 /// What a look finds beside findings; collected by the checks of one run.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Pictures {
     /// See [`Exposure::entry`].
     pub entry: Vec<EntryRow>,

@@ -1,6 +1,6 @@
 //! Tables, views and sequences of a database, with who was granted what.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::acl::{Acl, Acls};
@@ -117,4 +117,21 @@ impl Relations {
     pub fn by_oid(&self) -> HashMap<u32, &Relation> {
         self.all.iter().map(|r| (r.oid, r)).collect()
     }
+}
+
+/// Which view reads what.
+const READS: &str = "\
+    SELECT DISTINCT w.ev_class, d.refobjid FROM pg_rewrite w \
+    JOIN pg_class v ON v.oid = w.ev_class AND v.relkind IN ('v', 'm') \
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid \
+     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class \
+    WHERE w.ev_type = '1' AND v.oid >= 16384 ORDER BY 1, 2";
+
+/// Views and what they read, of a database.
+pub async fn view_reads(db: &Database<'_>) -> Result<BTreeMap<u32, Vec<u32>>, Blind> {
+    let mut reads: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for row in db.rows("what views read", READS, &[]).await? {
+        reads.entry(row.get(0)).or_default().push(row.get(1));
+    }
+    Ok(reads)
 }

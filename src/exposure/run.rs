@@ -50,6 +50,17 @@ impl Sightings {
         }
     }
 
+    /// Looks at a server for what the checks so far did not look at.
+    pub fn rest(&mut self, server: &Server, policy: &Policy) {
+        for check in on(server.plane) {
+            if let Look::Server(look) = check.look
+                && !self.all.contains_key(check.about.id)
+            {
+                self.add(check, Ok(look(server, policy)));
+            }
+        }
+    }
+
     /// Looks at one database.
     pub async fn database(&mut self, database: &Database<'_>) {
         for check in on(database.plane) {
@@ -106,9 +117,9 @@ impl Sightings {
         }
     }
 
-    /// The results, in the order of the catalogue.
-    pub fn results(mut self, source: Option<&SourceName>) -> Vec<CheckResult> {
-        let looked = |c: &'static Check| self.all.remove(c.about.id).map(|l| seen::result(l, &c.about, source));
+    /// The results so far, in the order of the catalogue.
+    pub fn results(&self, source: Option<&SourceName>) -> Vec<CheckResult> {
+        let looked = |c: &'static Check| self.all.get(c.about.id).map(|l| seen::result(l, &c.about, source));
         catalogue::all().filter_map(looked).collect()
     }
 }

@@ -138,11 +138,11 @@ impl Seen {
 }
 
 /// The result of a look that may have been blind.
-pub fn result(looked: Result<Seen, Blind>, about: &About, source: Option<&SourceName>) -> CheckResult {
+pub fn result(looked: &Result<Seen, Blind>, about: &About, source: Option<&SourceName>) -> CheckResult {
     match looked {
-        Ok(seen) => seen.judged(about, source),
-        Err(Blind::Denied(reason)) => Seen::not_evaluated(reason).judged(about, source),
-        Err(Blind::Failed(e)) => Rule { id: about.id, title: about.title, severity: about.severity }.error(0, 0, &e),
+        Ok(seen) => seen.clone().judged(about, source),
+        Err(Blind::Denied(reason)) => Seen::not_evaluated(reason.clone()).judged(about, source),
+        Err(Blind::Failed(e)) => Rule { id: about.id, title: about.title, severity: about.severity }.error(0, 0, e),
     }
 }
 

@@ -208,6 +208,35 @@ pub fn split(tokens: &[Token], at: impl Fn(&Token) -> bool) -> Vec<&[Token]> {
     parts
 }
 
+/// The names of a list as search_path is, as `SplitIdentifierString` of PostgreSQL reads
+/// them: plain ones in lower case, quoted ones as they are.
+pub fn names(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let mut name = String::new();
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut chars = quoted.char_indices().peekable();
+            rest = "";
+            while let Some((at, c)) = chars.next() {
+                if c == '"' && chars.next_if(|n| n.1 == '"').is_none() {
+                    rest = &quoted[at + 1..];
+                    break;
+                }
+                name.push(c);
+            }
+        } else {
+            let end = rest.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(rest.len());
+            name = rest[..end].to_lowercase();
+            rest = &rest[end..];
+        }
+        names.push(name);
+        rest = rest.trim_start();
+        rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,5 +283,14 @@ mod tests {
         let t = tokens("((a or b))");
         assert_eq!(split(inside(&t).unwrap(), |t| t.is("or")).len(), 1);
         assert_eq!(split(&tokens("case when a or b then c end or d"), |t| t.is("or")).len(), 2);
+    }
+
+    #[test]
+    fn paths_are_read_as_the_server_reads_them() {
+        assert_eq!(names(r#""$user", Public,"A ""b"", c" , pg_temp"#), ["$user", "public", "A \"b\", c", "pg_temp"]);
+        assert_eq!(names(r#""""#), [""]);
+        assert!(names("").is_empty() && names("  ").is_empty());
+        assert_eq!(names("\"open"), ["open"]);
+        assert_eq!(names("a,,b"), ["a", "", "b"]);
     }
 }

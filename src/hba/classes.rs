@@ -20,6 +20,10 @@ pub(super) struct Class {
     pub(super) replicates: bool,
 }
 
+/// What makes roles one class: rules they fit more than everybody, then the
+/// fields of [`Class`].
+type Signature = (Vec<(u32, Fit)>, Option<u32>, Vec<u32>, bool);
+
 /// All roles that can log in.
 pub(super) struct Classes {
     pub(super) all: Vec<Class>,
@@ -34,11 +38,11 @@ impl Classes {
     pub(super) fn of(config: &Config, world: &World<'_>) -> Self {
         let groups = Groups::of(world);
         let users = Users::of(config);
-        let uses = |wanted: &DbToken| config.rules.iter().any(|r| r.databases.contains(wanted));
-        let (same_user, same_role) = (uses(&DbToken::SameUser), uses(&DbToken::SameRole));
+        let asks = |wanted: &DbToken| config.rules.iter().any(|r| r.databases.contains(wanted));
+        let (same_user, same_role) = (asks(&DbToken::SameUser), asks(&DbToken::SameRole));
         let places: HashMap<&str, u32> =
             world.databases.iter().enumerate().map(|(at, d)| (d.as_str(), at as u32)).collect();
-        let mut found: BTreeMap<(Vec<(u32, Fit)>, Option<u32>, Vec<u32>, bool), Vec<u32>> = BTreeMap::new();
+        let mut found: BTreeMap<Signature, Vec<u32>> = BTreeMap::new();
         for (at, role) in world.roles.iter().enumerate().filter(|(_, r)| r.login) {
             let own = if same_user { places.get(role.name.as_str()).copied() } else { None };
             let mut shared: Vec<u32> = Vec::new();

@@ -237,7 +237,7 @@ impl Run<'_> {
             .into_iter()
             .map(|(from, to)| Interval::of(family == Family::V6, from, to))
             .collect();
-        self.limits.held += intervals.len() as u64 + roles.cost() + databases.cost() + 8;
+        self.limits.held += intervals.len() as u64 + roles.cost() + databases.cost() + 24;
         let databases = if part.replication { None } else { Some(databases) };
         self.pile.add(Kind { rule: part.rule, transport, maybe, contested }, roles.clone(), databases, &intervals);
     }

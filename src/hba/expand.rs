@@ -103,13 +103,11 @@ impl<'a> Reader<'a> {
             if fields.is_empty() && error.is_none() {
                 continue;
             }
-            if error.is_none() && self.major >= 16 {
-                if let [first, second] = fields.as_slice() {
-                    match self.include(path, line.number, &first[0], &second[0], depth, into) {
-                        Ok(true) => continue,
-                        Ok(false) => {}
-                        Err(message) => error = Some(message),
-                    }
+            if let (None, [first, second], 16..) = (&error, fields.as_slice(), self.major) {
+                match self.include(path, line.number, &first[0], &second[0], depth, into) {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(message) => error = Some(message),
                 }
             }
             into.push(Item::Line(Line { file: path.to_owned(), number: line.number, fields, error }));
@@ -211,7 +209,9 @@ impl<'a> Reader<'a> {
                 return Ok(true);
             }
         };
-        names.retain(|n| n.len() >= 6 && !n.starts_with('.') && n.ends_with(".conf") && !n.contains('/'));
+        // Upper case is another ending to the server.
+        let taken = |n: &str| n.strip_suffix(".conf").is_some_and(|stem| !stem.is_empty()) && !n.starts_with('.');
+        names.retain(|n| taken(n) && !n.contains('/'));
         names.sort_unstable();
         names.dedup();
         let mut failed = Ok(true);

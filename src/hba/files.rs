@@ -85,7 +85,7 @@ impl Files {
     pub fn gather_more(mut self, major: u32, mut resolve: impl FnMut(&Wanted) -> Captured) -> Self {
         let mut bytes = self.bytes();
         while self.known.len() < MOST_FILES {
-            let missing = super::expand::wanted(&self, major);
+            let missing = self.wanted(major);
             if missing.is_empty() {
                 break;
             }

@@ -12,10 +12,10 @@ const FEW: usize = 16;
 
 /// Boxes in order, by what they consist of.
 pub(super) struct Index {
-    by_role: Places,
-    by_database: Places,
+    roles: Places,
+    databases: Places,
     /// By family of addresses and network; the last is the socket.
-    by_net: [Vec<Vec<u32>>; 3],
+    nets: [Vec<Vec<u32>>; 3],
 }
 
 /// Boxes by place, and those of every place.
@@ -47,31 +47,27 @@ impl Places {
 impl Index {
     pub(super) fn new(nets: &Networks) -> Self {
         let empty = vec![Vec::new(); nets.len()];
-        Self {
-            by_role: Places::default(),
-            by_database: Places::default(),
-            by_net: [vec![Vec::new()], empty.clone(), empty],
-        }
+        Self { roles: Places::default(), databases: Places::default(), nets: [vec![Vec::new()], empty.clone(), empty] }
     }
 
     /// Adds a box; it stands behind all others.
     pub(super) fn add(&mut self, at: u32, part: &Part, limits: &mut Limits) {
         limits.held += part.roles.cost() + part.databases.cost();
-        self.by_role.add(at, &part.roles);
+        self.roles.add(at, &part.roles);
         if !part.replication {
-            self.by_database.add(at, &part.databases);
+            self.databases.add(at, &part.databases);
         }
         for family in [Family::Socket, Family::V4, Family::V6] {
             if part.is_of(family) {
                 let net = part.net(family).unwrap_or(0);
-                self.by_net[family as usize][net as usize].push(at);
+                self.nets[family as usize][net as usize].push(at);
             }
         }
     }
 
     /// All boxes that share something with this one, and perhaps some that do not; in order.
     pub(super) fn before(&self, part: &Part, family: Family, nets: &Networks, limits: &mut Limits) -> Vec<u32> {
-        let of_family = &self.by_net[family as usize];
+        let of_family = &self.nets[family as usize];
         let by_net: Vec<&[u32]> = match part.net(family) {
             None => of_family.iter().map(Vec::as_slice).collect(),
             Some(net) => {
@@ -81,8 +77,8 @@ impl Index {
         };
         let total = |lists: &[&[u32]]| lists.iter().map(|l| l.len() + 1).sum::<usize>();
         let mut best = by_net;
-        let by_database = if part.replication { None } else { self.by_database.of(&part.databases) };
-        for other in [self.by_role.of(&part.roles), by_database].into_iter().flatten() {
+        let by_database = if part.replication { None } else { self.databases.of(&part.databases) };
+        for other in [self.roles.of(&part.roles), by_database].into_iter().flatten() {
             if total(&other) < total(&best) {
                 best = other;
             }

@@ -93,7 +93,7 @@ impl Pile {
             intervals.sort_unstable();
             flat.push(Flat { kind, addresses: addresses.put(joined(intervals)), roles, databases });
         }
-        let (classed, named) = (classes.all.len(), world.databases.len());
+        let (sorts, names) = (classes.all.len(), world.databases.len());
         // Uniting databases can make roles alike, and the other way round.
         for round in 0..3 {
             let by_roles = round % 2 == 1;
@@ -110,9 +110,9 @@ impl Pile {
             }
             for (key, of) in alike {
                 flat.push(if by_roles {
-                    Flat { roles: merged(&of, &mut roles, classed, |s| Some(s), |s| s, limits)?, ..key }
+                    Flat { roles: merged(&of, &mut roles, sorts, |s| Some(s), |s| s, limits)?, ..key }
                 } else {
-                    Flat { databases: merged(&of, &mut databases, named, Option::as_ref, Some, limits)?, ..key }
+                    Flat { databases: merged(&of, &mut databases, names, Option::as_ref, Some, limits)?, ..key }
                 });
             }
         }
@@ -121,7 +121,7 @@ impl Pile {
         let mut out = Vec::new();
         for f in flat {
             let roles = places.entry(f.roles).or_insert_with(|| {
-                let of = roles.get(f.roles).list(classed);
+                let of = roles.get(f.roles).list(sorts);
                 let mut all: Vec<u32> = of.iter().flat_map(|c| &classes.all[*c as usize].roles).copied().collect();
                 all.sort_unstable();
                 limits.held += all.len() as u64;
@@ -131,7 +131,7 @@ impl Pile {
                 None => DbSet::Replication,
                 Some(set) => {
                     limits.held += set.cost();
-                    DbSet::Databases(set.list(named).into())
+                    DbSet::Databases(set.list(names).into())
                 }
             });
             out.push(cell(f.kind, databases.clone(), roles.clone(), addresses.get(f.addresses).clone(), config));

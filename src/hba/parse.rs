@@ -77,15 +77,15 @@ pub fn parse(files: &Files, major: u32) -> Config {
                 config.unresolved.push(Unresolved { file, line: number, path, reason, before: Some(before) });
             }
             Item::Line(line) => match rule_of(&line, major) {
-                Read::Rule(mut rule) => {
+                Ok(mut rule) => {
                     rule.number = before + 1;
                     for token in line.fields.iter().flatten().filter(|t| t.missing) {
                         config.unresolved.push(missing(&line, &token.text, None));
                     }
                     config.rules.push(rule);
                 }
-                Read::Missing(path) => config.unresolved.push(missing(&line, &path, Some(before))),
-                Read::Wrong(message) => {
+                Err(NoRule::Missing(path)) => config.unresolved.push(missing(&line, &path, Some(before))),
+                Err(NoRule::Wrong(message)) => {
                     config.errors.push(LineError { file: line.file, line: line.number, message });
                 }
             },
@@ -107,34 +107,26 @@ fn missing(line: &Line, path: &str, before: Option<usize>) -> Unresolved {
     }
 }
 
-/// What a line is.
-enum Read {
-    Rule(Rule),
+/// Why a line is no rule.
+enum NoRule {
     Wrong(String),
     /// It depends on a file that was not captured.
     Missing(String),
 }
 
-impl From<String> for Read {
+impl From<String> for NoRule {
     fn from(message: String) -> Self {
         Self::Wrong(message)
     }
 }
 
-impl From<&str> for Read {
+impl From<&str> for NoRule {
     fn from(message: &str) -> Self {
         Self::Wrong(message.into())
     }
 }
 
-fn rule_of(line: &Line, major: u32) -> Read {
-    match fields_of(line, major) {
-        Ok(rule) => Read::Rule(rule),
-        Err(read) => read,
-    }
-}
-
-fn fields_of(line: &Line, major: u32) -> Result<Rule, Read> {
+fn rule_of(line: &Line, major: u32) -> Result<Rule, NoRule> {
     if let Some(error) = &line.error {
         return Err(error.clone().into());
     }
@@ -173,23 +165,23 @@ fn fields_of(line: &Line, major: u32) -> Result<Rule, Read> {
 }
 
 /// The only word of a field.
-fn single<'a>(field: Option<&'a [Token]>, what: &str) -> Result<&'a Token, Read> {
+fn single<'a>(field: Option<&'a [Token]>, what: &str) -> Result<&'a Token, NoRule> {
     match field {
         None => Err(format!("the line ends before {what}").into()),
-        Some([token]) if token.missing => Err(Read::Missing(token.text.clone())),
+        Some([token]) if token.missing => Err(NoRule::Missing(token.text.clone())),
         Some([token]) => Ok(token),
         Some(_) => Err(format!("{what} has several values").into()),
     }
 }
 
-fn pattern(token: &Token, major: u32) -> Result<Option<Pattern>, Read> {
+fn pattern(token: &Token, major: u32) -> Result<Option<Pattern>, NoRule> {
     // Quotes do not take a pattern its meaning.
     let Some(source) = token.text.strip_prefix('/').filter(|_| major >= 16) else { return Ok(None) };
     let pattern = Pattern::new(source);
     if pattern.is_broken() { Err("a regular expression is malformed".into()) } else { Ok(Some(pattern)) }
 }
 
-fn database(token: &Token, major: u32) -> Result<DbToken, Read> {
+fn database(token: &Token, major: u32) -> Result<DbToken, NoRule> {
     if token.missing {
         return Ok(DbToken::AtFile(token.text.clone()));
     }
@@ -205,7 +197,7 @@ fn database(token: &Token, major: u32) -> Result<DbToken, Read> {
     })
 }
 
-fn user(token: &Token, major: u32) -> Result<UserToken, Read> {
+fn user(token: &Token, major: u32) -> Result<UserToken, NoRule> {
     if token.missing {
         return Ok(UserToken::AtFile(token.text.clone()));
     }
@@ -219,7 +211,7 @@ fn user(token: &Token, major: u32) -> Result<UserToken, Read> {
     })
 }
 
-fn address_of<'a>(fields: &mut impl Iterator<Item = &'a [Token]>) -> Result<Address, Read> {
+fn address_of<'a>(fields: &mut impl Iterator<Item = &'a [Token]>) -> Result<Address, NoRule> {
     let token = single(fields.next(), "the address")?;
     let text = token.text.as_str();
     match text {

@@ -97,7 +97,7 @@ pub(super) fn parts(
             for class in everybody().list(classes.all.len()) {
                 let may = !sure.has(class);
                 let mut list = says.own(&classes.all[class as usize]);
-                list.retain(|d| !known.has(*d) && !(may && unknown.has(*d)));
+                list.retain(|d| !known.has(*d) && (!may || !unknown.has(*d)));
                 if !list.is_empty() {
                     own.entry((may, list)).or_default().push(class);
                 }

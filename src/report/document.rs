@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::signed::{self, Signed};
 use super::{AuditReport, Format, Report};
 use crate::error::Result;
 use crate::keys::Signer;
@@ -46,6 +47,25 @@ impl Document {
         match self {
             Self::Drill(r) => r.redaction,
             Self::Audit(r) => r.redaction,
+        }
+    }
+
+    /// What its files are called, without extension.
+    pub fn stem(&self) -> String {
+        match self {
+            Self::Drill(r) => r.stem(),
+            Self::Audit(r) => r.stem(),
+        }
+    }
+
+    /// Renders and signs it.
+    ///
+    /// # Errors
+    /// 1 where the writer fails.
+    pub fn sign(&self, signer: &Signer) -> Result<Signed> {
+        match self {
+            Self::Drill(r) => signed::sign(r.as_ref(), signer),
+            Self::Audit(r) => signed::sign(r.as_ref(), signer),
         }
     }
 

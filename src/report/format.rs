@@ -82,15 +82,25 @@ impl Format {
         })
     }
 
-    /// Renders the report of an audit.
+    /// Renders the report of an audit. It has no [`Format::InToto`]: an attestation
+    /// is about something that others can hold against it, and a server is not.
     ///
     /// # Errors
     /// 2 where an audit has no such form; 1 where a writer fails.
     pub fn render_audit(self, report: &AuditReport) -> Result<Vec<u8>> {
-        match self {
-            Self::Json => json::render(report),
-            _ => Err(Error::usage("an audit has no such form")),
-        }
+        Ok(match self {
+            Self::Text => text::audit(report).into_bytes(),
+            Self::Json => json::render(report)?,
+            Self::Junit => junit::audit(report)?.into_bytes(),
+            Self::Markdown => markdown::audit(report).into_bytes(),
+            Self::Sarif => sarif::audit(report)?,
+            Self::Prometheus => prometheus::audit(report).into_bytes(),
+            Self::InToto => {
+                return Err(Error::usage("there is no in-toto attestation of an audit")
+                    .hint("Attest a drill, which is about a backup, or take the signed JSON report."));
+            }
+            Self::Html => html::audit::render(report)?.into_bytes(),
+        })
     }
 }
 
@@ -99,6 +109,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::report::audit;
     use crate::report::json::tests::sample;
 
     /// The forms of one fixed report, read critically when they change. The page
@@ -117,6 +128,12 @@ mod tests {
                 let text = String::from_utf8(format.render(&report, Some(&signer)).unwrap()).unwrap();
                 insta::assert_snapshot!(format.name(), text);
             }
+            let mut audit = audit::tests::sample();
+            audit.tool.version = "1.2.3".into();
+            for format in Format::ALL.into_iter().filter(|f| !matches!(f, Format::Html | Format::InToto)) {
+                let text = String::from_utf8(format.render_audit(&audit).unwrap()).unwrap();
+                insta::assert_snapshot!(format!("audit-{}", format.name()), text);
+            }
         });
     }
 
@@ -128,6 +145,8 @@ mod tests {
         for format in Format::ALL {
             let bytes = format.render(&sample(), Some(&signer)).unwrap();
             assert!(!bytes.is_empty() && std::str::from_utf8(&bytes).is_ok(), "{format:?}");
+            let audited = format.render_audit(&audit::tests::sample());
+            assert_eq!(audited.is_err(), format == Format::InToto, "{format:?}");
         }
         assert_eq!(Format::InToto.render(&sample(), None).unwrap_err().code(), crate::Code::Usage);
     }

@@ -11,7 +11,8 @@ use super::model::PastDrill;
 use super::trusted;
 use crate::catalog::Reading;
 use crate::error::Result;
-use crate::types::SourceName;
+use crate::exposure::Exposure;
+use crate::types::{Redaction, SourceName};
 
 /// Most drills that are told.
 pub const LENGTH: usize = 50;
@@ -22,6 +23,9 @@ const PARALLEL: usize = 16;
 /// Reports that are named when they are left out; the rest are counted.
 const NAMED: usize = 5;
 
+/// Looks at exposure that are kept.
+pub const EXPOSURES: usize = 20;
+
 /// What is known of earlier drills.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
@@ -31,6 +35,8 @@ pub struct History {
     pub left_out: usize,
     /// The first of them: its key in the store, and the reason.
     pub named: Vec<(String, String)>,
+    /// What the newest [`EXPOSURES`] of them saw of exposure, oldest first.
+    pub exposures: Vec<(Timestamp, Redaction, Exposure)>,
     /// When each recipient was last proven to open a backup, by its short id. Every
     /// report carries on what those before it knew.
     pub proven: BTreeMap<String, Timestamp>,
@@ -70,6 +76,9 @@ pub async fn load(reading: &Reading, source: &SourceName) -> Result<History> {
         match trusted {
             Ok(t) => {
                 history.past.push(PastDrill::from(&t.report));
+                if history.exposures.len() < EXPOSURES {
+                    history.exposures.extend(t.report.exposure.map(|e| (t.report.finished_at, t.report.redaction, e)));
+                }
                 for r in t.report.recipients {
                     let Some(at) = r.last_proven_at else { continue };
                     history.proven.entry(r.recipient).and_modify(|known| *known = at.max(*known)).or_insert(at);
@@ -84,5 +93,6 @@ pub async fn load(reading: &Reading, source: &SourceName) -> Result<History> {
         }
     }
     history.past.sort_by_key(|p| p.finished_at);
+    history.exposures.sort_by_key(|e| e.0);
     Ok(history)
 }

@@ -10,7 +10,11 @@
 //!    is `FAILED` there, because that vocabulary has no word for it; nothing but
 //!    a pass may look like one. `configuration` names the report and its digest.
 //! 2. [`PREDICATE`]: the whole report, as `drill-report.schema.json` describes it,
-//!    below `report`.
+//!    below `report`, and its exposure in numbers below `exposure`.
+//!
+//! Checks of exposure failed where an open finding reaches the threshold or where
+//! they are required and could not look; below it, and where all is waived, they
+//! warn. What could not look and is not required was not tested.
 //!
 //! The signature is raw Ed25519 over the DSSE pre-authentication encoding, by the
 //! key that signs reports. `keyid` is its OpenSSH fingerprint; `pgseal report
@@ -19,7 +23,7 @@
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
-use super::{Report, Verdict, json as document};
+use super::{Report, Verdict, exposure, json as document};
 use crate::checks::{Outcome, Severity};
 use crate::error::{Error, Result};
 use crate::keys::Signer;
@@ -49,7 +53,9 @@ pub fn render(report: &Report, signer: &Signer) -> Result<String> {
     }]);
     let statement = |predicate_type: &str, predicate: &Value| json!({ "_type": STATEMENT, "subject": subject, "predicateType": predicate_type, "predicate": predicate });
     let results = statement(TEST_RESULT, &test_result(report, &bytes));
-    let whole = statement(PREDICATE, &json!({ "report": value, "reportSha256": Digest::of(&bytes) }));
+    let exposed = report.exposure.as_ref().map(exposure::numbers::summary);
+    let predicate = json!({ "report": value, "reportSha256": Digest::of(&bytes), "exposure": exposed });
+    let whole = statement(PREDICATE, &predicate);
     Ok(format!("{}\n{}\n", envelope(&results, signer)?, envelope(&whole, signer)?))
 }
 
@@ -72,6 +78,15 @@ fn test_result(report: &Report, bytes: &[u8]) -> Value {
             Outcome::Finding | Outcome::NotEvaluated | Outcome::Error => failed.push(c.id.as_str()),
             // There was nothing to test.
             Outcome::NotApplicable => {}
+        }
+    }
+    for (e, c) in report.exposure.iter().flat_map(|e| e.checks.iter().map(move |c| (e, c))) {
+        match (c.outcome, exposure::worst_open(c)) {
+            (Outcome::Pass, _) => passed.push(c.id.as_str()),
+            (_, Some(worst)) if worst >= e.fail_on => failed.push(c.id.as_str()),
+            (_, Some(_)) | (Outcome::Waived, _) => warned.push(c.id.as_str()),
+            _ if e.required_open.contains(&c.id) => failed.push(c.id.as_str()),
+            _ => {}
         }
     }
     let result = match report.verdict {
@@ -148,8 +163,11 @@ mod tests {
         assert_eq!(all[0]["predicateType"], TEST_RESULT);
         let p = &all[0]["predicate"];
         assert_eq!(p["result"], "FAILED");
-        assert_eq!(p["passedTests"], json!(["ISO-004", "INT-SEQ"]));
-        assert_eq!(p["failedTests"], json!(["ISO-009", "INT-ROWS", "PHY-AMCHECK", "USR-SQL"]));
+        assert_eq!(p["passedTests"], json!(["ISO-004", "INT-SEQ", "EXP-ROLE-901"]));
+        assert_eq!(p["warnedTests"], json!(["EXP-HBA-907", "EXP-LOG-901"]));
+        let failed = ["ISO-009", "INT-ROWS", "PHY-AMCHECK", "USR-SQL", "EXP-HBA-901", "EXP-PRIV-901", "EXP-AUTH-901"];
+        assert_eq!(p["failedTests"], json!(failed));
+        assert_eq!(all[1]["predicate"]["exposure"]["open"]["critical"], 1);
         let bytes = document::render(&sample()).unwrap();
         assert_eq!(p["configuration"][0]["digest"]["sha256"], Digest::of(&bytes).to_string());
         let back: Report = serde_json::from_value(all[1]["predicate"]["report"].clone()).unwrap();
@@ -161,6 +179,7 @@ mod tests {
         let said = |verdict, checks: bool| {
             let mut r = sample();
             r.verdict = verdict;
+            r.exposure = None;
             if !checks {
                 r.checks.clear();
             }
@@ -173,6 +192,7 @@ mod tests {
         let mut r = sample();
         r.verdict = Verdict::Passed;
         r.checks.truncate(1);
+        r.exposure = None;
         r.checks[0].severity = Severity::Low;
         let p = &payloads(&r)[0]["predicate"];
         assert_eq!((p["result"].as_str(), &p["warnedTests"]), (Some("WARNED"), &json!(["INT-ROWS"])));

@@ -8,7 +8,8 @@
 
 use std::fmt::Write as _;
 
-use super::{ProofLevel, Report, Verdict, text};
+use super::audit::Standing;
+use super::{AuditReport, ErrorEntry, ProofLevel, Report, ToolRef, Verdict, exposure, text};
 use crate::checks::{CheckResult, Outcome};
 use crate::scratch::ProbeOutcome;
 use crate::types::{Redaction, shown};
@@ -29,32 +30,58 @@ pub fn render(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = head(&mut out, report);
-    let sections =
-        [findings(report), checks(report), not_checked(report), isolation(report), tables(report), stages(report)];
+    let exposed = report.exposure.as_ref().map(exposure::markdown::sections).unwrap_or_default();
+    let mut sections = vec![findings(report), checks(report), not_checked(report)];
+    sections.extend([exposed, isolation(report), tables(report), stages(report)]);
+    within_limit(&mut out, sections.concat());
+    foot(&mut out, &report.tool, &report.run, report.redaction);
+    out
+}
+
+/// Renders the report of an audit. Less than 1 MiB, too.
+pub fn audit(report: &AuditReport) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = audit_head(&mut out, report);
+    within_limit(&mut out, exposure::markdown::sections(&report.exposure));
+    foot(&mut out, &report.tool, &report.run, report.redaction);
+    out
+}
+
+fn audit_head(out: &mut String, r: &AuditReport) -> std::fmt::Result {
+    let mark = match r.standing() {
+        Standing::Clear => "✅",
+        Standing::Exposed => "❌",
+        Standing::Incomplete => "⚠️",
+    };
+    writeln!(out, "## {mark} Audit of {}: {}\n", safe(r.source.as_str()), r.standing().name().to_uppercase())?;
+    let major = r.server_major.map_or_else(|| "none was looked at".to_owned(), |m| format!("PostgreSQL {m}"));
+    writeln!(out, "| | |\n|---|---|\n| Server | {major} |\n| Exit code | {} |", r.exit_code)?;
+    why(out, &r.reasons, &r.errors)
+}
+
+fn within_limit(out: &mut String, sections: Sections) {
     let mut left_out = 0;
-    for section in sections.into_iter().flatten() {
+    for section in sections {
         if out.len() + section.len() > LIMIT {
             left_out += 1;
         } else {
-            out += &section;
+            *out += &section;
         }
     }
     if left_out > 0 {
         let _ = writeln!(out, "\n**{left_out} sections are left out here for their size; the JSON report has them.**");
     }
-    let _ = writeln!(
-        out,
-        "\n<sub>{} {} · run {} · names {}</sub>",
-        safe(&report.tool.name),
-        safe(&report.tool.version),
-        safe(&report.run),
-        match report.redaction {
-            Redaction::None => "are shown",
-            Redaction::Names => "are pseudonyms",
-            Redaction::Details => "are left out",
-        }
-    );
-    out
+}
+
+fn foot(out: &mut String, tool: &ToolRef, run: &str, redaction: Redaction) {
+    let names = match redaction {
+        Redaction::None => "are shown",
+        Redaction::Names => "are pseudonyms",
+        Redaction::Details => "are left out",
+    };
+    let (tool, version, run) = (safe(&tool.name), safe(&tool.version), safe(run));
+    let _ = writeln!(out, "\n<sub>{tool} {version} · run {run} · names {names}</sub>");
 }
 
 fn head(out: &mut String, r: &Report) -> std::fmt::Result {
@@ -88,24 +115,28 @@ fn head(out: &mut String, r: &Report) -> std::fmt::Result {
     let signer = r.signer.as_deref().map_or_else(|| "nobody that is trusted".to_owned(), name);
     writeln!(out, "| Backup signed by | {signer} |")?;
     writeln!(out, "| Exit code | {} |", r.exit_code)?;
-    if !r.reasons.is_empty() {
+    why(out, &r.reasons, &r.errors)
+}
+
+fn why(out: &mut String, reasons: &[String], errors: &[ErrorEntry]) -> std::fmt::Result {
+    if !reasons.is_empty() {
         writeln!(out, "\n**Why**\n")?;
-        bullets(out, r.reasons.iter().take(FIRST).map(|t| safe(t)), r.reasons.len())?;
+        bullets(out, reasons.iter().take(FIRST).map(|t| safe(t)), reasons.len())?;
     }
-    if !r.errors.is_empty() {
+    if !errors.is_empty() {
         writeln!(out, "\n**Errors**\n")?;
-        let lines = r.errors.iter().take(FIRST).map(|e| {
+        let lines = errors.iter().take(FIRST).map(|e| {
             let object = e.object.as_deref().map_or_else(String::new, |o| format!("{}: ", name(o)));
             let hint = e.hint.as_deref().map_or_else(String::new, |h| format!(" ({})", safe(h)));
             format!("{} {}: {object}{}{hint}", e.code, safe(&e.stage), safe(&e.message))
         });
-        bullets(out, lines, r.errors.len())?;
+        bullets(out, lines, errors.len())?;
     }
     Ok(())
 }
 
 /// `items` of `all`, as a list.
-fn bullets(out: &mut String, items: impl Iterator<Item = String>, all: usize) -> std::fmt::Result {
+pub(super) fn bullets(out: &mut String, items: impl Iterator<Item = String>, all: usize) -> std::fmt::Result {
     let mut listed = 0;
     for item in items.take(LISTED) {
         writeln!(out, "- {item}")?;
@@ -118,7 +149,7 @@ fn bullets(out: &mut String, items: impl Iterator<Item = String>, all: usize) ->
 }
 
 /// Each is left out as a whole, or not.
-type Sections = Vec<String>;
+pub(super) type Sections = Vec<String>;
 
 fn findings(r: &Report) -> Sections {
     let with = r.checks.iter().filter(|c| !c.findings.is_empty());
@@ -214,7 +245,7 @@ fn stages(r: &Report) -> Sections {
 }
 
 /// Blank lines around the body, so that it is read as Markdown again.
-fn fold(summary: &str, body: &str) -> String {
+pub(super) fn fold(summary: &str, body: &str) -> String {
     format!("\n<details><summary>{summary}</summary>\n\n{}\n\n</details>\n", body.trim_end())
 }
 
@@ -234,12 +265,12 @@ fn outcome(o: Outcome) -> &'static str {
 }
 
 /// A name: text that is no prose.
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     format!("<code>{}</code>", safe(text))
 }
 
 /// Text on one line in which nothing is markup.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     let cut = text.char_indices().nth(LONGEST).map_or(text, |(at, _)| &text[..at]);
     let shown = shown(cut);
     let mut out = String::with_capacity(shown.len() + 16);
@@ -269,6 +300,7 @@ fn safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::audit::tests::sample_of;
     use crate::report::json::tests::{HOSTILE, sample, with_name};
     use crate::report::model::TableProof;
 
@@ -292,8 +324,8 @@ mod tests {
 
     #[test]
     fn hostile_names_are_text_and_nothing_else() {
-        for hostile in HOSTILE {
-            let md = render(&with_name(hostile));
+        let audits = HOSTILE.map(|n| (n, audit(&sample_of(exposure::sample::with_name(n)))));
+        for (hostile, md) in HOSTILE.map(|n| (n, render(&with_name(n)))).into_iter().chain(audits) {
             assert!(!md.contains(['\u{1b}', '\u{202e}', '\u{9b}', '`']), "{hostile:?}\n{md}");
             let ours = ["details", "summary", "code", "sub"];
             for (at, _) in md.match_indices('<') {
@@ -329,6 +361,10 @@ mod tests {
             c.findings = vec![finding.clone(); 100];
             c.findings.iter_mut().for_each(|f| f.message = "|".repeat(3000));
         }
+        let exposed = r.exposure.as_mut().unwrap();
+        exposed.entry = vec![exposed.entry[0].clone(); 1000];
+        exposed.checks = vec![exposed.checks[0].clone(); 100];
+        exposed.checks.iter_mut().for_each(|c| c.findings = vec![finding.clone(); 100]);
         r.reasons = vec!["|".repeat(3000); 1000];
         r.checks = std::iter::repeat_n(r.checks, 20).flatten().collect();
         r.tables = vec![TableProof { database: "|".repeat(63), ..r.tables[0].clone() }; 100_000];

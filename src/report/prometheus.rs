@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{ProofLevel, Report, Verdict};
+use super::{AuditReport, ProofLevel, Report, Verdict, exposure};
 use crate::checks::{Outcome, Severity};
 use crate::scratch::ProbeOutcome;
 
 /// Renders it.
 pub fn render(report: &Report) -> String {
-    let mut out = Metrics { text: String::new(), source: escape(report.source.as_str()) };
+    let mut out = Metrics::new("drill", report.source.as_str());
     let verdicts = [Verdict::Passed, Verdict::Failed, Verdict::Inconclusive, Verdict::Unsafe];
     let is = |yes: bool| f64::from(u8::from(yes));
     out.family(
@@ -88,6 +88,22 @@ pub fn render(report: &Report) -> String {
             at.as_second() as f64,
         );
     }
+    if let Some(e) = &report.exposure {
+        exposure::prometheus::add(&mut out, e);
+    }
+    out.text
+}
+
+/// Renders the report of an audit.
+pub fn audit(report: &AuditReport) -> String {
+    let mut out = Metrics::new("audit", report.source.as_str());
+    out.one("exit_code", "Exit code of the newest audit; 0 is clear.", f64::from(report.exit_code));
+    out.one(
+        "last_run_timestamp_seconds",
+        "When the newest audit ended, in Unix time.",
+        report.finished_at.as_second() as f64,
+    );
+    exposure::prometheus::add(&mut out, &report.exposure);
     out.text
 }
 
@@ -99,18 +115,26 @@ fn last_success(report: &Report) -> Option<jiff::Timestamp> {
     report.history.iter().filter(|p| p.verdict == Verdict::Passed).map(|p| p.finished_at).max()
 }
 
-struct Metrics {
+/// Families of one run, as they are written.
+pub(super) struct Metrics {
     text: String,
+    /// `drill` or `audit`.
+    run: &'static str,
     source: String,
 }
 
 impl Metrics {
-    fn one(&mut self, name: &str, help: &str, value: f64) {
+    fn new(run: &'static str, source: &str) -> Self {
+        Self { text: String::new(), run, source: escape(source) }
+    }
+
+    /// A family with one sample.
+    pub(super) fn one(&mut self, name: &str, help: &str, value: f64) {
         self.family(name, help, [(Vec::new(), value)]);
     }
 
     /// Nothing at all where there is no sample: a family without samples is noise.
-    fn family<'a>(
+    pub(super) fn family<'a>(
         &mut self,
         name: &str,
         help: &str,
@@ -121,9 +145,10 @@ impl Metrics {
             return;
         }
         // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "# HELP pgseal_drill_{name} {help}\n# TYPE pgseal_drill_{name} gauge");
+        let name = format!("pgseal_{}_{name}", self.run);
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge");
         for (labels, value) in samples {
-            let _ = write!(self.text, "pgseal_drill_{name}{{source=\"{}\"", self.source);
+            let _ = write!(self.text, "{name}{{source=\"{}\"", self.source);
             for (key, text) in labels {
                 let _ = write!(self.text, ",{key}=\"{}\"", escape(text));
             }

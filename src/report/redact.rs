@@ -16,6 +16,7 @@
 //! checks, paths of this host.
 
 mod exposure;
+mod words;
 
 pub(super) use exposure::texts;
 

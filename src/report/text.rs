@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ProofLevel, Report, Verdict};
+use super::{AuditReport, ErrorEntry, ProofLevel, Report, Verdict, exposure};
 use crate::checks::{CheckResult, Outcome};
 use crate::scratch::ProbeOutcome;
 use crate::types::{Redaction, shown};
@@ -14,6 +14,52 @@ pub fn render(report: &Report) -> String {
     // Writing to a String cannot fail.
     let _ = write(&mut out, report);
     out
+}
+
+/// Renders the report of an audit.
+pub fn audit(report: &AuditReport) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_audit(&mut out, report);
+    out
+}
+
+fn write_audit(out: &mut String, r: &AuditReport) -> std::fmt::Result {
+    writeln!(out, "Audit of {}: {}", r.source, r.standing().name().to_uppercase())?;
+    writeln!(out, "  exit code    {}", r.exit_code)?;
+    let major = r.server_major.map_or_else(|| "none was looked at".to_owned(), |m| format!("PostgreSQL {m}"));
+    writeln!(out, "  server       {major}")?;
+    writeln!(out, "  looked       {} to {}", r.started_at.strftime("%F %TZ"), r.finished_at.strftime("%F %TZ"))?;
+    names(out, r.redaction)?;
+    list(out, "Why", &r.reasons)?;
+    exposure::text::write(out, &r.exposure)?;
+    errors(out, &r.errors)
+}
+
+fn names(out: &mut String, redaction: Redaction) -> std::fmt::Result {
+    let names = match redaction {
+        Redaction::None => None,
+        Redaction::Names => {
+            Some("pseudonyms stand for them; on the host that wrote this, `pgseal report show RUN --names` tells which")
+        }
+        Redaction::Details => Some("left out, with all that depends on them (redact = \"details\")"),
+    };
+    names.map_or(Ok(()), |how| writeln!(out, "  names        {how}"))
+}
+
+fn errors(out: &mut String, all: &[ErrorEntry]) -> std::fmt::Result {
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nErrors")?;
+    for e in all {
+        let object = e.object.as_deref().map_or_else(String::new, |o| format!("{}: ", shown(o)));
+        writeln!(out, "  [{}] {}: {object}{}", e.code, shown(&e.stage), shown(&e.message))?;
+        if let Some(hint) = &e.hint {
+            writeln!(out, "       hint: {}", shown(hint))?;
+        }
+    }
+    Ok(())
 }
 
 fn write(out: &mut String, r: &Report) -> std::fmt::Result {
@@ -38,14 +84,7 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         "  time         fetch {:.1} s, restore {:.1} s, start {:.1} s, checks {:.1} s, total {:.1} s",
         t.fetch, t.restore, t.start, t.checks, t.total
     )?;
-    let names = match r.redaction {
-        Redaction::None => None,
-        Redaction::Names => {
-            Some("pseudonyms stand for them; on the host that drilled, `pgseal report show RUN --names` tells which")
-        }
-        Redaction::Details => Some("left out, with all that depends on them (redact = \"details\")"),
-    };
-    names.map_or(Ok(()), |how| writeln!(out, "  names        {how}"))?;
+    names(out, r.redaction)?;
     match r.rto_s {
         Some(s) => writeln!(out, "  restorable   in {s:.1} s (fetch, restore and start on this host)")?,
         None => writeln!(out, "  restorable   not measured")?,
@@ -54,16 +93,10 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
     isolation(out, r)?;
     checks(out, r)?;
     not_checked(out, r)?;
-    if !r.errors.is_empty() {
-        writeln!(out, "\nErrors")?;
-        for e in &r.errors {
-            let object = e.object.as_deref().map_or_else(String::new, |o| format!("{}: ", shown(o)));
-            writeln!(out, "  [{}] {}: {object}{}", e.code, shown(&e.stage), shown(&e.message))?;
-            if let Some(hint) = &e.hint {
-                writeln!(out, "       hint: {}", shown(hint))?;
-            }
-        }
+    if let Some(e) = &r.exposure {
+        exposure::text::write(out, e)?;
     }
+    errors(out, &r.errors)?;
     let gone = |b: bool| if b { "gone" } else { "LEFT BEHIND" };
     match &r.teardown {
         Some(t) => {
@@ -193,6 +226,21 @@ mod tests {
             assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{200b}', '\u{2028}', '\r']), "{text}");
             assert_eq!(text.lines().count(), lines, "{text}");
         }
+    }
+
+    #[test]
+    fn an_audit_says_where_it_stands() {
+        let text = audit(&crate::report::audit::tests::sample());
+        for line in [
+            "Audit of shop: EXPOSED",
+            "looked       2026-11-23 05:00:00Z to 2026-11-23 05:00:02Z",
+            "- EXP-HBA-901 (nobody enters over the network without authentication) has open findings, critical",
+            "Exposure: open: 1 critical",
+            "hint: Allow connections.",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'));
     }
 
     #[test]

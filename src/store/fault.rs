@@ -20,6 +20,7 @@ use crate::types::Digest;
 pub enum Op {
     Put,
     Get,
+    Peek,
     Head,
     List,
     Delete,
@@ -88,12 +89,12 @@ pub enum Fault {
     LoseReply,
     /// The call never returns.
     Hang,
-    /// Get: the lowest bit of this byte (modulo the size) is flipped. Put: the
+    /// Get and peek: the lowest bit of this byte (modulo the size) is flipped. Put: the
     /// store keeps bytes so flipped, and says nothing.
     FlipByte(usize),
-    /// Get: only the first bytes arrive. Put: only the first bytes are kept.
+    /// Get and peek: only the first bytes arrive. Put: only the first bytes are kept.
     Truncate(usize),
-    /// Get: another object's bytes.
+    /// Get and peek: another object's bytes.
     OtherObject(Key),
     /// Put: an existing object is replaced.
     IgnoreCreateOnly,
@@ -283,6 +284,14 @@ impl<S: Store> Store for Faulty<S> {
         let fault = self.before(Op::Get, key.as_str()).await?;
         let wanted = if let Some(Fault::OtherObject(other)) = &fault { other } else { key };
         let result = self.inner.get(wanted, limit, into).await;
+        damage(fault.as_ref(), into);
+        after(fault.as_ref(), result)
+    }
+
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        let fault = self.before(Op::Peek, key.as_str()).await?;
+        let wanted = if let Some(Fault::OtherObject(other)) = &fault { other } else { key };
+        let result = self.inner.peek(wanted, most, into).await;
         damage(fault.as_ref(), into);
         after(fault.as_ref(), result)
     }

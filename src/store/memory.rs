@@ -79,6 +79,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        into.clear();
+        let objects = self.objects();
+        let (body, _) = objects.get(key.as_str()).ok_or(StoreError::NotFound)?;
+        into.extend_from_slice(&body[..body.len().min(most as usize)]);
+        Ok(())
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         let objects = self.objects();
         let (body, modified) = objects.get(key.as_str()).ok_or(StoreError::NotFound)?;

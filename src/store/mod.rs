@@ -9,7 +9,7 @@
 //!    bytes or not at all.
 //! 3. **Durable.** When `put_new` returns, the object survives a power cut.
 //! 4. **Read after write.** `get`, `head` and `list` see a finished put.
-//! 5. **Bounded.** `get` reads at most the given number of bytes.
+//! 5. **Bounded.** `get` and `peek` read at most the given number of bytes.
 //!
 //! The trait has no default methods: a wrapper that forgets one does not compile.
 //!
@@ -18,6 +18,8 @@
 //! | [`layout`] | the only place that builds and reads keys |
 //! | [`fs`] | a directory |
 //! | [`s3`] | S3 and what speaks its protocol |
+//! | [`s3_probe`] | what an S3 server says of a bucket, and whom it lets in |
+//! | `s3_client` | the client, and how long it waits |
 //! | `s3_wire` | what may leave for it: no plain http; the clock of its answers |
 //! | `s3_error` | what it answers, sorted into classes |
 //! | [`retry`] | repeats what may be repeated |
@@ -47,12 +49,14 @@ mod open;
 pub mod overlay;
 pub mod retry;
 pub mod s3;
+mod s3_client;
 mod s3_error;
+pub mod s3_probe;
 mod s3_wire;
 mod shared;
 
 pub use layout::Key;
-pub use open::{create, open};
+pub use open::{create, directory, open};
 
 /// What went wrong in a store, in the classes that callers tell apart.
 #[derive(Debug, Error)]
@@ -168,6 +172,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Reads the whole object into `into` (cleared first). More than `limit`
     /// bytes is [`StoreError::TooLarge`], and no more than that is read.
     async fn get(&self, key: &Key, limit: u64, into: &mut Vec<u8>) -> Result<(), StoreError>;
+
+    /// Reads the first bytes of the object into `into` (cleared first): as many as
+    /// it has, at most `most`. What is behind them is not fetched.
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError>;
 
     /// Size and time of one object.
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError>;

@@ -15,7 +15,7 @@ use crate::types::shown;
 
 /// What a repository's URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Directory(PathBuf),
     Bucket { bucket: String, prefix: String },
 }
@@ -49,7 +49,15 @@ async fn make(repository: &Repository, progress: Progress, create: bool) -> Resu
     }
 }
 
-fn parse(url: &str) -> Result<Place> {
+/// The directory that a repository's URL names; `None` where it names none.
+pub fn directory(url: &str) -> Option<PathBuf> {
+    match parse(url) {
+        Ok(Place::Directory(path)) => Some(path),
+        _ => None,
+    }
+}
+
+pub(super) fn parse(url: &str) -> Result<Place> {
     let wrong = |why: &str| {
         Error::usage(why).on("repository.url").hint("Write it like file:///var/lib/pgseal or s3://bucket/prefix.")
     };

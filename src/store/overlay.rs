@@ -79,6 +79,18 @@ impl Store for Overlay {
         }
     }
 
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        match self.changed.get(key.as_str()) {
+            None => self.below.peek(key, most, into).await,
+            Some(None) => Err(StoreError::NotFound),
+            Some(Some(bytes)) => {
+                into.clear();
+                into.extend_from_slice(&bytes[..bytes.len().min(most as usize)]);
+                Ok(())
+            }
+        }
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         match self.changed.get(key.as_str()) {
             None => self.below.head(key).await,
@@ -138,6 +150,8 @@ mod tests {
         o.get(&key(2), 6, &mut got).await.unwrap();
         assert_eq!(got, b"longer");
         assert!(matches!(o.get(&key(2), 5, &mut got).await, Err(StoreError::TooLarge { limit: 5 })));
+        o.peek(&key(2), 4, &mut got).await.unwrap();
+        assert_eq!(got, b"long");
         assert!(matches!(o.get(&key(3), 9, &mut got).await, Err(StoreError::NotFound)));
         assert!(matches!(o.head(&key(3)).await, Err(StoreError::NotFound)));
         assert_eq!((o.head(&key(4)).await.unwrap().size, o.head(&key(1)).await.unwrap().size), (3, 1));

@@ -196,6 +196,17 @@ impl<S: Store> Store for Retrying<S> {
         }
     }
 
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        let start = self.pace.elapsed();
+        let mut attempt = 1;
+        loop {
+            match self.inner.peek(key, most, into).await {
+                Err(e) if self.again("peek", start, attempt, &e).await => attempt += 1,
+                other => return other,
+            }
+        }
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         self.repeat("head", || self.inner.head(key)).await
     }

@@ -8,77 +8,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use aws_config::environment::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
-};
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{EncodingType, ObjectLockMode};
 use aws_smithy_types::base64;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::s3_client::{Access, connect};
 use super::s3_error::{self, bounded, class};
-use super::s3_wire::{DateHeader, Outgoing, check_endpoint};
+use super::s3_wire::DateHeader;
 use super::{Key, ObjectMeta, Page, Store, StoreError};
 use crate::config::schema::{Checksums, ObjectLock, S3};
 use crate::error::Result;
 use crate::types::Digest;
 
-/// How long to wait for a server. What takes longer is [`StoreError::Transient`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// For a connection. 10 s.
-    pub connect: Duration,
-    /// For a request without a large body. 60 s.
-    pub call: Duration,
-    /// One second more is given for each of these bytes: what a slow line
-    /// still manages when it carries several parts at once. 128 KiB.
-    pub bytes_per_second: u64,
-    /// For a body that does not move. 20 s.
-    pub stall: Duration,
-}
+pub use super::s3_client::{Options, Patience};
 
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            call: Duration::from_mins(1),
-            bytes_per_second: 128 * 1024,
-            stall: Duration::from_secs(20),
-        }
-    }
-}
-
-impl Patience {
-    fn allowed(self, bytes: u64) -> Duration {
-        self.call + Duration::from_secs(bytes / self.bytes_per_second.max(1))
-    }
-
-    fn timeouts(self, bytes: u64) -> TimeoutConfig {
-        TimeoutConfig::builder().connect_timeout(self.connect).operation_attempt_timeout(self.allowed(bytes)).build()
-    }
-}
-
-/// What [`S3Store::open_with`] takes besides the configuration.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Default: what the AWS SDK's chain finds (environment, profile, web identity, container, instance).
-    pub credentials: Option<SharedCredentialsProvider>,
-    /// Timeouts.
-    pub patience: Patience,
-}
-
-const FALLBACK_REGION: &str = "us-east-1";
 /// Pages without an object that are read before a listing counts as broken.
 const EMPTY_PAGES: u32 = 100;
 
@@ -106,48 +56,10 @@ impl S3Store {
 
     /// The same with a given credential or other timeouts.
     pub async fn open_with(bucket: &str, prefix: &str, settings: &S3, options: Options) -> Result<Self> {
-        let Options { credentials, patience } = options;
-        if let Some(endpoint) = &settings.endpoint {
-            check_endpoint(endpoint, settings.allow_plain_http)?;
-        }
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(endpoint) = &settings.endpoint {
-            loader = loader.endpoint_url(endpoint);
-        }
-        if let Some(credentials) = credentials {
-            loader = loader.credentials_provider(credentials);
-        }
-        if settings.region.is_some() || settings.endpoint.is_some() {
-            loader = loader.region(region(settings));
-        }
-        let found = loader.load().await;
-
-        let (request, response) = match settings.checksums {
-            Checksums::Auto => (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported),
-            Checksums::WhenRequired => {
-                (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired)
-            }
-        };
-        // An endpoint may also come from the environment or a profile; the first request tells.
-        let elsewhere = settings.endpoint.is_some()
-            || found.endpoint_url().is_some()
-            || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let elsewhere = Arc::new(AtomicBool::new(elsewhere));
-        let config = aws_sdk_s3::config::Builder::from(&found)
-            .region(found.region().cloned().unwrap_or(Region::from_static(FALLBACK_REGION)))
-            .force_path_style(settings.path_style)
-            .request_checksum_calculation(request)
-            .response_checksum_validation(response)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(patience.timeouts(0))
-            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(patience.stall).build())
-            .interceptor(Outgoing { allow_plain: settings.allow_plain_http, elsewhere: Arc::clone(&elsewhere) })
-            .build();
+        let patience = options.patience;
+        let (client, elsewhere) = connect(settings, Access::Credential(options.credentials), patience).await?;
         Ok(Self {
-            client: Client::from_conf(config),
+            client,
             bucket: bucket.to_owned(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             object_lock: settings.object_lock,
@@ -260,8 +172,7 @@ impl Store for S3Store {
         let mut body = out.body;
         let read = async {
             while let Some(chunk) = body.next().await {
-                let chunk =
-                    chunk.map_err(|e| StoreError::Transient(format!("the body broke off: {}", s3_error::chain(&e))))?;
+                let chunk = chunk.map_err(|e| broke_off(&e))?;
                 if (into.len() + chunk.len()) as u64 > limit {
                     return Err(StoreError::TooLarge { limit });
                 }
@@ -281,6 +192,31 @@ impl Store for S3Store {
             into.clear();
         }
         result
+    }
+
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> std::result::Result<(), StoreError> {
+        into.clear();
+        let range = format!("bytes=0-{}", most.saturating_sub(1));
+        let sent = self.client.get_object().bucket(&self.bucket).key(self.full(key)).range(range).send().await;
+        let mut body = match sent {
+            Ok(out) => out.body,
+            // There is no first byte of nothing (RFC 9110, section 15.5.17).
+            Err(SdkError::ServiceError(e)) if e.raw().status().as_u16() == 416 => return Ok(()),
+            Err(e) => return Err(class(&e)),
+        };
+        let wanted = most as usize;
+        let read = async {
+            // Who does not know ranges sends all of it: the rest is not waited for.
+            while into.len() < wanted {
+                let Some(chunk) = body.next().await else { break };
+                let chunk = chunk.map_err(|e| broke_off(&e))?;
+                into.extend_from_slice(&chunk[..chunk.len().min(wanted - into.len())]);
+            }
+            Ok(())
+        };
+        tokio::time::timeout(self.patience.allowed(most), read)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Transient("the body did not arrive in time".into())))
     }
 
     async fn head(&self, key: &Key) -> std::result::Result<ObjectMeta, StoreError> {
@@ -330,18 +266,8 @@ impl Store for S3Store {
     }
 }
 
-/// Region: configured, else environment, else profile, else the customary one.
-/// For servers of one's own; for AWS the SDK's chain also asks a cloud host's
-/// metadata service.
-fn region(settings: &S3) -> RegionProviderChain {
-    let mut profile = ProfileFileRegionProvider::builder();
-    if let Some(name) = &settings.profile {
-        profile = profile.profile_name(name);
-    }
-    RegionProviderChain::first_try(settings.region.clone().map(Region::new))
-        .or_else(EnvironmentVariableRegionProvider::new())
-        .or_else(profile.build())
-        .or_else(FALLBACK_REGION)
+fn broke_off(e: &(dyn std::error::Error + 'static)) -> StoreError {
+    StoreError::Transient(format!("the body broke off: {}", s3_error::chain(e)))
 }
 
 fn size(bytes: Option<i64>) -> std::result::Result<u64, StoreError> {
@@ -372,12 +298,5 @@ mod tests {
     fn keys_are_decoded_as_servers_encode_them() {
         assert_eq!(decode("a%0Ab+c%2Bd", true), b"a\nb c+d");
         assert_eq!(decode("a%0Ab+c", false), b"a%0Ab+c");
-    }
-
-    #[test]
-    fn timeouts_grow_with_the_body() {
-        let patience = Patience::default();
-        assert_eq!(patience.allowed(0), Duration::from_mins(1));
-        assert_eq!(patience.allowed(16 << 20), Duration::from_secs(188));
     }
 }

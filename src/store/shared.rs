@@ -27,6 +27,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).get(key, limit, into).await
     }
 
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        (**self).peek(key, most, into).await
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         (**self).head(key).await
     }

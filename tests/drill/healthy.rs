@@ -6,7 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::installation::{fitting, has};
 use crate::pg::{self, PgServer};
+use crate::versions::{best, good, looks_at_indexes};
 use crate::world::{World, check, outcome, verdict};
 
 const SECRETS: [&str; 3] = ["canary-row-4711", "canary-password-4711", "SCRAM-SHA-256"];
@@ -14,21 +16,25 @@ const SECRETS: [&str; 3] = ["canary-row-4711", "canary-password-4711", "SCRAM-SH
 /// A database of a little of everything, with hostile names.
 fn fill(server: &PgServer) {
     server.psql("postgres", "create role app login password 'canary-password-4711'");
-    server.psql("postgres", "create role \"<b>r\u{1b}[31m\n\"");
-    server.psql("postgres", "create database \"a\n<i>\u{1b}[2J'&\u{9b}\"");
+    let hostile = pg::allowed("a\n<i>\u{1b}[2J'&\u{9b}");
+    server.psql("postgres", &pg::allowed("create role \"<b>r\u{1b}[31m\n\""));
+    server.psql("postgres", &format!("create database \"{hostile}\""));
     server.psql("postgres", "create database shop");
     server.psql(
         "shop",
         "create table orders(id bigserial primary key, note text);
          insert into orders(note) select 'canary-row-4711 ' || g from generate_series(1, 500) g;
          create table empty(x int); create materialized view m as select count(*) from orders;
-         create extension hstore; select lo_from_bytea(0, 'canary-row-4711')",
+         select lo_from_bytea(0, 'canary-row-4711')",
     );
-    server.psql("a\n<i>\u{1b}[2J'&\u{9b}", "create table \"t\u{202e}\n]]><x>\"(\"c\"\"\n\" text); insert into \"t\u{202e}\n]]><x>\" values ('canary-row-4711')");
+    if has(&pg::bindir(), "contrib") {
+        server.psql("shop", "create extension hstore");
+    }
+    server.psql(&hostile, "create table \"t\u{202e}\n]]><x>\"(\"c\"\"\n\" text); insert into \"t\u{202e}\n]]><x>\" values ('canary-row-4711')");
     // Everything that a database can have.
     server.psql("postgres", "drop role app");
     server.psql("postgres", "create database rich template template0");
-    server.psql("rich", include_str!("../scratch/rich.sql"));
+    server.psql("rich", &fitting(&pg::bindir(), include_str!("../scratch/rich.sql")));
     server.psql("postgres", "alter role app password 'canary-password-4711'");
 }
 
@@ -55,6 +61,11 @@ fn both_kinds_pass_with_proof_and_reports_in_every_form() {
     let world = World::new(&server);
     for source in ["shop", "cluster"] {
         world.ok(&["backup", source]);
+        if source == "cluster" && !looks_at_indexes() {
+            let (code, report) = world.drill(source);
+            good(source, 0, code, &report);
+            continue;
+        }
         assert_ne!(world.pgseal(&["show", &format!("{source}@latest-proven")]).code, 0, "not drilled yet");
         let said = world.ok(&["drill", source, "--report-dir", &format!("reports-{source}")]);
         world.nothing_left();
@@ -186,9 +197,10 @@ fn an_ordinary_user_drills_in_a_user_namespace_and_two_drills_do_not_meet() {
     });
     for child in both {
         let out = child.wait_with_output().unwrap();
-        assert_eq!(out.status.code(), Some(0), "{out:?}");
-        let report: Value = serde_json::from_slice(&out.stdout).unwrap();
-        assert_eq!(verdict(&report), ("passed", "data"), "{report:#}");
+        let report: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {out:?}"));
+        let source = report["source"].as_str().unwrap();
+        good(source, 0, out.status.code().unwrap(), &report);
+        assert_eq!(report["proof_level"], best(source), "{report:#}");
         assert_eq!(report["isolation"]["level"], "I3");
     }
     world.nothing_left();
@@ -207,7 +219,7 @@ fn an_empty_source_passes_and_says_what_that_proves() {
     // Of a whole cluster the catalogs are there to be checked.
     world.ok(&["backup", "cluster"]);
     let (code, report) = world.drill("cluster");
-    assert_eq!((code, report["verdict"].as_str()), (0, Some("passed")), "{report:#}");
+    good("cluster", 0, code, &report);
     assert_eq!(outcome(&report, "PHY-READ"), "not_applicable");
     // A later drill that could not run takes no proof away.
     world.configure("[tools]\npg_bindir = \"/var/empty\"\n", "");

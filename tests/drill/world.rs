@@ -85,14 +85,15 @@ impl World {
                 text += &default;
             }
         }
-        if std::env::var_os("PGSEAL_TEST_BINDIR").is_some() && !top.contains("[tools]") {
-            let _ = write!(text, "[tools]\npg_bindir = \"{}\"\n", crate::pg::bindir().display());
-        }
         text += top;
         for (name, kind, more) in
             [("shop", "logical", "databases = \"all\"\njobs = 2\n"), ("cluster", "physical", "jobs = 2\n")]
         {
-            let drill = drill.replace("NAME", name);
+            let mut drill = drill.replace("NAME", name);
+            if !drill.contains(".exposure]") {
+                // The tests' servers trust local users; what that exposes has tests of its own.
+                let _ = write!(drill, "\n[source.{name}.exposure]\nfail_on = \"critical\"\n");
+            }
             let _ = write!(
                 text,
                 "\n[source.{name}]\nkind = \"{kind}\"\nconnection = \"{}\"\n{more}{drill}\n",
@@ -134,7 +135,11 @@ impl World {
     }
 
     pub fn pgseal(&self, args: &[&str]) -> Said {
-        let out = self.command(args).output().unwrap();
+        self.said(&mut self.command(args))
+    }
+
+    pub fn said(&self, command: &mut Command) -> Said {
+        let out = command.output().unwrap();
         Said {
             code: out.status.code().unwrap_or(-1),
             out: String::from_utf8(out.stdout).unwrap(),

@@ -29,7 +29,7 @@ fn server() -> PgServer {
          create role dump login; grant pg_read_all_data to dump;
          create role monitor login; grant pg_monitor to monitor;
          create role viewer login; grant execute on function pg_hba_file_rules() to viewer;
-         alter role app set statement_timeout = '5s'; alter role app set app.token = 'hidden-in-role';",
+         alter role app set statement_timeout = '5s'; alter role app set app.token = 'hidden-in-role-7Kq2X9';",
     );
     pg.psql("postgres", "create database shop owner app");
     pg.psql("postgres", "alter database shop set search_path = public; revoke temp on database shop from public");
@@ -66,6 +66,12 @@ fn rules(posture: &Posture) -> Vec<String> {
 async fn each_role_sees_what_it_may_and_the_rest_is_not_known() {
     let pg = server();
     let till = Client::connect(&pg, "app", "shop", "till");
+    let s0 = session(&pg, "postgres").await;
+    for _ in 0..5 {
+        let t = std::time::Instant::now();
+        let _ = posture::read(&s0).await;
+        eprintln!("TIMING {:?}", t.elapsed());
+    }
     let all = seen_by(&pg, "postgres").await;
     assert_eq!(unknown(&all), Vec::<&str>::new(), "{all:#?}");
     let now = jiff::Timestamp::now();
@@ -90,7 +96,7 @@ async fn each_role_sees_what_it_may_and_the_rest_is_not_known() {
     assert!(role_settings.contains(&entry(Some("app"), None, "statement_timeout", Some("5s"))), "{role_settings:?}");
     assert!(role_settings.contains(&entry(None, Some("shop"), "search_path", Some("public"))), "{role_settings:?}");
     let token = role_settings.iter().find(|s| s.name == "app.token").unwrap();
-    assert_eq!(token.value, None);
+    assert!(token.value.is_none() && token.secret.is_some(), "{token:?}");
 
     // Access rules with the file inside, without the passwords.
     let files = all.hba.get().unwrap();

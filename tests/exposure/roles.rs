@@ -217,7 +217,7 @@ async fn a_healthy_server_is_silent_and_what_is_not_seen_is_no_pass() {
     // A silent database of its own is no pass.
     pg.psql("shop", "drop table t");
     outcome(&live(&pg, "backup", &policy).await, "EXP-ROLE-008", Outcome::NotApplicable, "no tables");
-    pg.psql("postgres", "revoke select on pg_shdepend from public; revoke pg_read_all_data from backup");
+    pg.psql("shop", "revoke select on pg_shdepend from public; revoke pg_read_all_data from backup");
     outcome(&live(&pg, "backup", &policy).await, "EXP-ROLE-011", Outcome::NotEvaluated, "may not read");
     outcome(&live(&pg, "backup", &policy).await, "EXP-ROLE-005", Outcome::NotEvaluated, "may not read");
 }

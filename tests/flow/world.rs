@@ -70,7 +70,7 @@ impl World {
     }
 
     pub async fn backup(&self) -> Result<backup::Outcome> {
-        self.backup_with(None).await
+        self.backup_with(Some(pg::bindir())).await
     }
 
     /// With the PostgreSQL programs of another directory.
@@ -118,7 +118,7 @@ impl World {
     pub async fn restore_logical(&self, server: &PgServer, databases: &[(&str, &str)]) -> Result<()> {
         let opened = self.open().await;
         let conn = ConnParams::resolve(&server.conninfo(), &|_| None).unwrap();
-        let bin = PgBin::find(Some(&pg::bindir()), 15).await.unwrap();
+        let bin = PgBin::find(Some(&pg::bindir()), pg::major()).await.unwrap();
         let target = LogicalTarget {
             conn: &conn,
             bin: &bin,

@@ -140,13 +140,13 @@ fn certificate(data: &Path) {
 }
 
 /// What the server should do, by the rule that decides.
-fn expected(rule: Option<&Rule>, role: &str) -> Answer {
+fn expected(rule: Option<&Rule>, who: &str) -> Answer {
     match rule.map(|r| r.method) {
         None => Answer::NoRule,
         Some(Method::Reject) => Answer::Rejected,
         Some(Method::Trust) => Answer::Entered,
         Some(Method::Password) => Answer::ClearText,
-        Some(Method::Md5) if role == OLD => Answer::Md5,
+        Some(Method::Md5) if who == OLD => Answer::Md5,
         Some(Method::Md5 | Method::Scram) => Answer::Scram,
         // We are no user of the system that is called like a role.
         Some(Method::Peer) => Answer::NotPeer,
@@ -221,7 +221,7 @@ fn the_server_decides_as_we_say_inside_of_tls() {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut door = Door::open(true);
     assert!(door.ssl);
-    let mut seen = std::collections::BTreeSet::new();
+    let mut verdicts = std::collections::BTreeSet::new();
     for _ in 0..8 {
         let count = rng.usize(1..16);
         let mut text = rules(&mut rng, count, major(), SOCKET, TCP);
@@ -247,7 +247,7 @@ fn the_server_decides_as_we_say_inside_of_tls() {
             psql.env("PGSSLMODE", if tls { "require" } else { "disable" }).args(["-XAtqc", "select 1"]);
             let out = psql.output().unwrap();
             let said = String::from_utf8_lossy(&out.stderr).into_owned();
-            let wanted = |rule: &Option<&Rule>| match expected(*rule, &role) {
+            let wanted = |rule: Option<&Rule>| match expected(rule, &role) {
                 // Entered, and only then told that the database is not there.
                 Answer::Entered if database != "postgres" => "does not exist",
                 Answer::Entered => "",
@@ -257,10 +257,10 @@ fn the_server_decides_as_we_say_inside_of_tls() {
             };
             let context = format!("{transport:?} {role} {database} {rules:?}\n{said}\n{text}");
             let fits = |wanted: &str| out.status.success() == wanted.is_empty() && said.contains(wanted);
-            let Some(got) = rules.iter().map(wanted).find(|w| fits(w)) else { panic!("{context}") };
+            let Some(got) = rules.iter().copied().map(wanted).find(|w| fits(w)) else { panic!("{context}") };
             same_line(&door.news(), &rules, &context);
-            seen.insert((tls, got));
+            verdicts.insert((tls, got));
         }
     }
-    assert!(seen.len() >= 3, "{seen:?}");
+    assert!(verdicts.len() >= 3, "{verdicts:?}");
 }

@@ -113,13 +113,13 @@ fn the_first_rule_decides_and_no_other_is_asked() {
 
 #[test]
 fn transports_are_told_apart() {
+    use Transport::{Gss, Plain, Tls};
     let mut case = Case::new();
     (case.ssl, case.gss) = (true, Some(true));
     let of = |case: &Case, kind: &str| {
         let (_, matrix) = case.run(&format!("{kind} all all 10.0.0.0/8 trust\n"));
         matrix.cells.iter().map(|c| c.transport).collect::<Vec<_>>()
     };
-    use Transport::{Gss, Plain, Tls};
     assert_eq!(of(&case, "host"), [Plain, Tls, Gss]);
     assert_eq!(of(&case, "hostssl"), [Tls]);
     assert_eq!(of(&case, "hostnossl"), [Plain, Gss]);
@@ -269,11 +269,11 @@ fn the_most_dangerous_way_in_comes_first() {
 
 #[test]
 fn addresses_have_a_class_and_a_count() {
+    use AddressClass::{Cgnat, Global, LinkLocal, Loopback, Private, Ula};
     let of = |from: &str, to: &str| {
         let i = Interval { from: from.parse().unwrap(), to: to.parse().unwrap() };
         (i.class(), i.count())
     };
-    use AddressClass::{Cgnat, Global, LinkLocal, Loopback, Private, Ula};
     assert_eq!(of("127.0.0.1", "127.0.0.1"), (Loopback, 1));
     assert_eq!(of("10.0.0.0", "10.255.255.255"), (Private, 1 << 24));
     assert_eq!(of("192.168.0.0", "192.168.255.255"), (Private, 1 << 16));

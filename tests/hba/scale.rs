@@ -8,7 +8,7 @@ use pgseal::hba::{Files, Membership, evaluate, parse};
 use crate::random::{People, role};
 
 /// Generous: other tests run beside this one.
-const AT_MOST: Duration = Duration::from_secs(60);
+const AT_MOST: Duration = Duration::from_mins(3);
 
 fn people(roles: usize, groups: usize, databases: usize) -> People {
     let mut rng = fastrand::Rng::with_seed(1);
@@ -73,22 +73,14 @@ fn a_tenant_each() {
 
 #[test]
 fn what_is_beyond_all_measure_is_refused_as_a_whole() {
-    let people = people(5000, 10, 2000);
+    let people = people(2000, 10, 2000);
     let mut text = String::new();
-    let mut rng = fastrand::Rng::with_seed(3);
-    for _ in 0..20_000 {
-        let net = format!("{}.{}.{}.{}", rng.u8(..), rng.u8(..), rng.u8(..), rng.u8(..));
-        writeln!(
-            text,
-            "host d{},d{} r{},all {net} 255.255.255.255 trust",
-            rng.usize(..2000),
-            rng.usize(..2000),
-            rng.usize(..5000)
-        )
-        .unwrap();
+    // What is left for the last rule is different for each role and each database.
+    for n in 0..1990 {
+        writeln!(text, "host d{n} all 10.0.{}.{}/32 trust", n / 256, n % 256).unwrap();
+        writeln!(text, "host all r{} 10.1.{}.{}/32 trust", n + 10, n / 256, n % 256).unwrap();
     }
-    let matrix = timed("20,000 rules for everybody", &text, &people);
-    if !matrix.is_whole() {
-        assert!(matrix.cells.is_empty() && matrix.dead.is_empty(), "half a matrix");
-    }
+    text.push_str("host all all all scram-sha-256\n");
+    let matrix = timed("four million different boxes", &text, &people);
+    assert!(!matrix.is_whole() && matrix.cells.is_empty() && matrix.dead.is_empty(), "half a matrix");
 }

@@ -1,27 +1,30 @@
-//! `examples/reports/` shows what a drill writes, and cannot grow old: this
+//! `examples/reports/` shows what drills and audits write, and cannot grow old: this
 //! fails where a file is not what the program makes of the fixed reports.
 //! `UPDATE_EXAMPLES=1 cargo test --test html examples` writes them anew.
 
 use std::path::Path;
 
-use pgseal::report::{Format, Report};
+use pgseal::report::{Document, Format};
 
 use crate::reports;
 
 #[test]
 fn the_examples_are_what_the_program_writes() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/reports");
-    let all: [(&str, Report); 4] = [
-        ("passed", reports::passed()),
-        ("failed", reports::failed()),
-        ("inconclusive", reports::inconclusive()),
-        ("unsafe", reports::exposed()),
+    let all: [(&str, Document); 7] = [
+        ("passed", reports::passed().into()),
+        ("failed", reports::failed().into()),
+        ("exposed", reports::open().into()),
+        ("inconclusive", reports::inconclusive().into()),
+        ("unsafe", reports::exposed().into()),
+        ("audit-exposed", reports::exposure::audit(reports::exposure::shop()).into()),
+        ("audit-clear", reports::exposure::audit(reports::exposure::calm()).into()),
     ];
     let mut stale = Vec::new();
     for (name, report) in all {
         // An attestation carries a signature, and these reports are nobody's.
         for format in Format::ALL.into_iter().filter(|f| *f != Format::InToto) {
-            let bytes = format.render(&report, None).unwrap();
+            let bytes = report.render(format, None).unwrap();
             let extension = format.extension();
             let path = dir.join(format!("{name}.{extension}"));
             if std::env::var_os("UPDATE_EXAMPLES").is_some() {

@@ -7,7 +7,12 @@ use crate::reports;
 
 #[test]
 fn no_name_becomes_markup_or_hides() {
-    let page = html::render(&reports::hostile()).unwrap();
+    holds(&html::render(&reports::hostile()).unwrap());
+    let seen = reports::exposure::hostile(&reports::names());
+    holds(&html::audit::render(&reports::exposure::audit(seen)).unwrap());
+}
+
+fn holds(page: &str) {
     for markup in ["<script", "<img", "<u>", "<i>", "<x>", "<r>", "<svg onload", "</title></style>"] {
         assert!(!page.contains(markup), "{markup}");
     }

@@ -23,6 +23,29 @@ fn fifty_thousand_tables_and_four_thousand_findings_fit() {
 }
 
 #[test]
+fn an_audit_with_ten_thousand_findings_fits() {
+    let report = reports::exposure::audit(reports::exposure::huge());
+    let began = Instant::now();
+    let page = html::audit::render(&report).unwrap();
+    let took = began.elapsed();
+    assert!(page.len() < LARGEST / 2, "{} bytes", page.len());
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for said in [
+        "more findings stand in the JSON report",
+        "more ways stand in the JSON report",
+        "more stand in the JSON report",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn every_state_has_its_example() {
+    let all = reports::exposure::outcomes(&reports::exposure::shop());
+    assert_eq!(all.len(), 6, "{all:?}");
+}
+
+#[test]
 fn the_worst_texts_in_the_longest_lists_fit_too() {
     let mut r = reports::huge();
     let worst = "<\u{202e}\"".repeat(5_000);
@@ -55,6 +78,22 @@ fn the_worst_texts_in_the_longest_lists_fit_too() {
     r.stages = vec![r.stages[0].clone(); 1_000];
     for s in &mut r.stages {
         s.name.clone_from(&worst);
+    }
+    let e = r.exposure.as_mut().unwrap();
+    for c in &mut e.checks {
+        (c.title, c.reason) = (worst.clone(), Some(worst.clone()));
+        for f in &mut c.findings {
+            (f.object, f.message, f.remedy) = (worst.clone(), worst.clone(), worst.clone());
+        }
+    }
+    for w in &mut e.entry {
+        (w.from, w.rule, w.roles) = (worst.clone(), worst.clone(), vec![worst.clone(); 20]);
+    }
+    for row in &mut e.reach {
+        (row.object, row.classes) = (worst.clone(), vec![worst.clone(); 100]);
+    }
+    for c in &mut e.credentials {
+        (c.object, c.kind) = (worst.clone(), worst.clone());
     }
     let page = html::render(&r).unwrap();
     assert!(page.len() < LARGEST, "{} bytes", page.len());

@@ -45,7 +45,7 @@ async fn start(scratch: &Scratch, open: &Path, key: &Path) -> Server {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let hba = "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 trust\n";
     std::fs::write(data.join("pg_hba.conf"), hba).unwrap();
-    std::fs::write(data.join("postgresql.auto.conf"), "shared_preload_libraries = 'auto_explain'\n").unwrap();
+    std::fs::write(data.join("postgresql.auto.conf"), "shared_preload_libraries = 'plpgsql'\n").unwrap();
     let space = open.join("space");
     std::fs::create_dir(&space).unwrap();
     scratch.jail().give(&space).unwrap();

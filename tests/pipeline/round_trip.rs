@@ -125,6 +125,10 @@ impl Store for Doubtful {
         self.0.get(key, limit, out).await
     }
 
+    async fn peek(&self, key: &Key, most: u64, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.0.peek(key, most, out).await
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         self.0.head(key).await
     }

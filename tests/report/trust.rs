@@ -80,8 +80,8 @@ fn from_files(world: &World, path: &str, bytes: &[u8]) {
         (forged(world, "purpose.json", bytes, &own, Namespace::Manifest), 41, "made for \"manifest@pgseal\""),
         (forged(world, "source.json", other_source.as_bytes(), &own, Namespace::Report), 41, "not for \"other\""),
         // A key that is trusted signs what is no report: the bytes are at fault.
-        (forged(world, "nothing.json", b"{}", &own, Namespace::Report), 40, "no drill report of format 1"),
-        (forged(world, "huge.json", &vec![b' '; 9 << 20], &own, Namespace::Report), 44, "more than"),
+        (forged(world, "nothing.json", b"{}", &own, Namespace::Report), 40, "no report of format 1"),
+        (forged(world, "huge.json", &vec![b' '; 33 << 20], &own, Namespace::Report), 44, "more than"),
         (world.path("none.json").display().to_string(), 2, "cannot read the file"),
         (world.path("reports").display().to_string(), 2, "not a file"),
     ];

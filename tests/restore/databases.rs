@@ -1,5 +1,6 @@
 //! Whole databases: which, into what, and with which properties.
 
+use crate::installation::has;
 use crate::pg::{PgServer, bindir};
 use crate::world::Host;
 
@@ -22,7 +23,8 @@ fn properties(server: &PgServer, db: &str) -> String {
     server.psql(
         "postgres",
         &format!(
-            "select pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, daticulocale,
+            "select pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, to_jsonb(d) ->> 'datlocprovider',
+               to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale',
                datconnlimit, shobj_description(d.oid, 'pg_database'), datacl is null,
                (select string_agg(a::text, ' ' order by a::text) from unnest(datacl) a),
                (select string_agg(format('%s %s', setrole::regrole, c), '|' order by setrole::regrole::text, c)
@@ -36,7 +38,10 @@ fn properties(server: &PgServer, db: &str) -> String {
 fn databases_come_back_with_their_properties() {
     let source = PgServer::start(&bindir(), &[]);
     for sql in SOURCE {
-        source.psql("postgres", sql);
+        // Before 15 a database has no other provider.
+        let of_icu = has(&bindir(), "icu") && has(&bindir(), "15");
+        let sql = if of_icu { (*sql).to_owned() } else { sql.replace(" locale_provider icu icu_locale 'de-DE'", "") };
+        source.psql("postgres", &sql);
     }
     source.psql(
         "shop",

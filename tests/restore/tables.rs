@@ -1,11 +1,14 @@
 //! `restore --table`.
 
+use crate::installation::fitting;
 use crate::pg::{PgServer, bindir, done};
 use crate::world::{Host, sorted};
 
 const SHOP: &str = r#"
 create role app; create schema s; create schema "we.ird""sch
-ema"; create extension citext schema s;
+ema";
+create extension citext schema s; -- with contrib
+create domain s.citext as text; -- without contrib
 create type s.mood as enum ('sad', 'ok'); create domain s.pos as int check (value > 0);
 create function s.f() returns trigger language plpgsql as 'begin return new; end';
 create function s.dflt() returns int language sql as 'select 41 + 1';
@@ -64,7 +67,7 @@ fn same(a: &str, b: &str) {
 fn tables_come_back_whole_and_alone() {
     let server = PgServer::start(&bindir(), &[]);
     server.psql("postgres", "create database shop");
-    server.psql("shop", SHOP);
+    server.psql("shop", &fitting(&bindir(), SHOP));
     let host = Host::new(&server);
     host.ok(&["backup", "tables"]);
     let restore = |target: &str, tables: &[&str]| {

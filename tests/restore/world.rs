@@ -75,7 +75,7 @@ impl Host {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
         command
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", crate::pg::search_path())
             .env("LC_ALL", "C.UTF-8")
             .env("HOME", self.path("home"))
             .current_dir(self.dir.path())

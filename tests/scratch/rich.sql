@@ -1,15 +1,18 @@
 -- Something of every kind of object that has to come back. What a restore writes
 -- otherwise than it was written is in here: varchar lists in checks, dropped
--- columns, inherited columns, partitions, names that need quotes.
+-- columns, inherited columns, partitions, names that need quotes. A line that ends
+-- in a mark is there only in an installation with, or without, what it names.
 create role "own""er"; create role app login; create role reader; create role auditor;
 grant reader to app; grant reader to auditor with admin option; grant pg_monitor to auditor;
 alter role app set statement_timeout = '30s';
-create role backup bypassrls; grant pg_read_all_data, pg_read_all_settings to backup;
-create extension citext schema public;
-create extension hstore schema public;
+create role backup bypassrls; grant pg_read_all_settings to backup;
+grant pg_read_all_data to backup; -- with 14
+grant "own""er" to backup; -- without 14
+create extension citext schema public; -- with contrib
+create extension hstore schema public; -- with contrib
 revoke execute on function pg_catalog.pg_sleep(double precision) from public;
 grant select on pg_catalog.pg_authid to auditor;
-revoke execute on function public.hstore_to_json(public.hstore) from public;
+revoke execute on function public.hstore_to_json(public.hstore) from public; -- with contrib
 
 create schema "s 1" authorization "own""er";
 grant usage on schema "s 1" to app, reader;
@@ -25,13 +28,15 @@ create sequence odd start 100 increment -5 minvalue -1000 maxvalue 1000 cache 3 
 create function next_id(prefix text default 'id-' || 'x') returns text language sql volatile security definer
   set search_path = pg_catalog, pg_temp as $$ select prefix || 'z' $$;
 create function touch() returns trigger language plpgsql as $$ begin new.at := now(); return new; end $$;
-create function sqlbody(a int, variadic b int[]) returns int language sql immutable parallel safe
-  begin atomic select a + coalesce(b[1], 0); end;
+create function sqlbody(a int, variadic b int[]) returns int language sql immutable parallel safe -- with 14
+  begin atomic select a + coalesce(b[1], 0); end; -- with 14
 create procedure noop(inout x int) language plpgsql as $$ begin x := x + 1; end $$;
 create aggregate total(int) (sfunc = int4pl, stype = int, initcond = '0', parallel = safe, combinefunc = int4pl);
 create operator === (leftarg = int, rightarg = int, function = int4eq, commutator = ===);
 create text search configuration plain (copy = pg_catalog.simple);
-create collation german (provider = icu, locale = 'de-DE', deterministic = false);
+create collation german (provider = icu, locale = 'de-DE', deterministic = false); -- with icu
+create collation german from "C"; -- without icu
+create collation same from "C";
 
 create table base (gone int, id bigint generated always as identity (start 7), state varchar(20) not null default 'new'
     check (state in ('new', 'paid', 'shipped')), amount numeric(10, 2) check (amount between 0 and 1000 or amount is null),

@@ -9,7 +9,9 @@ use pgseal::scratch::{Instance, Jail, Origin, Scratch, Session, StartOptions, in
 
 /// The server programs: PostgreSQL 15 of Debian 12, or what `PGSEAL_TEST_BINDIR` names.
 pub fn bindir() -> PathBuf {
-    std::env::var_os("PGSEAL_TEST_BINDIR").map_or_else(|| "/usr/lib/postgresql/15/bin".into(), PathBuf::from)
+    let dir = std::env::var_os("PGSEAL_TEST_BINDIR").map_or_else(|| "/usr/lib/postgresql/15/bin".into(), PathBuf::from);
+    // PostgreSQL finds its other files beside its programs: not beside a link to them.
+    dir.canonicalize().unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
 }
 
 /// A place that the scratch user reaches.

@@ -206,6 +206,9 @@ impl Store for Believes {
     async fn get(&self, key: &Key, limit: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
         self.inner.get(key, limit, into).await
     }
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.inner.peek(key, most, into).await
+    }
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         self.inner.head(key).await
     }

@@ -70,15 +70,16 @@ async fn a_fault_that_passes_is_waited_out() {
 
 #[tokio::test]
 async fn every_operation_is_repeated() {
-    let ops = [Op::Put, Op::Get, Op::Head, Op::List, Op::Delete, Op::Now];
+    let ops = [Op::Put, Op::Get, Op::Peek, Op::Head, Op::List, Op::Delete, Op::Now];
     let s = setup(ops.map(|op| transient(op, When::Nth(1))));
     put(&s.store, "a", b"a").await.unwrap();
     get(&s.store, "a").await.unwrap();
+    s.store.peek(&key("a"), 1, &mut Vec::new()).await.unwrap();
     s.store.head(&key("a")).await.unwrap();
     assert_eq!(s.store.list("", None).await.unwrap().objects.len(), 1);
     s.store.delete(&key("a")).await.unwrap();
     s.store.now().await.unwrap();
-    let wanted: Vec<_> = ["put", "get", "head", "list", "delete", "now"].map(|op| (op, 2)).into();
+    let wanted: Vec<_> = ["put", "get", "peek", "head", "list", "delete", "now"].map(|op| (op, 2)).into();
     assert_eq!(s.kept.retries(), wanted);
 }
 

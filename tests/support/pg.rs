@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 /// PostgreSQL 15 of Debian 12, or what `PGSEAL_TEST_BINDIR` names: the tests hold for every major.
 pub fn bindir() -> PathBuf {
-    std::env::var_os("PGSEAL_TEST_BINDIR").map_or_else(|| "/usr/lib/postgresql/15/bin".into(), PathBuf::from)
+    let dir = std::env::var_os("PGSEAL_TEST_BINDIR").map_or_else(|| "/usr/lib/postgresql/15/bin".into(), PathBuf::from);
+    // PostgreSQL finds its other files beside its programs: not beside a link to them.
+    dir.canonicalize().unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
 }
 
 /// Major version of [`bindir`].
@@ -19,6 +21,16 @@ pub fn major() -> u32 {
     let text = String::from_utf8(out.stdout).unwrap();
     let version = text.split_once(") ").unwrap().1;
     version[..2].parse().unwrap()
+}
+
+/// A name that a role or database may have: from 19 on no line ends are in it.
+pub fn allowed(name: &str) -> String {
+    if major() < 19 { name.to_owned() } else { name.replace(['\n', '\r'], "\t") }
+}
+
+/// A search path on which a program finds those of [`bindir`] without being told of them.
+pub fn search_path() -> String {
+    format!("{}:/usr/bin:/bin", bindir().display())
 }
 
 /// A running server. Dropping it stops the server and removes its files.
@@ -53,6 +65,10 @@ impl PgServer {
             "UTF8",
             "--locale=C.UTF-8",
         ]);
+        // From 18 on there are checksums unless one says otherwise.
+        if major() >= 18 && !initdb.contains(&"--data-checksums") {
+            init.arg("--no-data-checksums");
+        }
         done(init.args(initdb), "initdb");
         before(&server.data_dir());
         server.launch(settings);
@@ -198,6 +214,12 @@ impl PgServer {
         } else {
             Err(String::from_utf8_lossy(&out.stderr).into_owned())
         }
+    }
+
+    /// Whether these programs bring an extension along: not every installation has contrib.
+    pub fn offers(&self, extension: &str) -> bool {
+        let ask = format!("select count(*) from pg_available_extensions where name = '{extension}'");
+        self.psql("postgres", &ask) == "1"
     }
 
     /// `pg_dump` of a database as SQL, without the random `\restrict` lines.

@@ -3,9 +3,12 @@
 
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+#[path = "exposure.rs"]
+pub mod exposure;
+
 use pgseal::checks::{CheckResult, Rule, Severity};
 use pgseal::report::model::{PastDrill, RecipientProof, Span, TableProof};
-use pgseal::report::{ErrorEntry, IsolationReport, ProofLevel, Report, Timings, ToolRef, Verdict};
+use pgseal::report::{ErrorEntry, IsolationReport, ProofLevel, Report, Timings, ToolRef, Verdict, verdict};
 use pgseal::scratch::{Probe, ProbeOutcome, Teardown};
 use pgseal::types::{Digest, Kind};
 use pgseal::{Code, Error, Stage};
@@ -184,7 +187,7 @@ pub fn passed() -> Report {
         tool: ToolRef { name: "pgseal".into(), version: "0.1.0".into() },
         server_major: 15,
         errors: vec![],
-        exposure: None,
+        exposure: Some(exposure::calm()),
     }
 }
 
@@ -257,6 +260,18 @@ pub fn failed() -> Report {
     r
 }
 
+/// The backup restores, and the source is open.
+pub fn open() -> Report {
+    let mut r = passed();
+    r.run = "31f0c9d2e8b7a645".into();
+    (r.verdict, r.exit_code) = (Verdict::Failed, 52);
+    let seen = exposure::shop();
+    r.reasons = [verdict::above_threshold(&seen), verdict::required_open(&seen)].concat();
+    r.errors = vec![];
+    r.exposure = Some(seen);
+    r
+}
+
 /// The drill could not look: the server of the copy did not start in time.
 pub fn inconclusive() -> Report {
     let mut r = passed();
@@ -270,6 +285,7 @@ pub fn inconclusive() -> Report {
     r.reasons = vec!["no programs of PostgreSQL 18 are on this host".into(), "no check was run".into()];
     r.errors = vec![ErrorEntry::from(&e)];
     r.checks.clear();
+    r.exposure = None;
     r.tables.clear();
     r.isolation = None;
     r.teardown = None;
@@ -289,6 +305,7 @@ pub fn exposed() -> Report {
     let mut r = passed();
     r.run = "c2c8f1e00b7764aa".into();
     r.verdict = Verdict::Unsafe;
+    r.exposure = None;
     r.proof_level = ProofLevel::Booted;
     r.exit_code = 52;
     let i = r.isolation.as_mut().unwrap();
@@ -365,10 +382,9 @@ pub fn first_physical() -> Report {
 }
 
 /// Names and texts that try to run, to hide, to reverse and to overflow.
-pub fn hostile() -> Report {
-    let mut r = failed();
+pub fn names() -> Vec<String> {
     let long = "W".repeat(63);
-    let names = [
+    [
         "public.\"<script>window.pwned=1</script>\"".to_owned(),
         "public.\"\"\" onmouseover=\"\"window.pwned=1\"".to_owned(),
         "public.'><img src=x onerror=window.pwned=1>".to_owned(),
@@ -381,7 +397,14 @@ pub fn hostile() -> Report {
         "public.a\nb\r\nc\u{2028}d".to_owned(),
         "url(javascript:window.pwned=1);} body{display:none".to_owned(),
         "&lt;script&gt; &amp; &#x3c;".to_owned(),
-    ];
+    ]
+    .into()
+}
+
+/// Names and texts that try to run, to hide, to reverse and to overflow.
+pub fn hostile() -> Report {
+    let mut r = failed();
+    let (long, names) = ("W".repeat(63), names());
     for (t, name) in r.tables.iter_mut().zip(&names) {
         t.table.clone_from(name);
         t.database = format!("{long}<u>");
@@ -395,12 +418,12 @@ pub fn hostile() -> Report {
     }
     let i = r.isolation.as_mut().unwrap();
     i.level = "I2\"><script>window.pwned=1</script>".into();
-    i.reasons = names.to_vec();
+    i.reasons.clone_from(&names);
     for (p, name) in i.probes.iter_mut().zip(&names) {
         p.evidence.clone_from(name);
         p.id.push_str("<x>");
     }
-    r.reasons = names.to_vec();
+    r.reasons.clone_from(&names);
     r.signer = Some(names[2].clone());
     r.run = "<r>\"'".into();
     for (s, name) in r.stages.iter_mut().zip(&names) {
@@ -414,6 +437,7 @@ pub fn hostile() -> Report {
     r.errors[0].stage.clone_from(&names[1]);
     r.teardown = Some(Teardown { instance_gone: false, directory_gone: false, detail: Some(names[0].clone()) });
     r.tool.version.clone_from(&names[0]);
+    r.exposure = Some(exposure::hostile(&names));
     r
 }
 
@@ -443,5 +467,6 @@ pub fn huge() -> Report {
         .collect();
     let one = r.history[0].clone();
     r.history = vec![one; 5_000];
+    r.exposure = Some(exposure::huge());
     r
 }

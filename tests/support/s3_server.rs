@@ -34,6 +34,8 @@ pub enum Answer {
     Usual,
     /// None, ever.
     Never,
+    /// Refused, where it is a put that could replace an object.
+    OnlyNew,
 }
 
 /// Asked before every put and get, with the bucket's folder and the key.
@@ -143,17 +145,22 @@ struct Atomic {
 }
 
 impl Atomic {
-    async fn before(&self, call: Call, bucket: &str, key: &str) {
-        if (self.hook)(call, &self.root.join(bucket), key) == Answer::Never {
+    async fn before(&self, call: Call, bucket: &str, key: &str) -> Answer {
+        let answer = (self.hook)(call, &self.root.join(bucket), key);
+        if answer == Answer::Never {
             std::future::pending::<()>().await;
         }
+        answer
     }
 }
 
 #[async_trait::async_trait]
 impl S3 for Atomic {
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        self.before(Call::Put, &req.input.bucket, &req.input.key).await;
+        let answer = self.before(Call::Put, &req.input.bucket, &req.input.key).await;
+        if answer == Answer::OnlyNew && req.input.if_none_match.is_none() {
+            return Err(s3s::s3_error!(AccessDenied));
+        }
         let _one = self.put.lock().await;
         let bucket = self.root.join(&req.input.bucket);
         if !bucket.is_dir() {

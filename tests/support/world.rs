@@ -131,6 +131,10 @@ impl World {
             writeln!(text, "[tools]\npg_bindir = \"{}\"\n", self.bin_dir().display()).unwrap();
         }
         write!(text, "{more}\n[source.shop]\nconnection = {connection}\njobs = 2\n{source}").unwrap();
+        if !source.contains(".exposure]") {
+            // The tests' servers trust local users; what that exposes has tests of its own.
+            write!(text, "\n[source.shop.exposure]\nfail_on = \"critical\"\n").unwrap();
+        }
         self.write("pgseal.toml", &text);
     }
 
@@ -173,7 +177,7 @@ impl World {
             .env_clear()
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", crate::pg::search_path())
             .env("LC_ALL", "C.UTF-8")
             .env("COLUMNS", "100")
             .current_dir(self.dir.path())

@@ -78,6 +78,10 @@ impl Store for Meanwhile {
         self.inner.get(key, limit, into).await
     }
 
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.inner.peek(key, most, into).await
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         self.acts(At::Head, key);
         self.inner.head(key).await

@@ -35,6 +35,10 @@ impl Store for Endless {
         Err(StoreError::NotFound)
     }
 
+    async fn peek(&self, _: &Key, _: u64, _: &mut Vec<u8>) -> Result<(), StoreError> {
+        Err(StoreError::NotFound)
+    }
+
     async fn head(&self, _: &Key) -> Result<ObjectMeta, StoreError> {
         Err(StoreError::NotFound)
     }

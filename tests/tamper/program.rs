@@ -49,7 +49,7 @@ impl Host {
                 "[repository]\nurl = \"file://{}\"\n[keys]\nrecipients = [\"{}\"]\nsigning_key = \"signer\"\n\
                  allowed_signers = \"allowed\"\nidentity = \"identity\"\n[state]\ndir = \"{}\"\n[scratch]\ndir = \"{}\"\n\
                  [source.shop]\nconnection = \"{}\"\ndatabases = [\"shop\"]\npart_bytes = \"64KiB\"\n\
-                 [source.shop.drill]\nmin_isolation = \"I0\"\n",
+                 [source.shop.drill]\nmin_isolation = \"I0\"\n[source.shop.exposure]\nfail_on = \"critical\"\n",
                 text("store"),
                 recipient.trim(),
                 text("state"),

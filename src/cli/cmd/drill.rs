@@ -13,6 +13,7 @@ use crate::cli::output::Ui;
 use crate::config::{Override, schema};
 use crate::drill::{Done, Job, Standing};
 use crate::error::{Code, Error, Result, Stage};
+use crate::exposure::Policy;
 use crate::report::{Format, ProofLevel, pseudonyms, signed};
 use crate::scratch::probe::Outside;
 use crate::source::ConnParams;
@@ -91,7 +92,7 @@ enum Level {
 
 /// `--redact`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Redact {
+pub enum Redact {
     /// Names as they are
     None,
     /// Pseudonyms
@@ -100,14 +101,21 @@ enum Redact {
     Details,
 }
 
+impl Redact {
+    /// What it means.
+    pub const fn level(self) -> Redaction {
+        match self {
+            Self::None => Redaction::None,
+            Self::Names => Redaction::Names,
+            Self::Details => Redaction::Details,
+        }
+    }
+}
+
 /// Runs it.
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
-    let redact = args.redact.map(|r| match r {
-        Redact::None => Redaction::None,
-        Redact::Names => Redaction::Names,
-        Redact::Details => Redaction::Details,
-    });
-    let over = redact.map(|r| Override { key: "report.redact", flag: "--redact", value: r.name().to_owned() });
+    let over =
+        args.redact.map(|r| Override { key: "report.redact", flag: "--redact", value: r.level().name().to_owned() });
     let ctx = Context::with(ui, over.into_iter().collect())?;
     let identities = Arc::new(ctx.identities()?);
     let name = match args.what.parse::<SourceName>() {
@@ -128,16 +136,16 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     if let Some(dir) = args.metrics.as_deref().map(files::dir_of) {
         tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
     }
-    let key = match ctx.config().redact {
-        Redaction::None => [0; 32],
-        Redaction::Names | Redaction::Details => pseudonyms::key(&ctx.config().state_dir)?,
-    };
+    let key = pseudonyms::key(&ctx.config().state_dir)?;
+    let policy = Policy::load(&source.exposure)?;
     // One that cannot be resolved on this host (its service file is elsewhere,
     // say) is not known here.
     let connection = ConnParams::resolve(&source.connection, &|name| std::env::var(name).ok()).ok();
     let job = Job {
         entry: &found.entry,
         standing: Standing::of(&found.catalog, found.entry.manifest.seq),
+        catalog: &found.catalog.entries,
+        policy,
         drill: &source.drill,
         source: connection.as_ref(),
         jobs: args.jobs.map_or(source.jobs, usize::from),
@@ -160,7 +168,8 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     // drill's own exit code from the caller.
     let mut errors = Vec::new();
     if let Some(dir) = &args.report_dir {
-        let (written, failed) = files::write_all(dir, &report, &evidence, &signer);
+        let (written, failed) =
+            files::write_all(dir, &report.stem(), &evidence, |form| Some(form.render(&report, Some(&signer))));
         for place in written {
             ui.say(&format!("report: {}", place.display()));
         }

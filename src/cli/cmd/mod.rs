@@ -1,6 +1,7 @@
 //! The commands, one file each. A command gets what it needs, prints data
 //! through [`super::output::Out`] and returns the exit code.
 
+pub mod audit;
 pub mod backup;
 pub mod completions;
 pub mod config;
@@ -33,6 +34,7 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::Verify(args) => verify::run(args, ui).await,
         Command::Restore(args) => Box::pin(restore::run(args, ui)).await,
         Command::Drill(args) => drill::run(args, ui).await,
+        Command::Audit(args) => Box::pin(audit::run(args, ui)).await,
         Command::Report(args) => Box::pin(report::run(args, ui)).await,
         Command::Store(args) => store::run(args, ui).await,
         Command::Sweep(args) => sweep::run(args, ui).await,

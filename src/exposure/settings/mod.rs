@@ -10,6 +10,7 @@
 //! | [`files`] | CONF-002: socket and data directory |
 //! | [`standbys`] | REPL-001, 002: who streams, and how |
 //! | [`publications`] | REPL-003: what is published |
+//! | [`versions`] | VER-001, 002: the server's own version |
 //!
 //! LOG-006 reads log files and stands in [`super::secrets`]; VER-003 and VER-004 are of
 //! our own house.
@@ -25,6 +26,7 @@ pub mod publications;
 pub mod replication_log;
 pub mod standbys;
 pub mod statements;
+pub mod versions;
 
 /// The family's checks.
 pub const CHECKS: &[Check] = &[
@@ -38,6 +40,8 @@ pub const CHECKS: &[Check] = &[
     standbys::STREAMS,
     standbys::LINK,
     publications::CHECK,
+    versions::SUPPORTED,
+    versions::CURRENT,
 ];
 
 /// Where settings can be judged: a restored copy runs with ours, so a drill

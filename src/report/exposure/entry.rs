@@ -28,8 +28,12 @@ impl Place {
 
     /// Where a way begins.
     pub fn of(way: &EntryRow) -> Self {
-        match way.class.as_str() {
-            _ if way.transport == "socket" => Self::Socket,
+        if way.transport == "socket" { Self::Socket } else { Self::of_class(&way.class) }
+    }
+
+    /// The place of a class of addresses.
+    pub fn of_class(class: &str) -> Self {
+        match class {
             "socket" | "local" => Self::Socket,
             "loopback" => Self::Loopback,
             "link-local" | "link_local" => Self::Link,

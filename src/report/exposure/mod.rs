@@ -6,11 +6,19 @@
 //! | [`numbers`] | what is counted: open findings, waivers, coverage |
 //! | [`entry`] | the ways in, by how far away they begin and how bad they are |
 //! | [`text`] | for people |
+//! | [`markdown`] | for the summary of a CI job |
+//! | [`junit`] | for CI: a suite a family |
+//! | [`sarif`] | for code scanning |
+//! | [`prometheus`] | for the textfile collector |
 
 pub mod entry;
+pub mod junit;
+pub mod markdown;
 pub mod numbers;
+pub mod prometheus;
 #[cfg(test)]
 pub(in crate::report) mod sample;
+pub mod sarif;
 pub mod text;
 
 pub use numbers::{Told, worst_open};

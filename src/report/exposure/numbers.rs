@@ -2,6 +2,7 @@
 //! looked at is neither.
 
 use jiff::civil::Date;
+use serde_json::{Value, json};
 
 use super::about;
 use crate::checks::result::LISTED;
@@ -141,6 +142,28 @@ pub fn drift(e: &Exposure) -> Option<String> {
     ))
 }
 
+/// The numbers as JSON, for what names them beside something else.
+pub fn summary(e: &Exposure) -> Value {
+    let open = SEVERITIES.iter().map(|s| (s.name().to_owned(), json!(open(e, *s))));
+    let mut value = json!({
+        "ruleset": e.ruleset,
+        "failOn": e.fail_on.name(),
+        "open": open.collect::<serde_json::Map<_, _>>(),
+        "atOrAboveThreshold": over(e),
+        "waived": waived(e),
+        "checks": e.checks.len(),
+        "evaluated": evaluated(e),
+        "requiredOpen": e.required_open,
+    });
+    if let Some(d) = &e.drift {
+        value["drift"] = json!({
+            "since": d.since, "new": d.new, "changed": d.changed, "unchanged": d.unchanged, "fixed": d.fixed,
+            "unknown": d.unknown,
+        });
+    }
+    value
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +184,16 @@ mod tests {
             headline(&e),
             "open: 1 critical, 1 high, 1 medium, 1 low, 1 info, 2 waived; 6 of 8 checks evaluated"
         );
+    }
+
+    #[test]
+    fn the_summary_says_the_same() {
+        let mut e = sample();
+        let said = summary(&e);
+        assert_eq!((&said["open"]["critical"], &said["atOrAboveThreshold"]), (&json!(1), &json!(2)));
+        assert_eq!((&said["requiredOpen"][0], &said["drift"]["fixed"]), (&json!("EXP-AUTH-901"), &json!(4)));
+        e.drift = None;
+        assert!(summary(&e).get("drift").is_none());
     }
 
     #[test]

@@ -27,16 +27,16 @@ pub fn write(out: &mut String, e: &Exposure) -> Result {
     let at = e.posture_at.map_or_else(String::new, |at| format!("; the posture as of {}", at.strftime("%F %H:%MZ")));
     writeln!(out, "  looked at    {}{at}", if planes.is_empty() { "nothing".into() } else { planes.join(", ") })?;
     if let Some(drift) = numbers::drift(e) {
-        writeln!(out, "  since then   {drift}")?;
+        writeln!(out, "  changes      {drift}")?;
     }
     if let Some(d) = &e.declarations {
         writeln!(out, "  declared     waivers and intent with SHA-256 {d}")?;
     }
-    sections(out, e)?;
-    entry(out, e)?;
     findings(out, e)?;
     waived(out, e)?;
     not_evaluated(out, e)?;
+    sections(out, e)?;
+    entry(out, e)?;
     reach_rows(out, e)?;
     credentials(out, e)
 }
@@ -106,7 +106,7 @@ fn findings(out: &mut String, e: &Exposure) -> Result {
                 writeln!(out, "            - {}: {}{tags}", shown(&t.finding.object), shown(&t.finding.message))?;
                 // The same next step is not said twice in a row.
                 if !t.finding.remedy.is_empty() && last != Some(&t.finding.remedy) {
-                    writeln!(out, "              {}", shown(&t.finding.remedy))?;
+                    remedy(out, &c.id, &t.finding.remedy)?;
                 }
                 last = Some(&t.finding.remedy);
             }
@@ -119,6 +119,14 @@ fn findings(out: &mut String, e: &Exposure) -> Result {
         }
     }
     Ok(())
+}
+
+/// A next step. Only the catalogue's own may have lines.
+fn remedy(out: &mut String, id: &str, remedy: &str) -> Result {
+    if about(id).is_some_and(|a| a.remedy == remedy) {
+        return remedy.lines().try_for_each(|l| writeln!(out, "              {l}"));
+    }
+    writeln!(out, "              {}", shown(remedy))
 }
 
 /// The word for what a finding is since the last look.

@@ -87,6 +87,19 @@ impl Budget {
         self.0 = left.unwrap_or(0);
         left.is_some()
     }
+
+    /// The first of `all` that fit, each made by `make`, with `markup` bytes around
+    /// its texts.
+    pub fn fill<'s, S, T>(
+        &mut self,
+        all: &'s [S],
+        markup: usize,
+        make: impl Fn(&'s S) -> T,
+        texts: impl Fn(&T) -> Vec<&str>,
+    ) -> Bounded<T> {
+        let items: Vec<T> = all.iter().map(make).take_while(|t| self.take(markup, &texts(t))).collect();
+        Bounded { more: all.len() - items.len(), items }
+    }
 }
 
 #[cfg(test)]
@@ -121,5 +134,7 @@ mod tests {
         assert!(b.take(10, &["ab", "<"]));
         assert!(!b.take(10, &["<<"]), "13 are left, 20 are wanted");
         assert!(!b.take(1, &[]), "a later, shorter item does not slip in");
+        let filled = Budget::new(30).fill(&["ab", "cd", "ef"], 10, |t| (*t).to_owned(), |t| vec![t]);
+        assert_eq!(filled, Bounded { items: vec!["ab".to_owned(), "cd".into()], more: 1 });
     }
 }

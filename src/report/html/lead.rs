@@ -1,10 +1,10 @@
 //! The head of the page: the verdict in one sentence for the person on call,
 //! and how far the proof goes.
 
-use super::bound;
 use super::mark::Mark;
 use super::tables::{State, Tally};
 use super::words::{self, When};
+use super::{bound, exposure};
 use crate::report::redact::LEFT_OUT;
 use crate::report::{ProofLevel, Report, Verdict};
 use crate::scratch::ProbeOutcome;
@@ -54,6 +54,7 @@ pub fn of(r: &Report) -> Lead {
     let meaning = match r.verdict {
         Verdict::Passed if r.reasons.is_empty() => "This backup restores.",
         Verdict::Passed => "This backup restores, with warnings.",
+        Verdict::Failed if r.is_only_exposed() => "This backup restores. What it holds is exposed.",
         Verdict::Failed => "Do not rely on this backup.",
         Verdict::Inconclusive => "This drill proves nothing, neither for nor against the backup.",
         Verdict::Unsafe => "The drill itself was not safe. Look at the drill host first.",
@@ -117,6 +118,10 @@ fn sentence(r: &Report) -> String {
             let restores =
                 r.rto_s.map_or_else(|| "restores".to_owned(), |s| format!("restores in {}", words::duration(s)));
             format!("{which} {restores}; {}.", passed(r))
+        }
+        Verdict::Failed if r.is_only_exposed() => {
+            let seen = r.exposure.as_ref().map(exposure::summary).unwrap_or_default();
+            format!("{which} is as it should be: {}. But: {}", passed(r), seen.trim_end())
         }
         Verdict::Failed => format!("{which} is not as it should be: {}.", failed(r)),
         Verdict::Inconclusive => format!("{which} is still unproven: {}.", first(r)),
@@ -208,6 +213,18 @@ mod tests {
         assert!(of(&r).sentence.ends_with("restores; every row was read and is right."));
         r.reasons = vec!["INT-X warns: x".into()];
         assert!(of(&r).meaning.contains("with warnings"));
+    }
+
+    #[test]
+    fn a_backup_that_is_only_exposed_is_not_called_bad() {
+        let mut r = good();
+        (r.verdict, r.exit_code) = (Verdict::Failed, 52);
+        let l = of(&r);
+        assert_eq!(l.meaning, "This backup restores. What it holds is exposed.");
+        assert!(l.sentence.contains("is as it should be: its one table is identical"), "{}", l.sentence);
+        assert!(l.sentence.contains("5 findings are open: 1 critical"), "{}", l.sentence);
+        r.exit_code = 51;
+        assert_eq!(of(&r).meaning, "Do not rely on this backup.");
     }
 
     #[test]

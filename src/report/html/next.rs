@@ -3,8 +3,11 @@
 use super::bound::{self, Bounded};
 use super::words::When;
 use crate::checks::{Outcome, Severity};
+use crate::exposure::Exposure;
+use crate::report::audit::Standing;
+use crate::report::exposure::numbers;
 use crate::report::redact::LEFT_OUT;
-use crate::report::{ErrorEntry, Report, Verdict};
+use crate::report::{AuditReport, ErrorEntry, Report, Verdict};
 
 /// Reasons in the page.
 const REASONS: usize = 20;
@@ -73,6 +76,7 @@ fn steps(r: &Report) -> Vec<String> {
     let again = format!("pgseal drill {}", r.source);
     match r.verdict {
         Verdict::Passed => {}
+        Verdict::Failed if r.is_only_exposed() => {}
         Verdict::Failed => {
             all.push(last_good(r));
             all.push(format!("Make a new backup and drill it: pgseal backup {}, then {again}.", r.source));
@@ -94,9 +98,37 @@ fn steps(r: &Report) -> Vec<String> {
     let weighs = |s: Severity| s >= Severity::Medium || r.verdict == Verdict::Passed;
     let found = r.checks.iter().filter(|c| c.outcome == Outcome::Finding && weighs(c.severity));
     all.extend(found.flat_map(|c| &c.findings).map(|f| f.remedy.clone()));
+    all.extend(r.exposure.iter().flat_map(mend));
+    once(all)
+}
+
+/// What to do about findings of exposure that reach the threshold.
+fn mend(e: &Exposure) -> Vec<String> {
+    let over = numbers::findings(e).into_iter().filter(|t| !t.waived && t.severity >= e.fail_on);
+    over.map(|t| t.finding.remedy.clone()).collect()
+}
+
+fn once(mut all: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     all.retain(|s| !s.trim().is_empty() && s != LEFT_OUT && seen.insert(s.clone()));
     all
+}
+
+/// The section of an audit.
+pub fn of_audit(r: &AuditReport) -> Next {
+    let mut steps: Vec<String> = Vec::new();
+    if r.standing() == Standing::Incomplete {
+        steps.push("Remove what kept the audit from looking, then run it again.".to_owned());
+    }
+    steps.extend(r.errors.iter().filter_map(|e| e.hint.clone()));
+    steps.extend(mend(&r.exposure));
+    let steps = once(steps);
+    Next {
+        title: if r.standing() == Standing::Clear { "Warnings" } else { "Why, and what to do now" },
+        reasons: Bounded::of(&r.reasons, REASONS, |t| bound::sentence(t)),
+        failures: Bounded::of(&r.errors, ERRORS, failure),
+        steps: Bounded::of(&steps, STEPS, |t| bound::sentence(t)),
+    }
 }
 
 /// The backup to fall back on.
@@ -134,6 +166,7 @@ mod tests {
                 "Make a new backup and drill it: pgseal backup shop, then pgseal drill shop.",
                 "See the checks.",
                 "Do not rely on this backup.",
+                "Mend it.",
             ]
         );
         assert_eq!(n.failures.items[0].place, "checks, code 51");
@@ -151,6 +184,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_exposed_needs_no_other_backup() {
+        let mut r = sample();
+        (r.exit_code, r.checks, r.errors) = (52, vec![], vec![]);
+        assert_eq!(of(&r).steps.items, ["Mend it."]);
+    }
+
+    #[test]
+    fn an_audit_says_what_to_mend_and_one_that_could_not_look_says_that_first() {
+        let mut r = crate::report::audit::tests::sample();
+        assert_eq!(of_audit(&r).steps.items, ["Allow connections.", "Mend it."]);
+        assert_eq!(of_audit(&r).reasons.items.len(), 3);
+        r.exit_code = 53;
+        assert!(of_audit(&r).steps.items[0].starts_with("Remove what kept"));
+    }
+
+    #[test]
     fn each_verdict_has_its_own_steps() {
         let mut r = sample();
         r.verdict = Verdict::Inconclusive;
@@ -164,6 +213,7 @@ mod tests {
         r.reasons.clear();
         r.errors.clear();
         r.checks.clear();
+        r.exposure = None;
         assert!(of(&r).is_empty());
     }
 }

@@ -6,6 +6,7 @@ use super::tables::{State, Tally};
 use super::{checks, words};
 use crate::checks::Outcome;
 use crate::report::Report;
+use crate::report::exposure::numbers;
 use crate::scratch::ProbeOutcome;
 
 /// Items in the page.
@@ -89,6 +90,11 @@ pub fn of(r: &Report) -> Open {
         let why = "No identity for it was given to this drill.";
         missed.push(item(Mark::Open, "", &what, why));
     }
+    let silent = r.exposure.as_ref().map_or(0, |e| e.checks.len() - numbers::evaluated(e));
+    if silent > 0 {
+        let what = words::some(silent, "check of exposure", "checks of exposure");
+        missed.push(item(Mark::Open, "", &what, "Each stands with its reason among what is exposed."));
+    }
     Open {
         summary: summary(missed.len(), r),
         link: match missed.len() {
@@ -136,12 +142,13 @@ mod tests {
             "ISO-009 census: No answer",
             " Rows of 1 table: Not readable",
             " Whether 1 recipient can open the backup: No identity",
+            " 2 checks of exposure: Each stands",
         ] {
             assert!(said.iter().any(|s| s.starts_with(part)), "{part}\n{said:#?}");
         }
-        assert_eq!(said.len(), 6);
+        assert_eq!(said.len(), 7);
         let open = of(&r);
-        assert!(open.summary.starts_with("6 gaps"));
+        assert!(open.summary.starts_with("7 gaps"));
         assert_eq!(open.nothing.items[0].id, "INT-LO");
     }
 
@@ -150,7 +157,7 @@ mod tests {
         let mut r = sample();
         r.checks.clear();
         r.tables.clear();
-        r.isolation = None;
+        (r.isolation, r.exposure) = (None, None);
         assert_eq!(said(&r).len(), 2);
         assert!(said(&r)[0].contains("Everything"));
     }
@@ -158,6 +165,7 @@ mod tests {
     #[test]
     fn a_drill_that_looked_at_all_says_so() {
         let mut r = sample();
+        r.exposure = None;
         r.checks.retain(|c| c.outcome == Outcome::Pass);
         r.isolation.as_mut().unwrap().probes.truncate(1);
         assert!(said(&r).is_empty());

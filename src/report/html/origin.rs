@@ -80,10 +80,11 @@ pub fn of(r: &Report) -> Origin {
     }
 }
 
-const fn names(redaction: Redaction) -> &'static str {
+/// Which names are in a report, in words.
+pub const fn names(redaction: Redaction) -> &'static str {
     match redaction {
         Redaction::None => "as they are in the database",
-        Redaction::Names => "pseudonyms, which the drill host can resolve",
+        Redaction::Names => "pseudonyms, which the host that wrote it can resolve",
         Redaction::Details => "none, and no text that depends on them",
     }
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::checks::{self, Checks, Count};
+use super::exposure::{self, Exposure};
 use super::figures::{self, Figure};
 use super::history::{self, History};
 use super::lead::{self, Lead};
@@ -34,6 +35,7 @@ struct Page {
     checks: Checks,
     tables: Tables,
     open: Open,
+    exposure: Option<Exposure>,
     recipients: Recipients,
     teardown: Teardown,
     origin: Origin,
@@ -60,6 +62,7 @@ pub fn render(report: &Report) -> Result<String> {
         checks: checks::of(report),
         tables: tables::of(report),
         open: open::of(report),
+        exposure: report.exposure.as_ref().map(exposure::of),
         recipients: recipients::of(report),
         teardown: origin::teardown(report),
         origin: origin::of(report),

@@ -15,57 +15,15 @@
 //! operator's own and stays at `names`.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
-use std::sync::OnceLock;
 
+use super::words::{JOINTS, KINDS, RULES, is_address, is_odd, is_setting, is_word, place, tokens};
 use super::{KNOWN, LEFT_OUT, Redactor};
 use crate::checks::Finding;
 use crate::error::Result;
-use crate::exposure::{Exposure, Plane, catalogue};
+use crate::exposure::{Exposure, Plane};
 use crate::report::exposure::about;
 use crate::types::Redaction;
 
-/// Words of a locator after which a name follows.
-const KINDS: [&str; 25] = [
-    "role",
-    "user",
-    "database",
-    "schema",
-    "table",
-    "view",
-    "sequence",
-    "index",
-    "function",
-    "procedure",
-    "aggregate",
-    "routine",
-    "column",
-    "policy",
-    "trigger",
-    "type",
-    "domain",
-    "server",
-    "publication",
-    "subscription",
-    "wrapper",
-    "slot",
-    "owner",
-    "constraint",
-    "language",
-];
-/// Words after which a name may follow, with a kind before it or none.
-const JOINTS: [&str; 7] = ["of", "on", "in", "for", "to", "by", "from"];
-/// Words that begin an access rule.
-const RULES: [&str; 6] = ["local", "host", "hostssl", "hostnossl", "hostgssenc", "hostnogssenc"];
-/// Other words of locators, rules and of our own texts that look like names and are none.
-const WORDS: &str = "mapping mappings foreign event user password setting rule line file member membership grant \
-    comment large object extension access method any everybody public all sameuser samerole samegroup replication \
-    samehost samenet trust reject scram sha 1 256 384 512 sha1 sha256 sha512 md5 gss sspi ident peer ldap radius cert \
-    pam bsd oauth map clientcert clientname verify full ca socket loopback private global internet network ipv4 ipv6 \
-    address addresses the local link cgnat ula tlsv1 x509 utf8 base64 aes128 aes256 integer bigint smallint text \
-    boolean numeric real double precision bytea json jsonb uuid date time timestamp timestamptz with without zone \
-    interval inet cidr void record anyelement regclass oid name character varying varchar char select insert update \
-    exp hba net tls auth rls priv func ext secr conf repl ver sto bkp gov waiver delete truncate references usage create execute connect temporary maintain set option admin inherit";
 /// Most names that are learned from one exposure.
 const MOST: usize = 200_000;
 
@@ -103,6 +61,7 @@ impl Redactor {
             }
         }
         e.credentials.iter().for_each(|c| self.learn_locator(&c.object));
+        let settings = settings(e);
         for c in e.checks.iter().filter(|c| !is_ours(&c.id)) {
             for f in &c.findings {
                 if is_rule(&f.object) {
@@ -110,12 +69,12 @@ impl Redactor {
                 } else {
                     self.learn_locator(&f.object);
                 }
-                self.learn_prose(&f.message);
+                self.learn_prose(&f.message, &settings);
                 if !is_static(&c.id, f) {
-                    self.learn_prose(&f.remedy);
+                    self.learn_prose(&f.remedy, &settings);
                 }
             }
-            c.reason.iter().for_each(|why| self.learn_prose(why));
+            c.reason.iter().for_each(|why| self.learn_prose(why, &settings));
         }
         self.look_again()
     }
@@ -145,6 +104,7 @@ impl Redactor {
                 _ if depth > 0 => {}
                 word if KINDS.contains(&word) => (kind, here) = (KINDS[place(word)], true),
                 word if JOINTS.contains(&word) => here = true,
+                word if at > 0 && is_setting(tokens[at - 1], word, tokens.get(at + 1)) => here = false,
                 word if here || word.starts_with('"') || is_odd(word) => {
                     let within = tokens.get(at + 1) == Some(&".");
                     self.learn_name(if within { "schema" } else { kind }, word);
@@ -168,10 +128,10 @@ impl Redactor {
         values.filter(|(_, v)| !is_word(v)).for_each(|(_, value)| self.learn_name("name", value));
     }
 
-    /// Words of a sentence that look like names.
-    fn learn_prose(&mut self, text: &str) {
+    /// Words of a sentence that look like names and are no settings.
+    fn learn_prose(&mut self, text: &str, settings: &HashSet<String>) {
         for word in text.split_whitespace().filter(|w| !is_address(w)).flat_map(tokens) {
-            if word.starts_with('"') || is_odd(word) {
+            if (word.starts_with('"') || is_odd(word)) && !settings.contains(word) {
                 self.learn_name("name", word);
             }
         }
@@ -237,15 +197,15 @@ impl Redactor {
                 out += pseudonym;
                 continue;
             }
-            // A setting's name is the system's.
-            let setting = piece == object && object.starts_with("setting ");
+            let mut before = "";
             for chunk in piece.split_inclusive(char::is_whitespace) {
-                if is_address(chunk.trim_end()) || setting {
+                if is_address(chunk.trim_end()) {
                     out += chunk;
                     continue;
                 }
                 let mut from = 0;
-                for token in tokens(chunk) {
+                let tokens = tokens(chunk);
+                for (i, token) in tokens.iter().copied().enumerate() {
                     // Tokens are parts of the chunk, in its order.
                     let at = from + chunk[from..].find(token).unwrap_or(0);
                     out += &chunk[from..at];
@@ -254,7 +214,9 @@ impl Redactor {
                     let ours = !token.contains(|c: char| c == '_' || c.is_alphanumeric())
                         || token.bytes().all(|b| b.is_ascii_digit())
                         || [&KNOWN[..], &KINDS, &JOINTS, &RULES].iter().any(|l| l.contains(&lower.as_str()))
+                        || is_setting(before, token, tokens.get(i + 1))
                         || is_word(token);
+                    before = token;
                     if ours {
                         out += token;
                     } else {
@@ -266,6 +228,17 @@ impl Redactor {
         }
         out
     }
+}
+
+/// Names of settings that findings are about: they are the system's.
+fn settings(e: &Exposure) -> HashSet<String> {
+    let mut all = HashSet::new();
+    for f in e.checks.iter().flat_map(|c| &c.findings) {
+        let tokens = tokens(&f.object);
+        let named = (1..tokens.len()).filter(|i| is_setting(tokens[i - 1], tokens[*i], tokens.get(i + 1)));
+        all.extend(named.map(|i| tokens[i].to_owned()));
+    }
+    all
 }
 
 /// Ids, numbers and grades only.
@@ -314,67 +287,6 @@ fn is_static(id: &str, f: &Finding) -> bool {
 fn is_rule(object: &str) -> bool {
     let first = object.trim_start_matches("rule ").split(' ').next();
     first.is_some_and(|w| RULES.contains(&w)) && object.split(' ').count() > 3
-}
-
-/// Whether this is a word of ours: of the lists above, or of the catalogue's texts.
-fn is_word(word: &str) -> bool {
-    static ALL: OnceLock<HashSet<String>> = OnceLock::new();
-    let all = ALL.get_or_init(|| {
-        let told = catalogue::all().map(|c| &c.about);
-        let texts = told.flat_map(|a| [a.title, a.why, a.inspects, a.false_positives, a.source]);
-        texts.chain([WORDS]).flat_map(tokens).map(str::to_lowercase).collect()
-    });
-    all.contains(&word.to_lowercase())
-}
-
-/// Whether a word looks like the name of something: an underscore, a digit among
-/// letters, a capital within, another script. Not a number with its unit.
-fn is_odd(word: &str) -> bool {
-    let first = word.chars().next().is_some_and(|c| !c.is_ascii_digit());
-    let digit = word.bytes().any(|b| b.is_ascii_digit()) && word.chars().any(char::is_alphabetic);
-    let lower = word.chars().any(char::is_lowercase);
-    let capital = lower && word.chars().skip(1).any(char::is_uppercase);
-    first && (word.contains('_') || digit || capital || !word.is_ascii())
-}
-
-fn is_address(word: &str) -> bool {
-    let word = word.trim_matches(|c: char| matches!(c, ',' | ';' | '(' | ')' | '.'));
-    let (address, bits) = word.split_once('/').unwrap_or((word, "0"));
-    address.parse::<IpAddr>().is_ok() && (bits.parse::<u8>().is_ok() || bits.parse::<IpAddr>().is_ok())
-}
-
-fn place(kind: &str) -> usize {
-    KINDS.iter().position(|k| *k == kind).unwrap_or_default()
-}
-
-/// Words, quoted identifiers, and the signs between them.
-fn tokens(text: &str) -> Vec<&str> {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_' || !c.is_ascii();
-    let (mut all, mut rest) = (Vec::new(), text);
-    while let Some(first) = rest.chars().next() {
-        let end = if first == '"' {
-            // A doubled quote is part of the name.
-            let mut quotes = rest.char_indices().skip(1).filter(|(_, c)| *c == '"').map(|(i, _)| i).peekable();
-            let mut end = rest.len();
-            while let Some(at) = quotes.next() {
-                if quotes.next_if_eq(&(at + 1)).is_none() {
-                    end = at + 1;
-                    break;
-                }
-            }
-            end
-        } else if is_part(first) {
-            rest.find(|c| !is_part(c)).unwrap_or(rest.len())
-        } else {
-            first.len_utf8()
-        };
-        let (token, after) = rest.split_at(end);
-        if !first.is_whitespace() {
-            all.push(token);
-        }
-        rest = after;
-    }
-    all
 }
 
 #[cfg(test)]

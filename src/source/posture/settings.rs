@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::read::Reading;
 use super::{ParameterGrant, RoleSetting, SettingFacts};
+use crate::detect::{self, Weight};
 use crate::source::{Ask, probe};
 
 /// Extensions whose settings hold no secrets: those that checks ask for.
@@ -77,19 +78,19 @@ pub(super) async fn grants(reading: &Reading<'_, impl Ask>) -> Result<Vec<Parame
 
 /// The value, where it may be kept, and the kind of secret in it.
 fn kept(name: &str, value: Option<String>, vartype: &str) -> (Option<String>, Option<String>) {
-    let secret = value.as_deref().and_then(secret_in);
     let nothing_to_hide = value.as_deref().is_none_or(|v| v.is_empty() || v == "(disabled)");
     // What an extension keeps in a text of its own nobody knows.
     let foreign = name.split_once('.').is_some_and(|(extension, _)| !OPEN.contains(&extension)) && vartype == "string";
-    let may = nothing_to_hide || (secret.is_none() && !foreign && !probe::names_a_secret(name));
-    (value.filter(|_| may), secret)
-}
-
-/// The kind of secret that a text holds.
-///
-/// Nothing until [`crate::detect`] can tell; values that may hold one are not kept either way.
-fn secret_in(_text: &str) -> Option<String> {
-    None
+    let suspicious = foreign || probe::names_a_secret(name);
+    let secrets = match value.as_deref() {
+        // The name of a setting of PostgreSQL itself makes nothing a secret (password_encryption).
+        Some(text) if suspicious => detect::secrets_of(name, text),
+        Some(text) => detect::secrets(text),
+        None => Vec::new(),
+    };
+    let may = nothing_to_hide || (secrets.is_empty() && !suspicious);
+    let worst = secrets.into_iter().filter(|s| s.weight > Weight::Example).max_by_key(|s| s.weight);
+    (value.filter(|_| may), worst.map(|s| s.kind.name().to_owned()))
 }
 
 #[cfg(test)]
@@ -108,5 +109,10 @@ mod tests {
             assert_eq!(kept(name, "x", "string"), Some("x".into()), "{name}");
         }
         assert_eq!(kept("myext.on", "on", "bool"), Some("on".into()));
+        let url = "postgresql://app:Tr0ub4dor3@db/shop";
+        assert_eq!(
+            super::kept("log_line_prefix", Some(url.into()), "string"),
+            (None, Some("password in a url".into()))
+        );
     }
 }

@@ -5,6 +5,7 @@
 //! also after failures. What a credential does not allow is not evaluated and
 //! says so; it never counts as passed.
 
+mod clean_up;
 mod suite;
 
 use serde::Serialize;

@@ -16,18 +16,18 @@ const RACERS: usize = 16;
 /// Objects of the deep listing: more than a page of S3 or of a directory.
 const MANY: usize = 1_100;
 /// Puts under way at once in the deep listing.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 /// More than this off is a finding (THREATS: freshness is judged by the store's clock).
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 const MIB: usize = 1024 * 1024;
 
 /// Why a case did not pass.
-enum Failed {
+pub(super) enum Failed {
     Broken(String),
     Unknown(String),
 }
 
-type Outcome = std::result::Result<(), Failed>;
+pub(super) type Outcome = std::result::Result<(), Failed>;
 
 impl From<StoreError> for Failed {
     fn from(e: StoreError) -> Self {
@@ -39,7 +39,7 @@ impl From<StoreError> for Failed {
     }
 }
 
-fn broken<T>(reason: impl fmt::Display) -> std::result::Result<T, Failed> {
+pub(super) fn broken<T>(reason: impl fmt::Display) -> std::result::Result<T, Failed> {
     Err(Failed::Broken(shown(&reason.to_string()).into_owned()))
 }
 
@@ -49,13 +49,13 @@ fn ensure(holds: bool, otherwise: impl fmt::Display) -> Outcome {
 
 /// One run, with what it has seen so far.
 pub struct Suite<'a> {
-    store: &'a dyn Store,
-    run: &'a str,
+    pub(super) store: &'a dyn Store,
+    pub(super) run: &'a str,
     observer: &'a dyn Observer,
     pub cases: Vec<Case>,
     pub seen: Capabilities,
     /// Keys that may exist now.
-    made: Vec<Key>,
+    pub(super) made: Vec<Key>,
 }
 
 impl<'a> Suite<'a> {
@@ -86,6 +86,8 @@ impl<'a> Suite<'a> {
         self.seen.create_only = second && identical && race;
         let outcome = self.limits().await;
         self.note("get stops at the limit", outcome);
+        let outcome = self.first_bytes().await;
+        self.note("peek gives the first bytes", outcome);
         let outcome = self.missing().await;
         self.note("a missing object is named as missing", outcome);
         let outcome = self.head().await;
@@ -109,7 +111,7 @@ impl<'a> Suite<'a> {
         self.note("delete of a missing object is no error", outcome);
     }
 
-    fn note(&mut self, name: &'static str, outcome: Outcome) {
+    pub(super) fn note(&mut self, name: &'static str, outcome: Outcome) {
         let verdict = match outcome {
             Ok(()) => Verdict::Pass,
             Err(Failed::Broken(reason)) => Verdict::Fail { reason },
@@ -135,7 +137,7 @@ impl<'a> Suite<'a> {
         Ok(into)
     }
 
-    async fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError> {
+    pub(super) async fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError> {
         let objects = list_all(self.store, prefix, MANY * 4).await?;
         Ok(objects.into_iter().map(|o| o.key).collect())
     }
@@ -207,6 +209,18 @@ impl<'a> Suite<'a> {
             Err(e) => Err(e.into()),
             Ok(_) => broken("an object larger than the limit was read"),
         }
+    }
+
+    async fn first_bytes(&mut self) -> Outcome {
+        for (size, most) in [(1000, 10), (1000, 1000), (1000, 1001), (1, 4096), (0, 4096)] {
+            let key = self.key(&format!("peek-{size}-{most}"));
+            let sent = body("peek", size);
+            self.put(&key, &sent).await?;
+            let mut got = b"left from before".to_vec();
+            self.store.peek(&key, most as u64, &mut got).await?;
+            ensure(got == sent[..size.min(most)], format!("{most} of {size} bytes came back as {}", got.len()))?;
+        }
+        Ok(())
     }
 
     async fn missing(&mut self) -> Outcome {
@@ -329,56 +343,6 @@ impl<'a> Suite<'a> {
 
     async fn delete_missing(&mut self) -> Outcome {
         self.store.delete(&self.key("never/there")).await.map_err(Failed::from)
-    }
-
-    /// Removes what was made and what the listing shows besides; gives back what is left.
-    pub async fn clean_up(&mut self) -> Vec<String> {
-        let prefix = layout::canary_prefix(self.run);
-        let mut keys = std::mem::take(&mut self.made);
-        // Without the right to list, what we remember must do.
-        let listed = self.names(&prefix).await.unwrap_or_default();
-        keys.extend(listed.iter().filter(|k| k.starts_with(&prefix)).filter_map(|k| Key::parse(k).ok()));
-        keys.sort();
-        keys.dedup();
-        let mut left = Vec::new();
-        let mut why: Option<StoreError> = None;
-        for chunk in keys.chunks(AT_ONCE) {
-            let results = join_all(chunk.iter().map(|key| self.store.delete(key))).await;
-            for (key, result) in chunk.iter().zip(results) {
-                if let Err(e) = result {
-                    left.push(key.to_string());
-                    why = Some(e);
-                }
-            }
-        }
-        // A key that was never stored is no leftover, where that can be seen.
-        let mut there = Vec::new();
-        for key in left {
-            let parsed = Key::parse(&key);
-            let gone = match &parsed {
-                Ok(k) => matches!(self.store.head(k).await, Err(StoreError::NotFound)),
-                Err(_) => false,
-            };
-            if !gone {
-                there.push(key);
-            }
-        }
-        // A delete that only pretends shows here.
-        if why.is_none()
-            && let Ok(still) = self.names(&prefix).await
-        {
-            there.extend(still);
-        }
-        let outcome = match why {
-            _ if there.is_empty() => Ok(()),
-            Some(e @ StoreError::Denied(_)) => {
-                Err(Failed::Unknown(format!("{} canaries stay: {}", there.len(), shown(&e.to_string()))))
-            }
-            Some(e) => broken(format!("{} canaries stay: {e}", there.len())),
-            None => broken(format!("{} canaries stay, though their deletion was confirmed", there.len())),
-        };
-        self.note("clean-up", outcome);
-        there
     }
 }
 

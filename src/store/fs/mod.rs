@@ -132,6 +132,12 @@ impl Store for FileStore {
         result
     }
 
+    async fn peek(&self, key: &Key, most: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+        let key = key.clone();
+        *into = self.blocking(move |root| peek(root, &key, most)).await?;
+        Ok(())
+    }
+
     async fn head(&self, key: &Key) -> Result<ObjectMeta, StoreError> {
         let key = key.clone();
         self.blocking(move |root| {
@@ -223,20 +229,32 @@ fn create_temp(dir: BorrowedFd<'_>) -> Result<(String, File), Errno> {
     Ok((name, File::from(fd)))
 }
 
-fn get(root: BorrowedFd<'_>, key: &Key, limit: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+/// The object's file, and its size when it was opened.
+fn open_object(root: BorrowedFd<'_>, key: &Key) -> Result<(File, u64), StoreError> {
     let (dir, name) = open_parent(root, key)?;
     // NONBLOCK: opening a FIFO that somebody left there must not hang.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(&dir, name, flags, Mode::empty()).map_err(|e| failed("read", e))?;
     let stat = rustix::fs::fstat(&fd).map_err(|e| failed("read", e))?;
     regular(&stat)?;
-    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    Ok((File::from(fd), u64::try_from(stat.st_size).unwrap_or(0)))
+}
+
+fn peek(root: BorrowedFd<'_>, key: &Key, most: u64) -> Result<Vec<u8>, StoreError> {
+    let (file, _) = open_object(root, key)?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).map_err(|e| io_failed("read", &e))?;
+    Ok(bytes)
+}
+
+fn get(root: BorrowedFd<'_>, key: &Key, limit: u64, into: &mut Vec<u8>) -> Result<(), StoreError> {
+    let (file, size) = open_object(root, key)?;
     if size > limit {
         return Err(StoreError::TooLarge { limit });
     }
     into.reserve(size as usize);
     // The file may grow while it is read.
-    let read = File::from(fd).take(limit.saturating_add(1)).read_to_end(into).map_err(|e| io_failed("read", &e))?;
+    let read = file.take(limit.saturating_add(1)).read_to_end(into).map_err(|e| io_failed("read", &e))?;
     if read as u64 > limit {
         into.clear();
         return Err(StoreError::TooLarge { limit });

@@ -6,16 +6,20 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result, Stage};
-use crate::keys::Signer;
+use crate::report::Format;
 use crate::report::signed::Signed;
-use crate::report::{Format, Report};
 
-/// Writes every form of the report. One that cannot be written does not keep the
-/// others back.
-pub fn write_all(dir: &Path, report: &Report, evidence: &Signed, signer: &Signer) -> (Vec<PathBuf>, Vec<Error>) {
+/// Writes every form that `render` gives of a report. One that cannot be written
+/// does not keep the others back.
+pub fn write_all(
+    dir: &Path,
+    stem: &str,
+    evidence: &Signed,
+    render: impl Fn(Format) -> Option<Result<Vec<u8>>>,
+) -> (Vec<PathBuf>, Vec<Error>) {
     let (mut written, mut errors) = (Vec::new(), Vec::new());
     let mut put = |extension: &str, bytes: Result<Vec<u8>>| {
-        let path = dir.join(format!("{}.{extension}", report.stem()));
+        let path = dir.join(format!("{stem}.{extension}"));
         match bytes.and_then(|b| write(&path, &b)) {
             Ok(()) => written.push(path),
             Err(e) => errors.push(e),
@@ -25,7 +29,9 @@ pub fn write_all(dir: &Path, report: &Report, evidence: &Signed, signer: &Signer
     put("json.sig", Ok(evidence.signature.clone().into_bytes()));
     put("json", Ok(evidence.bytes.clone()));
     for format in Format::ALL.into_iter().filter(|f| *f != Format::Json) {
-        put(format.extension(), format.render(report, Some(signer)));
+        if let Some(bytes) = render(format) {
+            put(format.extension(), bytes);
+        }
     }
     (written, errors)
 }

@@ -12,7 +12,7 @@ pub mod files;
 mod find;
 mod html;
 mod show;
-mod verify;
+pub(super) mod verify;
 
 use clap::{Subcommand, ValueEnum};
 

@@ -37,7 +37,7 @@ pub fn run(args: Args, ui: &Ui) -> Result<Code> {
 }
 
 /// The signers that are pinned by this flag, or by the configuration.
-pub(super) fn trust(ui: &Ui, file: Option<PathBuf>) -> Result<Trust> {
+pub(in crate::cli::cmd) fn trust(ui: &Ui, file: Option<PathBuf>) -> Result<Trust> {
     let over = file.map(|f| Override {
         key: "keys.allowed_signers",
         flag: "--allowed-signers",
@@ -47,7 +47,7 @@ pub(super) fn trust(ui: &Ui, file: Option<PathBuf>) -> Result<Trust> {
 }
 
 /// Reads and verifies a file at the verifier's own time.
-pub(super) fn believe(trust: &Trust, file: &Path) -> Result<Trusted<Document>> {
+pub(in crate::cli::cmd) fn believe(trust: &Trust, file: &Path) -> Result<Trusted<Document>> {
     let signed = trusted::read_files(file)?;
     trusted::open_any(trust, Timestamp::now(), signed, &file.display().to_string())
 }

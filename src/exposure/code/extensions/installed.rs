@@ -22,7 +22,8 @@ pub async fn read(db: &Database<'_>) -> Result<Vec<Extension>, Blind> {
             WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'), \
         used AS (SELECT DISTINCT m.ext FROM members m \
             JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid AND d.deptype IN ('n', 'a') \
-            WHERE NOT EXISTS (SELECT FROM members o WHERE o.ext = m.ext AND o.classid = d.classid AND o.objid = d.objid) \
+            WHERE d.classid NOT IN ('pg_amop'::regclass, 'pg_amproc'::regclass) \
+              AND NOT EXISTS (SELECT FROM members o WHERE o.ext = m.ext AND o.classid = d.classid AND o.objid = d.objid) \
               AND NOT EXISTS (SELECT FROM pg_depend i JOIN members o ON o.ext = m.ext AND o.classid = i.refclassid AND o.objid = i.refobjid \
                               WHERE i.classid = d.classid AND i.objid = d.objid AND i.deptype = 'i') \
             UNION SELECT d.refobjid FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'n') \

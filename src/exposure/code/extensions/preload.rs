@@ -1,8 +1,8 @@
 //! EXP-EXT-004: libraries that are loaded into every session.
 
 use crate::checks::Severity;
-use crate::exposure::code::functions::search_path::parse;
 use crate::exposure::look::{Check, Look};
+use crate::exposure::sql_text::names;
 use crate::exposure::{About, Found, Plane, Policy, Seen, Server};
 use crate::types::shown;
 
@@ -118,7 +118,7 @@ fn look(server: &Server, policy: &Policy) -> Seen {
 /// Names that are not expected, each with what is the matter.
 fn strange(value: &str, expected: &impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for name in parse(value).into_iter().filter(|n| !n.is_empty()) {
+    for name in names(value).into_iter().filter(|n| !n.is_empty()) {
         let plain = name.strip_prefix("$libdir/plugins/").or_else(|| name.strip_prefix("$libdir/")).unwrap_or(&name);
         let plain = plain.strip_suffix(".so").unwrap_or(plain).to_owned();
         if plain.contains('/') {

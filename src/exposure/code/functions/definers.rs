@@ -6,6 +6,10 @@ use crate::exposure::acl::{Acl, Acls, Privileges};
 use crate::exposure::place::Place;
 use crate::exposure::{Blind, Database, Seen};
 
+/// `function public.f(integer)` for SQL, with `p` as `pg_proc`.
+pub const LOCATOR: &str = "CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END \
+                           || ' ' || p.oid::regprocedure::text";
+
 /// One of them.
 #[derive(Debug, Clone)]
 pub struct Definer {
@@ -38,13 +42,12 @@ impl Definer {
 pub async fn read(db: &Database<'_>) -> Result<Vec<Definer>, Blind> {
     let bound = if db.major >= 14 { "p.prosqlbody IS NOT NULL" } else { "false" };
     let sql = format!(
-        "SELECT i.type || ' ' || i.identity, p.pronamespace, pg_get_userbyid(p.proowner)::text, \
+        "SELECT {LOCATOR}, p.pronamespace, pg_get_userbyid(p.proowner)::text, \
                 coalesce(p.proacl, acldefault('f', p.proowner))::text[], l.lanname::text, \
                 (SELECT substr(c, 13) FROM unnest(p.proconfig) c WHERE c LIKE 'search\\_path=%' LIMIT 1), {bound}, \
                 p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) \
-         FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang, \
-              LATERAL pg_identify_object('pg_proc'::regclass, p.oid, 0) i \
-         WHERE p.prosecdef AND p.oid >= 16384 AND i.identity IS NOT NULL \
+         FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang \
+         WHERE p.prosecdef AND p.oid >= 16384 \
            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')"
     );
     let mut acls = Acls::default();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::privileges::rows::views;
+use crate::exposure::relations::view_reads;
 use crate::exposure::sql_text::{Token, tokens};
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
@@ -148,7 +148,7 @@ async fn spread(
         return Ok(());
     }
     let mut above: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (view, reads) in views::reads(db).await? {
+    for (view, reads) in view_reads(db).await? {
         for read in reads {
             above.entry(read).or_default().push(view);
         }

@@ -1,5 +1,6 @@
 //! EXP-FUNC-003: SQL that is put together from arguments.
 
+use super::definers::LOCATOR;
 use super::taint;
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
@@ -30,7 +31,7 @@ pub const CHECK: Check = Check {
 
 /// Texts, and the arguments that can carry any text (types of category S).
 const SQL: &str = "\
-    SELECT i.type || ' ' || i.identity, left(p.prosrc, 200000), length(p.prosrc) > 200000, \
+           left(p.prosrc, 200000), length(p.prosrc) > 200000, \
            ARRAY(SELECT coalesce(p.proargnames[a.n], '') FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) \
                  WITH ORDINALITY a(type, n) JOIN pg_type t ON t.oid = a.type \
                  WHERE (t.typcategory IN ('S', 'U', 'X', 'P') OR t.typelem <> 0) AND t.typname <> 'uuid' \
@@ -39,13 +40,14 @@ const SQL: &str = "\
                  FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY b(type, n) \
                  WHERE coalesce(p.proargmodes[n] IN ('i', 'b', 'v'), true)) a JOIN pg_type t ON t.oid = a.type \
                  WHERE (t.typcategory IN ('S', 'U', 'X', 'P') OR t.typelem <> 0) AND t.typname <> 'uuid') \
-    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang, LATERAL pg_identify_object('pg_proc'::regclass, p.oid, 0) i \
-    WHERE p.prosecdef AND l.lanname = 'plpgsql' AND p.oid >= 16384 AND i.identity IS NOT NULL \
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang \
+    WHERE p.prosecdef AND l.lanname = 'plpgsql' AND p.oid >= 16384 \
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') \
-    ORDER BY (i.type || ' ' || i.identity) COLLATE \"C\"";
+    ORDER BY p.oid::regprocedure::text COLLATE \"C\"";
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let rows = db.rows("the functions", SQL, &[]).await?;
+    let sql = format!("SELECT {LOCATOR}, {SQL}");
+    let rows = db.rows("the functions", &sql, &[]).await?;
     if rows.is_empty() {
         let why = format!("database {} has no SECURITY DEFINER function in PL/pgSQL", db.name);
         return Ok(Seen::not_applicable(why));

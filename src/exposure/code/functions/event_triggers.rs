@@ -30,10 +30,9 @@ pub const CHECK: Check = Check {
 };
 
 const SQL: &str = "\
-    SELECT t.evtname::text, t.evtevent::text, pg_get_userbyid(t.evtowner)::text, i.identity, pg_get_userbyid(p.proowner)::text \
-    FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid, \
-         LATERAL pg_identify_object('pg_proc'::regclass, p.oid, 0) i \
-    WHERE t.evtenabled <> 'D' AND i.identity IS NOT NULL \
+    SELECT t.evtname::text, t.evtevent::text, pg_get_userbyid(t.evtowner)::text, p.oid::regprocedure::text, pg_get_userbyid(p.proowner)::text \
+    FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid \
+    WHERE t.evtenabled <> 'D' \
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'e') \
     ORDER BY t.evtname";
 

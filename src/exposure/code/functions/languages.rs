@@ -1,5 +1,6 @@
 //! EXP-FUNC-004: languages and libraries that can do everything.
 
+use super::definers::LOCATOR;
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
 use crate::exposure::words::{count, ident};
@@ -39,11 +40,10 @@ const LANGUAGES: &str = "\
     FROM pg_language l WHERE l.lanname NOT IN ('internal', 'c') ORDER BY l.lanname";
 
 const FUNCTIONS: &str = "\
-    SELECT i.type || ' ' || i.identity, l.lanname::text, coalesce(p.probin, '') \
-    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang, LATERAL pg_identify_object('pg_proc'::regclass, p.oid, 0) i \
-    WHERE l.lanname IN ('internal', 'c') AND p.oid >= 16384 AND i.identity IS NOT NULL \
+    l.lanname::text, coalesce(p.probin, '') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang \
+    WHERE l.lanname IN ('internal', 'c') AND p.oid >= 16384 \
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') \
-    ORDER BY (i.type || ' ' || i.identity) COLLATE \"C\"";
+    ORDER BY p.oid::regprocedure::text COLLATE \"C\"";
 
 /// Languages that nobody but a superuser must be able to write functions in.
 const UNTRUSTED: [&str; 9] =
@@ -51,7 +51,8 @@ const UNTRUSTED: [&str; 9] =
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     let languages = db.rows("the languages", LANGUAGES, &[]).await?;
-    let functions = db.rows("the functions", FUNCTIONS, &[]).await?;
+    let sql = format!("SELECT {LOCATOR}, {FUNCTIONS}");
+    let functions = db.rows("the functions", &sql, &[]).await?;
     let mut seen = Seen::all_of(languages.len() + functions.len());
     for row in languages {
         let (name, trusted, functions): (&str, bool, i64) = (row.get(0), row.get(1), row.get(2));

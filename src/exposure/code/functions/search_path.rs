@@ -5,6 +5,7 @@ use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
 use crate::exposure::look::{Blind, Check, Look};
 use crate::exposure::place::Place;
+use crate::exposure::sql_text::names;
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 use crate::types::shown;
@@ -97,7 +98,7 @@ fn faults(db: &Database<'_>, place: &Place, definer: &Definer) -> Vec<Fault> {
     let owner = definer.owner.as_str();
     let others = |acl: &_, of: &str, what| place.strangers(db.server, acl, of, what, owner);
     let mut faults = Vec::new();
-    let path = parse(text);
+    let path = names(text);
     for name in &path {
         let name = if name == "$user" { owner } else { name.as_str() };
         if name.is_empty() || name == "pg_temp" {
@@ -126,47 +127,4 @@ fn faults(db: &Database<'_>, place: &Place, definer: &Definer) -> Vec<Fault> {
     }
     faults.sort();
     faults
-}
-
-/// The names of a search path, as `SplitIdentifierString` of PostgreSQL reads
-/// them: plain ones in lower case, quoted ones as they are.
-pub fn parse(text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let mut name = String::new();
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let mut chars = quoted.char_indices().peekable();
-            rest = "";
-            while let Some((at, c)) = chars.next() {
-                if c == '"' && chars.next_if(|n| n.1 == '"').is_none() {
-                    rest = &quoted[at + 1..];
-                    break;
-                }
-                name.push(c);
-            }
-        } else {
-            let end = rest.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(rest.len());
-            name = rest[..end].to_lowercase();
-            rest = &rest[end..];
-        }
-        names.push(name);
-        rest = rest.trim_start();
-        rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
-    }
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_read_as_the_server_reads_them() {
-        assert_eq!(parse(r#""$user", Public,"A ""b"", c" , pg_temp"#), ["$user", "public", "A \"b\", c", "pg_temp"]);
-        assert_eq!(parse(r#""""#), [""]);
-        assert!(parse("").is_empty() && parse("  ").is_empty());
-        assert_eq!(parse("\"open"), ["open"]);
-        assert_eq!(parse("a,,b"), ["a", "", "b"]);
-    }
 }

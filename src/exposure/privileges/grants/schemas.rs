@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
-use crate::exposure::code::functions::search_path;
 use crate::exposure::look::{Blind, Check, Look};
 use crate::exposure::place::Place;
+use crate::exposure::sql_text::names;
 use crate::exposure::words::ident;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 use crate::types::text::quote_ident;
@@ -46,13 +46,13 @@ async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     let mut searched: BTreeSet<String> = db.server.roles.iter().map(|r| r.name.clone()).collect();
     searched.extend(["public", "pg_catalog", "information_schema"].map(str::to_owned));
     for row in db.rows("the search paths", PATHS, &[]).await? {
-        searched.extend(search_path::parse(row.get(0)));
+        searched.extend(names(row.get(0)));
     }
     let mut seen = Seen::all_of(place.schemas.len());
     let open = place.schemas.values().filter(|s| s.acl.public().has(Privileges::CREATE));
-    let mut names: Vec<&str> = open.map(|s| s.name.as_str()).collect();
-    names.sort_unstable();
-    for name in names {
+    let mut open: Vec<&str> = open.map(|s| s.name.as_str()).collect();
+    open.sort_unstable();
+    for name in open {
         let object = db.object(&format!("schema {}", ident(name)));
         let mend = format!("REVOKE CREATE ON SCHEMA {} FROM PUBLIC;", quote_ident(name));
         seen.add(if searched.contains(name) {

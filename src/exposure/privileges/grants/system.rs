@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
 
 /// What is granted now beside what was at birth; a whole object, or one column.
 const SQL: &str = "\
-    SELECT (pg_identify_object('pg_proc'::regclass, p.oid, 0)).identity, 'function', p.proname::text, \
+    SELECT 'pg_catalog.' || p.oid::regprocedure::text, 'function', p.proname::text, \
            pg_get_userbyid(p.proowner)::text, coalesce(p.proacl, acldefault('f', p.proowner))::text[], \
            coalesce(i.initprivs, acldefault('f', p.proowner))::text[] \
     FROM pg_proc p LEFT JOIN pg_init_privs i ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid AND i.objsubid = 0 \

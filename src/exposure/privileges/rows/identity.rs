@@ -76,10 +76,14 @@ fn settings(text: &str) -> Vec<String> {
         });
         let Some(arguments) = end.and_then(|end| inside(&rest[..=end])) else { continue };
         let first = split(arguments, |t| t.is_sign(",")).first().copied().unwrap_or_default();
-        match first {
-            [Token::Text(name)] | [Token::Text(name), _, _] if name.contains('.') => found.push(name.clone()),
-            [Token::Text(_)] | [Token::Text(_), _, _] | [] => (),
-            _ => found.push("one whose name is computed".to_owned()),
+        let name = match first {
+            [] => continue,
+            [Token::Text(name)] => name,
+            [Token::Text(name), cast, _] if cast.is_sign("::") => name,
+            _ => "one whose name is computed",
+        };
+        if name.contains('.') || name.contains(' ') {
+            found.push(name.to_owned());
         }
     }
     found

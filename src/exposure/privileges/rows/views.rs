@@ -7,7 +7,7 @@ use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
 use crate::exposure::look::{Blind, Check, Look};
 use crate::exposure::reach::Reach;
-use crate::exposure::relations::{Relation, Relations};
+use crate::exposure::relations::{Relation, Relations, view_reads};
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
@@ -34,27 +34,10 @@ pub const CHECK: Check = Check {
     look: Look::Database(|db| Box::pin(look(db))),
 };
 
-/// Which view reads what.
-const READS: &str = "\
-    SELECT DISTINCT w.ev_class, d.refobjid FROM pg_rewrite w \
-    JOIN pg_class v ON v.oid = w.ev_class AND v.relkind IN ('v', 'm') \
-    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid \
-     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class \
-    WHERE w.ev_type = '1' AND v.oid >= 16384 ORDER BY 1, 2";
-
 /// Views that read as whoever reads them.
 const INVOKERS: &str = "\
     SELECT c.oid FROM pg_class c, LATERAL pg_options_to_table(c.reloptions) o \
     WHERE c.relkind = 'v' AND o.option_name = 'security_invoker' AND o.option_value::bool";
-
-/// Views and what they read, of a database.
-pub(in crate::exposure) async fn reads(db: &Database<'_>) -> Result<BTreeMap<u32, Vec<u32>>, Blind> {
-    let mut reads: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for row in db.rows("what views read", READS, &[]).await? {
-        reads.entry(row.get(0)).or_default().push(row.get(1));
-    }
-    Ok(reads)
-}
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     let relations = Relations::read(db).await?;
@@ -62,7 +45,7 @@ async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     if tables == 0 {
         return Ok(none(db, "table with row security"));
     }
-    let reads = reads(db).await?;
+    let reads = view_reads(db).await?;
     let invokers: HashSet<u32> = db.rows("the views' options", INVOKERS, &[]).await?.iter().map(|r| r.get(0)).collect();
     let leaks = leaks(db, &relations, &reads, &invokers);
     let mut seen = Seen::all_of(tables + reads.len());

@@ -118,7 +118,11 @@ async fn texts(
             let address: Address = (row.get(0), row.get(1), row.get(2));
             last = order(row, address);
             seen.present += 1;
-            let text: String = row.get::<_, Option<String>>(3).unwrap_or_default();
+            let Ok(text) = row.try_get::<_, Option<String>>(3) else {
+                seen.open.push(format!("{what}: one is in an encoding that cannot be read"));
+                continue;
+            };
+            let text = text.unwrap_or_default();
             if text.chars().count() >= LONGEST as usize {
                 seen.open.push(format!("{what}: one is longer than {LONGEST} characters and was not read to its end"));
             }
@@ -177,7 +181,11 @@ async fn jobs(db: &Database<'_>, seen: &mut Seen) -> Result<(), Blind> {
     for row in db.rows("commands of pg_cron", sql, &[&LONGEST]).await? {
         seen.present += 1;
         seen.examined += 1;
-        let spotted = Spotted::in_text(row.get(1), db.collector.map(Collector::key));
+        let Ok(text) = row.try_get::<_, &str>(1) else {
+            seen.open.push("a command of pg_cron is in an encoding that cannot be read".to_owned());
+            continue;
+        };
+        let spotted = Spotted::in_text(text, db.collector.map(Collector::key));
         if !spotted.is_empty() {
             tell(db, db.object(&format!("job {}", row.get::<_, i64>(0))), &spotted, seen);
         }

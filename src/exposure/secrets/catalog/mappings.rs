@@ -41,6 +41,11 @@ fn look<'a>(db: &'a Database<'a>) -> Looking<'a> {
     Box::pin(see(db))
 }
 
+/// Without an encoding, what is stored may be no text.
+fn unreadable(_: tokio_postgres::Error) -> Blind {
+    Blind::Denied("the options of a user mapping are no text".to_owned())
+}
+
 async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
     let rows = db.rows("user mappings", SQL, &[]).await?;
     if rows.is_empty() {
@@ -56,7 +61,7 @@ async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
         });
         let key = db.collector.map(crate::exposure::Collector::key);
         let (mut names, mut all) = (Vec::new(), Spotted::default());
-        for option in row.get::<_, Option<Vec<String>>>(3).unwrap_or_default() {
+        for option in row.try_get::<_, Option<Vec<String>>>(3).map_err(unreadable)?.unwrap_or_default() {
             let Some((name, value)) = option.split_once('=') else { continue };
             let by_place = SECRET.contains(&name) || is_secret_name(name);
             let spotted = if by_place { Spotted::value(value, key) } else { Spotted::in_value(name, value, key) };

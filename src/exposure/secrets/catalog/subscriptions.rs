@@ -40,8 +40,11 @@ async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
     let mut seen = Seen::all_of(rows.len());
     for row in &rows {
         let object = db.object(&format!("subscription {}", row.get::<_, &str>(0)));
-        // Whatever order the keywords have, it is a connection string.
-        let spotted = Spotted::in_connection(row.get(1), db.collector.map(Collector::key));
+        let Ok(text) = row.try_get(1) else {
+            seen.open.push(format!("{object}: its connection string is no text"));
+            continue;
+        };
+        let spotted = Spotted::in_connection(text, db.collector.map(Collector::key));
         if !spotted.is_empty() {
             spotted.collect(&object, db.collector);
             let message = format!("its connection string holds a secret: {}", spotted.words());

@@ -29,7 +29,7 @@ const NAMES: usize = 200;
 /// Most values that one query asks for.
 const CELLS: u64 = 50_000;
 /// Pages that are enough for a sample, and tables whose columns are read at once.
-const PAGES: i64 = 50;
+const PAGES: i32 = 50;
 const BATCH: usize = 500;
 /// Most tables that are named where they could not be read.
 const NAMED: usize = 20;
@@ -58,7 +58,8 @@ pub struct Table {
     pub parents: Vec<String>,
     /// Its columns.
     pub columns: Vec<Sampled>,
-    pages: i64,
+    /// As the planner knows it: asking for the size would wait for a lock.
+    pages: i32,
     oid: u32,
 }
 
@@ -93,14 +94,14 @@ impl Sampled {
         self.parts.iter().flat_map(Column::verdicts).collect()
     }
 
-    /// The class that the values say, else that of the name; and whether the values said it.
+    /// The class that the values say, else that of the name, and whether the values
+    /// said it; of a document the gravest of its elements.
     pub fn class(&self) -> Option<(Class, bool)> {
-        let by_values = self.parts.iter().filter_map(Column::class_by_values).max();
-        let by_name = || self.parts.iter().filter_map(Column::class_by_name).max();
-        match by_values {
+        let of = |part: &Column| match part.class_by_values() {
             Some(class) => Some((class, true)),
-            None => by_name().map(|class| (class, false)),
-        }
+            None => part.class_by_name().map(|class| (class, false)),
+        };
+        self.parts.iter().filter_map(of).max()
     }
 
     /// Whether all that was seen are samples of documentation.
@@ -170,7 +171,7 @@ async fn patience(db: &Database<'_>, ms: &str) -> Result<(), Blind> {
 async fn tables(db: &Database<'_>) -> Result<Vec<Table>, Blind> {
     let sql = format!(
         "SELECT c.oid, c.relkind::text, n.nspname::text, c.relname::text, format('%I.%I', n.nspname, c.relname), \
-                pg_relation_size(c.oid) / 8192, c.relkind IN ('r','m') AND (c.relkind = 'r' OR c.relispopulated) \
+                c.relpages, c.relkind IN ('r','m') AND (c.relkind = 'r' OR c.relispopulated) \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r','m','p') AND c.relpersistence <> 't' AND {USER_SCHEMA} ORDER BY 5"
     );
@@ -193,7 +194,7 @@ async fn tables(db: &Database<'_>) -> Result<Vec<Table>, Blind> {
                 name: (row.get(2), row.get(3)),
                 parents: Vec::new(),
                 columns: Vec::new(),
-                pages: row.get::<_, Option<i64>>(5).unwrap_or(0),
+                pages: row.get(5),
                 oid: row.get(0),
             });
         }
@@ -258,7 +259,7 @@ impl Table {
         let from = format!("{}.{}", quote_ident(&self.name.0), quote_ident(&self.name.1));
         let sql = |sample: &str| format!("SELECT {} FROM ONLY {from} {sample} LIMIT {limit}", columns.join(", "));
         let some = if self.pages > 2 * PAGES {
-            let percent = 100.0 * PAGES as f64 / self.pages as f64;
+            let percent = 100.0 * f64::from(PAGES) / f64::from(self.pages);
             db.rows("a table", &sql(&format!("TABLESAMPLE SYSTEM ({percent:.6})")), &[]).await?
         } else {
             Vec::new()
@@ -266,20 +267,18 @@ impl Table {
         // A small table, or one whose pages in the sample are empty.
         let rows = if some.is_empty() { db.rows("a table", &sql(""), &[]).await? } else { some };
         for (at, i) in read.iter().enumerate() {
+            // In a database without an encoding a value may be no text: then it was not looked at.
+            let strange = |_| Blind::Denied(format!("{} holds what is no text", self.locator));
+            let texts: Vec<&str> = rows
+                .iter()
+                .filter_map(|r| r.try_get::<_, Option<&str>>(at).map_err(strange).transpose())
+                .take(VALUES as usize)
+                .collect::<Result<_, _>>()?;
             let column = &mut self.columns[*i];
             if column.form == Form::Json {
-                let texts = rows.iter().filter_map(|r| r.try_get::<_, Option<&str>>(at).ok().flatten());
-                column.parts = documents(&column.name.0, texts.take(VALUES as usize));
+                column.parts = documents(&column.name.0, texts.into_iter());
             } else {
-                let part = &mut column.parts[0];
-                for row in &rows {
-                    if part.values() >= VALUES {
-                        break;
-                    }
-                    if let Ok(Some(text)) = row.try_get::<_, Option<&str>>(at) {
-                        part.add(text);
-                    }
-                }
+                texts.into_iter().for_each(|text| column.parts[0].add(text));
             }
         }
         Ok(())

@@ -69,7 +69,11 @@ async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
     let mut found: BTreeMap<&str, BTreeMap<String, (Sort, u64)>> = BTreeMap::new();
     for row in &rows {
         let (schema, table, column): (&str, &str, String) = (row.get(0), row.get(1), row.get(2));
-        let Some(sort) = sort(&column, row.get::<_, Option<&str>>(3).unwrap_or_default()) else { continue };
+        let Ok(text) = row.try_get::<_, Option<&str>>(3) else {
+            seen.open.push(db.object("a value in the planner's statistics is no text"));
+            break;
+        };
+        let Some(sort) = sort(&column, text.unwrap_or_default()) else { continue };
         let Some(table) = locators.get(&(schema, table)) else { continue };
         let known = found.entry(&table.locator).or_default().entry(column).or_insert((sort, 0));
         known.1 += 1;

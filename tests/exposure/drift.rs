@@ -267,8 +267,8 @@ fn without_an_earlier_backup_nothing_is_compared() {
 }
 
 /// A world with these access rules.
-fn ruled(rules: &str, roles: &[&str]) -> World {
-    let mut server = server(&roles.iter().map(|r| role(r)).collect::<Vec<_>>());
+fn ruled(rules: &str, names: &[&str]) -> World {
+    let mut server = server(&names.iter().map(|n| role(n)).collect::<Vec<_>>());
     let texts = BTreeMap::from([("/hba".to_owned(), rules.to_owned())]);
     server.posture.hba = Known::Yes(AccessFiles { path: "/hba".to_owned(), texts, ..AccessFiles::default() });
     World::of(server)

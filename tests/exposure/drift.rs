@@ -1,6 +1,6 @@
 //! DRIFT, and ages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
@@ -267,8 +267,8 @@ fn without_an_earlier_backup_nothing_is_compared() {
 }
 
 /// A world with these access rules.
-fn ruled(rules: &str, roles: &[&str]) -> World {
-    let mut server = server(&roles.iter().map(|r| role(r)).collect::<Vec<_>>());
+fn ruled(rules: &str, names: &[&str]) -> World {
+    let mut server = server(&names.iter().map(|n| role(n)).collect::<Vec<_>>());
     let texts = BTreeMap::from([("/hba".to_owned(), rules.to_owned())]);
     server.posture.hba = Known::Yes(AccessFiles { path: "/hba".to_owned(), texts, ..AccessFiles::default() });
     World::of(server)
@@ -328,9 +328,9 @@ fn past(days: i64) -> Past {
         at: days_ago(days),
         ruleset: RULESET,
         planes: vec![Plane::Copy],
-        saw: Default::default(),
-        findings: Default::default(),
-        credentials: Default::default(),
+        saw: BTreeSet::new(),
+        findings: BTreeMap::new(),
+        credentials: BTreeMap::new(),
         classes: None,
         networks: None,
     }
@@ -418,10 +418,8 @@ fn clients_from_public_and_from_new_networks_are_told() {
 #[test]
 fn logins_that_no_audit_saw_are_told() {
     let roles = ["idle", HOSTILE, "seen", "here", "worker"];
-    let audit = |days| Past {
-        networks: Some([(telling().tag("seen"), Default::default())].into_iter().collect()),
-        ..past(days)
-    };
+    let audit =
+        |days| Past { networks: Some([(telling().tag("seen"), BTreeSet::new())].into_iter().collect()), ..past(days) };
     let services = Policy {
         expect: pgseal::exposure::policy::Expect { services: Some(vec!["worker".into()]), ..Default::default() },
         ..Policy::default()

@@ -165,8 +165,8 @@ impl<'a> Then<'a> {
             all.into_iter().map(one).collect()
         };
         let (roles, databases) = (number(roles), number(databases));
-        let rules = access.config.rules.iter().map(crate::hba::Rule::canonical).collect();
-        Self { cells, lists, roles, databases, rules }
+        let canonical = access.config.rules.iter().map(crate::hba::Rule::canonical);
+        Self { cells, lists, roles, databases, rules: canonical.collect() }
     }
 
     /// Names by their list; those that were not there by none.

@@ -86,10 +86,10 @@ impl Ledger {
     /// # Errors
     /// 2 where the file is open to others, too large, or not what was written.
     pub fn read(&self, telling: &Telling<'_>) -> Result<Vec<Past>> {
-        Ok(self.looks(telling)?.into_iter().map(Past::from).collect())
+        Ok(self.looks(*telling)?.into_iter().map(Past::from).collect())
     }
 
-    fn looks(&self, telling: &Telling<'_>) -> Result<Vec<Entry>> {
+    fn looks(&self, telling: Telling<'_>) -> Result<Vec<Entry>> {
         if self.path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
             return Ok(Vec::new());
         }
@@ -121,8 +121,8 @@ impl Ledger {
         let lock = self.path.with_extension("lock");
         let lock = std::fs::File::options().create(true).truncate(false).write(true).open(lock).map_err(failed)?;
         flock(&lock, FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
-        let mut looks = self.looks(telling)?;
-        looks.push(Entry::of(exposure, sessions, at, telling));
+        let mut looks = self.looks(*telling)?;
+        looks.push(Entry::of(exposure, sessions, at, *telling));
         looks.sort_by_key(|l| l.at);
         looks.drain(..looks.len().saturating_sub(LOOKS));
         let mut book = Book {
@@ -158,7 +158,7 @@ impl Ledger {
 }
 
 impl Entry {
-    fn of(exposure: &Exposure, sessions: Option<&[SessionFacts]>, at: Timestamp, telling: &Telling<'_>) -> Self {
+    fn of(exposure: &Exposure, sessions: Option<&[SessionFacts]>, at: Timestamp, telling: Telling<'_>) -> Self {
         let line = |(check, f): (&CheckResult, &Finding)| {
             let PastFinding { check, severity, content } = PastFinding::of(check, f);
             (telling.print(&f.fingerprint), Line { check, severity, content })
@@ -174,7 +174,7 @@ impl Entry {
             saw: saw(exposure),
             findings: findings(exposure).map(line).collect(),
             credentials: exposure.credentials.iter().map(|c| (c.tag.clone(), c.first_seen)).collect(),
-            networks: sessions.map(|s| bounded(tagged(s, telling))),
+            networks: sessions.map(|s| bounded(tagged(s, &telling))),
         }
     }
 }

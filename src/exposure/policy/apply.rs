@@ -28,7 +28,7 @@ pub fn waive(results: &mut Vec<CheckResult>, policy: &Policy, source: &SourceNam
     results.retain(|r| !is_about_waivers(&r.id));
     let mut met = vec![Met::default(); policy.waivers.len()];
     for result in results.iter_mut() {
-        one(result, &policy.waivers, &mut met, telling, today);
+        one(result, &policy.waivers, &mut met, *telling, today);
     }
     let declared = Declared { policy, results, met: &met, today };
     let about = [&EXPIRED, &UNMATCHED, &IMPROPER];
@@ -44,7 +44,7 @@ pub fn waive(results: &mut Vec<CheckResult>, policy: &Policy, source: &SourceNam
     results.splice(at..at, looked);
 }
 
-fn one(result: &mut CheckResult, waivers: &[WaiverRule], met: &mut [Met], telling: &Telling<'_>, today: Date) {
+fn one(result: &mut CheckResult, waivers: &[WaiverRule], met: &mut [Met], telling: Telling<'_>, today: Date) {
     if result.findings.is_empty() {
         return;
     }
@@ -52,7 +52,7 @@ fn one(result: &mut CheckResult, waivers: &[WaiverRule], met: &mut [Met], tellin
     let severities: Vec<_> = result.findings.iter().map(|f| severity_of(result, f)).collect();
     for (finding, severity) in result.findings.iter_mut().zip(severities) {
         for (waiver, met) in waivers.iter().zip(met.iter_mut()) {
-            if !waiver.target.fits(&result.id, finding, telling) {
+            if !waiver.target.fits(&result.id, finding, &telling) {
                 continue;
             }
             met.findings += 1;

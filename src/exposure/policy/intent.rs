@@ -34,7 +34,9 @@ pub const ROLES: Check = Check {
         ];
         let mut declared: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (what, names) in lists {
-            names.iter().for_each(|n| declared.entry(n).or_default().push(what));
+            for name in names {
+                declared.entry(name).or_default().push(what);
+            }
         }
         if declared.is_empty() {
             return Seen::not_applicable("no role is declared");

@@ -22,7 +22,9 @@ fn shop() -> SourceName {
 
 fn seen(findings: &[(&str, &str)]) -> Seen {
     let mut seen = Seen::all_of(findings.len().max(1));
-    findings.iter().for_each(|(object, message)| seen.add(Found::new(*object, *message)));
+    for (object, message) in findings {
+        seen.add(Found::new(*object, *message));
+    }
     seen
 }
 

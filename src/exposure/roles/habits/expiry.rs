@@ -65,8 +65,8 @@ fn ended(until: &str, now: Option<Timestamp>) -> Result<bool, String> {
     if until == "-infinity" || until.ends_with(" BC") {
         return Ok(true);
     }
-    // Beyond the year 9999, which our clock does not reach.
-    if until.split('-').next().is_some_and(|y| y.len() > 4 && y.bytes().all(|b| b.is_ascii_digit())) {
+    // Our clock ends within the year 9999, and people write its last day for "never".
+    if until.split('-').next().is_some_and(|y| y == "9999" || (y.len() > 4 && y.bytes().all(|b| b.is_ascii_digit()))) {
         return Ok(false);
     }
     let end: Timestamp = until.parse().map_err(|_| "its VALID UNTIL cannot be read".to_owned())?;

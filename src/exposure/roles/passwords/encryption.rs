@@ -27,8 +27,7 @@ pub const CHECK: Check = Check {
 };
 
 fn look(server: &Server, _: &Policy) -> Seen {
-    let mut seen = Seen::default();
-    seen.present = 1;
+    let mut seen = Seen { present: 1, ..Seen::default() };
     match server.value(SETTING) {
         Ok(value) => {
             seen.examined = 1;

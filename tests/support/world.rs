@@ -130,11 +130,11 @@ impl World {
         if self.bin_dir().is_dir() {
             writeln!(text, "[tools]\npg_bindir = \"{}\"\n", self.bin_dir().display()).unwrap();
         }
-        write!(text, "{more}\n[source.shop]\nconnection = {connection}\njobs = 2\n{source}").unwrap();
         if !source.contains(".exposure]") {
             // The tests' servers trust local users; what that exposes has tests of its own.
-            write!(text, "\n[source.shop.exposure]\nfail_on = \"critical\"\n").unwrap();
+            writeln!(text, "[source.shop.exposure]\nfail_on = \"critical\"\n").unwrap();
         }
+        write!(text, "{more}\n[source.shop]\nconnection = {connection}\njobs = 2\n{source}").unwrap();
         self.write("pgseal.toml", &text);
     }
 

@@ -247,6 +247,7 @@ async fn every_check_is_silent_on_a_healthy_copy_and_fires_on_its_fixture() {
         probes: &probed,
         checks: &all,
         teardown: Some(&gone),
+        exposure: None,
     });
     assert_eq!((judged.verdict, judged.level), (Verdict::Passed, ProofLevel::Data), "{judged:?}");
 

@@ -221,6 +221,7 @@ fn reach() -> Vec<ReachRow> {
         public,
         widest_entry: Some(from.to_owned()).filter(|f| !f.is_empty()),
         without_tls: Some(plain),
+        tag: None,
     };
     vec![
         row("view reporting.all_customers", &["email: contact"], 12, 0, true, "global", true),

@@ -46,6 +46,7 @@ mod tests {
         r.recipients[0].last_proven_at = Some(r.started_at);
         let f = &mut r.checks[0].findings[0];
         (f.severity, f.change) = (Some(Severity::Low), Some(Change::New));
+        f.content = Some("0123456789abcdef".into());
         f.waiver.clone_from(&exposure::sample().checks[1].findings[0].waiver);
         r
     }

@@ -89,7 +89,9 @@ impl Work<'_> {
             telling,
             at: now,
         };
-        sightings.history(Plane::Copy, &history, policy);
+        for plane in [Plane::Posture, Plane::Copy] {
+            sightings.history(plane, &history, policy);
+        }
         let looked = Looked { planes, posture_at, results: sightings.results(Some(source)), pictures };
         Ok(assemble(looked, policy, source, &past, &telling, now))
     }

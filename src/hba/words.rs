@@ -146,6 +146,12 @@ pub enum Address {
 }
 
 impl Address {
+    /// Whether it is written as addresses, and not as a name or as whatever
+    /// networks the server has.
+    pub fn is_fixed(&self) -> bool {
+        !matches!(self, Self::Host(_) | Self::Suffix(_) | Self::SameHost | Self::SameNet)
+    }
+
     /// Whether only the server itself can tell which addresses these are.
     pub fn is_maybe(&self) -> bool {
         matches!(self, Self::SameHost | Self::SameNet | Self::Host(_) | Self::Suffix(_) | Self::Mask { .. })

@@ -161,7 +161,9 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     assert!(lint.is_ok_and(|s| s.success()) || Command::new("xmllint").arg("--version").output().is_err());
     let xml = std::fs::read_to_string(end(".xml")).unwrap();
     let junit = quick_junit::Report::deserialize_from_str(&xml).unwrap();
-    let cases = 1 + probes.len() + r["checks"].as_array().unwrap().len();
+    let exposed = r["exposure"]["checks"].as_array().unwrap().len();
+    assert!(exposed > 50, "{exposed} checks of exposure looked");
+    let cases = 1 + probes.len() + r["checks"].as_array().unwrap().len() + exposed;
     assert_eq!((junit.tests, junit.failures, junit.errors), (cases, 0, 0));
 }
 

@@ -81,7 +81,8 @@ fn kept(name: &str, value: Option<String>, vartype: &str) -> (Option<String>, Op
     let nothing_to_hide = value.as_deref().is_none_or(|v| v.is_empty() || v == "(disabled)");
     // What an extension keeps in a text of its own nobody knows.
     let foreign = name.split_once('.').is_some_and(|(extension, _)| !OPEN.contains(&extension)) && vartype == "string";
-    let suspicious = foreign || probe::names_a_secret(name);
+    // A switch or a number holds none, whatever it is called (log_replication_commands).
+    let suspicious = vartype == "string" && (foreign || probe::names_a_secret(name));
     let secrets = match value.as_deref() {
         // The name of a setting of PostgreSQL itself makes nothing a secret (password_encryption).
         Some(text) if suspicious => detect::secrets_of(name, text),
@@ -109,6 +110,7 @@ mod tests {
             assert_eq!(kept(name, "x", "string"), Some("x".into()), "{name}");
         }
         assert_eq!(kept("myext.on", "on", "bool"), Some("on".into()));
+        assert_eq!(kept("log_replication_commands", "off", "bool"), Some("off".into()));
         let url = "postgresql://app:Tr0ub4dor3@db/shop";
         assert_eq!(
             super::kept("log_line_prefix", Some(url.into()), "string"),

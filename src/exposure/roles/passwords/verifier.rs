@@ -4,6 +4,8 @@
 //! server is concerned), so they do not leave this file: what leaves is their
 //! kind, HMACs under a key of this host, and whether a guess fitted, never which.
 
+use std::num::NonZeroU32;
+
 use base64ct::{Base64, Encoding as _};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -186,7 +188,9 @@ impl Parsed {
             Self::Scram { iterations, salt, stored_key } => {
                 // RFC 5802 section 3; SASLprep changes nothing in the words that are tried.
                 let mut salted = [0; 32];
-                pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), salt, *iterations, &mut salted);
+                let Some(rounds) = NonZeroU32::new(*iterations) else { return false };
+                let kind = aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA256;
+                aws_lc_rs::pbkdf2::derive(kind, rounds, salt, password.as_bytes(), &mut salted);
                 <[u8; 32]>::from(Sha256::digest(mac(&salted, &[b"Client Key"]))) == *stored_key
             }
             Self::Unknown => false,

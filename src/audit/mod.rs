@@ -99,10 +99,10 @@ impl Job<'_> {
                 Err(e) => seen.errors.push(e),
             }
         }
-        self.report(seen, collector, started_at, run)
+        Ok(self.report(seen, collector, started_at, run))
     }
 
-    fn report(&self, mut seen: Seen, collector: Collector, started_at: Timestamp, run: String) -> Result<Done> {
+    fn report(&self, mut seen: Seen, collector: Collector, started_at: Timestamp, run: String) -> Done {
         let ledger = Ledger::new(&self.loaded.config.state_dir, &self.name);
         let now = Timestamp::now();
         let telling = Telling::new(&self.key);
@@ -155,7 +155,7 @@ impl Job<'_> {
             reasons,
             errors: seen.errors.iter().map(ErrorEntry::from).collect(),
         };
-        Ok(Done { report, code })
+        Done { report, code }
     }
 }
 

@@ -182,6 +182,7 @@ struct Separator {
     blanks: bool,
 }
 
+#[allow(clippy::unnested_or_patterns)] // one sign after the other reads better
 fn separator(bytes: &[u8], from: usize) -> Option<Separator> {
     let blanks =
         |at: usize| bytes[at..].iter().take(16).take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -191,7 +192,7 @@ fn separator(bytes: &[u8], from: usize) -> Option<Separator> {
     let at = from + before;
     let (sign, length) = match bytes.get(at..)? {
         [b':', b'=', ..] | [b'=', b'>', ..] => (b'=', 2),
-        [b'=', b'=', ..] | [b':', b':', ..] | [b':', b'/', ..] => return None,
+        [b'=', b'=', ..] | [b':', b':' | b'/', ..] => return None,
         [b'=', ..] => (b'=', 1),
         [b':', ..] => (b':', 1),
         [b'\'' | b'E' | b'e' | b'$', ..] if before > 0 => (b' ', 0),

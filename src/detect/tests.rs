@@ -283,7 +283,7 @@ mod data {
         let random = |n: u64| format!("{:016}", n % 10_000_000_000_000_000);
         let micros = |n: u64| (1_700_000_000_000_000 + n % 100_000_000_000_000).to_string();
         let snowflake = |n: u64| (1_100_000_000_000_000_000 + n % 200_000_000_000_000_000).to_string();
-        let like_iban = |n: u64| format!("DE{:020}", n);
+        let like_iban = |n: u64| format!("DE{n:020}");
         for (what, make) in [
             ("random", &random as &dyn Fn(u64) -> String),
             ("µs", &micros),

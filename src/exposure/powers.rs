@@ -54,7 +54,7 @@ impl Powers {
             }
         }
         let mut next: Vec<usize> = powers.superusers.iter().copied().collect();
-        powers.effective = powers.superusers.clone();
+        powers.effective.clone_from(&powers.superusers);
         while let Some(role) = next.pop() {
             next.extend(down.get(&role).into_iter().flatten().filter(|m| powers.effective.insert(**m)));
         }

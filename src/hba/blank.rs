@@ -62,14 +62,14 @@ fn blank_line(line: &str) -> (String, Vec<&'static str>) {
         let (length, still_quoted) = value_end(value, quoted);
         let bare = value[..length].trim_matches('"');
         out.push('=');
-        if !bare.is_empty() {
+        if bare.is_empty() {
+            out.push_str(&value[..length]);
+        } else {
             out.push_str(SECRET);
             if quoted && !still_quoted {
                 out.push('"');
             }
             found.push(option);
-        } else {
-            out.push_str(&value[..length]);
         }
         quoted = still_quoted;
         rest = &value[length..];

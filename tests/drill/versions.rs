@@ -57,7 +57,7 @@ fn other() -> PathBuf {
 /// pgseal where both majors' programs are on the search path, the wrong ones first.
 fn among_both(world: &World, args: &[&str]) -> Said {
     let path = format!("{}:{}:/usr/bin:/bin", other().display(), pg::bindir().display());
-    world.said(world.command(args).env("PATH", path))
+    World::said(world.command(args).env("PATH", path))
 }
 
 #[test]

@@ -135,10 +135,10 @@ impl World {
     }
 
     pub fn pgseal(&self, args: &[&str]) -> Said {
-        self.said(&mut self.command(args))
+        Self::said(&mut self.command(args))
     }
 
-    pub fn said(&self, command: &mut Command) -> Said {
+    pub fn said(command: &mut Command) -> Said {
         let out = command.output().unwrap();
         Said {
             code: out.status.code().unwrap_or(-1),

@@ -1,5 +1,6 @@
 //! HBA, NET and TLS.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -52,10 +53,10 @@ async fn every_bad_rule_is_found_for_what_it_lets_in() {
                host shop app 11.22.33.0/24 scram-sha-256\n\
                host all admin2 11.22.44.5/32 scram-sha-256\n\
                host replication repl 192.168.0.0/16 md5\n\
-               host shop app db.example.org scram-sha-256\n\
                host shop legacy 192.168.7.0/24 password\n\
                host all all 10.9.0.0/16 reject\n\
-               host shop app 192.168.9.9/32 ident map=m\n";
+               host shop app 192.168.9.9/32 ident map=m\n\
+               host shop app db.example.org scram-sha-256\n";
     let ident = "m /^.*$ app\nm /^ceo.*$ dba\nunused /^.*$ postgres\n";
     let (port, name) = (port(), NAMED_LOOPBACK);
     let settings = [("listen_addresses", name), ("port", port.as_str()), ("unix_socket_permissions", "0777")];
@@ -163,7 +164,6 @@ async fn a_careful_server_sets_off_nothing() {
 fn certificate(data: &Path) {
     let line = "req -x509 -newkey rsa:2048 -nodes -keyout server.key -out server.crt -days 30 -subj /CN=localhost";
     done(Command::new("/usr/bin/openssl").args(line.split(' ')).current_dir(data), "openssl");
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(data.join("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
     own(&data.join("server.key"));
     own(&data.join("server.crt"));

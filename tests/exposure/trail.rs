@@ -218,7 +218,7 @@ async fn recipients_that_were_not_agreed_on_are_found() {
     let config = config(&world);
     let since = SignedDuration::from_hours(400 * 24);
     let results = look(&config, None, |t| {
-        t.now = t.now + since;
+        t.now += since;
         t.proven = pgseal::types::Known::Yes(std::collections::BTreeMap::new());
     })
     .await;

@@ -33,7 +33,7 @@ pub async fn run(command: Command, ui: &Ui) -> Result<Code> {
         Command::Show(args) => show::run(args, ui).await,
         Command::Verify(args) => verify::run(args, ui).await,
         Command::Restore(args) => Box::pin(restore::run(args, ui)).await,
-        Command::Drill(args) => drill::run(args, ui).await,
+        Command::Drill(args) => Box::pin(drill::run(args, ui)).await,
         Command::Audit(args) => Box::pin(audit::run(args, ui)).await,
         Command::Report(args) => Box::pin(report::run(args, ui)).await,
         Command::Store(args) => store::run(args, ui).await,

@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
 };
 
 fn look(server: &Server, _: &Policy) -> Seen {
-    let mut seen = by_rule(server, wanted, found);
+    let mut seen = by_rule(server, wanted, |access, hit| Some(found(access, hit)));
     // MD5 depends on what is stored.
     let md5 = by_rule(server, |_, cell| cell.method == Method::Md5, |_, hit| Some(of_md5(server, hit)));
     seen.found.extend(md5.found);
@@ -45,7 +45,7 @@ fn wanted(access: &Access, cell: &Cell) -> bool {
     }
 }
 
-fn found(access: &Access, hit: &Hit<'_>) -> Option<Found> {
+fn found(access: &Access, hit: &Hit<'_>) -> Found {
     let plain = hit.transports.contains(&Transport::Plain)
         && access.matrix.accepting().any(|c| {
             c.transport == Transport::Plain
@@ -58,7 +58,7 @@ fn found(access: &Access, hit: &Hit<'_>) -> Option<Found> {
     } else {
         (Severity::Medium, "the server gets the passwords themselves")
     };
-    Some(Found::new(hit.object(), format!("by {method} {how}, {}", hit.who())).at(severity))
+    Found::new(hit.object(), format!("by {method} {how}, {}", hit.who())).at(severity)
 }
 
 fn of_md5(server: &Server, hit: &Hit<'_>) -> Found {

@@ -27,14 +27,14 @@ pub const CHECK: Check = Check {
 };
 
 fn look(server: &Server, _: &Policy) -> Seen {
-    by_rule(server, wanted, found)
+    by_rule(server, wanted, |_, hit| Some(found(hit)))
 }
 
 fn wanted(access: &Access, cell: &Cell) -> bool {
     cell.method == Method::Trust && access.is_remote(cell)
 }
 
-fn found(_: &Access, hit: &Hit<'_>) -> Option<Found> {
+fn found(hit: &Hit<'_>) -> Found {
     let worst = if hit.supers.is_empty() { "" } else { ", superusers among them" };
-    Some(Found::new(hit.object(), format!("it lets anybody in {} without any authentication{worst}", hit.who())))
+    Found::new(hit.object(), format!("it lets anybody in {} without any authentication{worst}", hit.who()))
 }

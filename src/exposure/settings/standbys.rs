@@ -64,10 +64,10 @@ fn streams(server: &Server, policy: &Policy) -> Seen {
         } else if remote && s.tls.is_none() {
             seen.open.push(format!("whether {object} is encrypted may not be seen"));
         }
-        if let (Some(declared), Some(address)) = (&declared, s.address) {
-            if !declared.iter().any(|net| net.contains(address)) {
-                seen.add(Found::new(&object, "it is not declared as a standby"));
-            }
+        if let (Some(declared), Some(address)) = (&declared, s.address)
+            && !declared.iter().any(|net| net.contains(address))
+        {
+            seen.add(Found::new(&object, "it is not declared as a standby"));
         }
     }
     for (name, kind, active) in &replication.slots {

@@ -30,6 +30,7 @@ fn found(rule: Rule, object: &str, severity: Severity, change: Option<Change>) -
     Finding { fingerprint, severity, change, content: Some("0123456789abcdef".into()), ..plain }
 }
 
+#[allow(clippy::unnecessary_wraps)] // the field's own type
 fn waiver(ticket: Option<&str>, expires: &str) -> Option<Waiver> {
     Some(Waiver {
         reason: "narrowed by a network policy".into(),

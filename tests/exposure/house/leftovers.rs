@@ -138,7 +138,7 @@ async fn scratch_on_a_plain_disk_or_open_to_others_is_found() {
     let result = of(&results, "EXP-LEFT-004");
     match result.outcome {
         Outcome::Finding => {
-            assert_eq!(severity(&results, "EXP-LEFT-004", "directory /var/tmp"), pgseal::checks::Severity::Medium)
+            assert_eq!(severity(&results, "EXP-LEFT-004", "directory /var/tmp"), pgseal::checks::Severity::Medium);
         }
         Outcome::Pass => assert!(result.examined > 0),
         _ => assert!(result.reason.as_ref().unwrap().contains("/var/tmp"), "{result:#?}"),

@@ -14,6 +14,13 @@ use crate::report::Document;
 
 /// Options of `audit baseline`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_long_help = "Each open finding gets a waiver of its own, for people to look through: nothing is ignored in silence. \
+    Where names were taken out of the report, findings are named by fingerprints that only the host that wrote it knows.\n\n\
+    EXAMPLES:\n  \
+    pgseal audit baseline reports/shop-audit-0011223344556677.json --reason 'being mended' --owner dba@example.org \\\n    \
+    --ticket SEC-214 --expires 2027-01-31 -o exposure.toml"
+)]
 pub struct Args {
     /// The report of an audit or a drill (.json, with its .json.sig)
     report: PathBuf,

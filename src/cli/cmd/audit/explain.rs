@@ -10,6 +10,9 @@ use crate::exposure::{catalogue, pages};
 
 /// Options of `audit explain`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "EXAMPLES:\n  \
+    pgseal audit explain EXP-HBA-003\n  \
+    pgseal audit explain | grep critical")]
 pub struct Args {
     /// Its id; without one, all checks are listed
     check: Option<String>,

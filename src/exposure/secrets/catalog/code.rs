@@ -132,7 +132,7 @@ async fn texts(
                 found.entry(address).or_default().merge(spotted);
             }
         }
-        if (rows.len() as i64) < BATCH {
+        if i64::try_from(rows.len()).is_ok_and(|n| n < BATCH) {
             return Ok(());
         }
     }

@@ -278,7 +278,9 @@ impl Table {
             if column.form == Form::Json {
                 column.parts = documents(&column.name.0, texts.into_iter());
             } else {
-                texts.into_iter().for_each(|text| column.parts[0].add(text));
+                for text in texts {
+                    column.parts[0].add(text);
+                }
             }
         }
         Ok(())

@@ -62,7 +62,7 @@ async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
         return Ok(seen);
     }
     let rows = db.rows("the planner's statistics", SQL, &[&schemas, &tables, &columns, &MOST]).await?;
-    if rows.len() as i64 >= MOST {
+    if i64::try_from(rows.len()).is_ok_and(|n| n >= MOST) {
         seen.open.push(db.object("there are more statistics than are looked at"));
     }
     // By table: columns, and what stands in their statistics.

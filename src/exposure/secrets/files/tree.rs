@@ -70,12 +70,9 @@ impl Tree {
         let mut pending = vec![PathBuf::new()];
         let mut entries = 0;
         while let Some(dir) = pending.pop() {
-            let names = match self.names(&dir) {
-                Ok(names) => names,
-                Err(_) => {
-                    listing.open.push(format!("{} could not be read", shown(&dir)));
-                    continue;
-                }
+            let Ok(names) = self.names(&dir) else {
+                listing.open.push(format!("{} could not be read", shown(&dir)));
+                continue;
             };
             for (name, kind, size) in names {
                 entries += 1;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Document, ErrorEntry, redact};
 use crate::error::{Code, Error, Result, Stage};
-use crate::keys::{read_secret, write_new};
+use crate::keys::read_secret;
 use crate::types::SourceName;
 use crate::types::ids::random_bytes;
 
@@ -24,11 +24,14 @@ pub fn key(state: &Path) -> Result<[u8; 32]> {
     let dir = directory(state)?;
     let path = dir.join("key");
     if !path.exists() {
-        match write_new(&path, &random_bytes::<32>()?, 0o600) {
-            // Another drill may have been quicker.
-            Err(e) if !path.exists() => return Err(e.at(Stage::Report)),
-            _ => {}
-        }
+        // Complete or not there, and never replaced: another run may be as quick.
+        let make = |random: &[u8]| -> std::io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&dir)?;
+            file.write_all(random)?;
+            file.as_file().sync_all()?;
+            file.persist_noclobber(&path).map(drop).or_else(|e| if path.exists() { Ok(()) } else { Err(e.error) })
+        };
+        make(&random_bytes::<32>()?).map_err(|e| failed(&path, "cannot keep the key of pseudonyms", e))?;
     }
     let bytes = read_secret(&path, 32)?;
     <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| {
@@ -134,6 +137,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::keys::write_new;
     use crate::report::json::tests::sample;
 
     #[test]
@@ -167,5 +171,17 @@ mod tests {
         let Document::Drill(r) = document else { panic!() };
         assert_eq!(r.checks[0].findings[0].object, "a: b: public.orders");
         assert_eq!(r.tables[0].table, "public.\"orders\".table-00aab");
+    }
+
+    #[test]
+    fn runs_that_begin_together_have_one_key() {
+        for _ in 0..20 {
+            let state = tempfile::tempdir().unwrap();
+            let keys = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..8).map(|_| scope.spawn(|| key(state.path()).unwrap())).collect();
+                all.into_iter().map(|k| k.join().unwrap()).collect::<std::collections::BTreeSet<_>>()
+            });
+            assert_eq!(keys.len(), 1);
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! One database that is looked at, with what is known of its server.
 
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::look::Blind;
+use super::place::Place;
 use super::policy::Policy;
+use super::relations::Relations;
 use super::{Collector, Plane, Server};
 use crate::source::Ask;
 
@@ -18,7 +23,7 @@ pub const FIRST_USER_OID: u32 = 16_384;
 
 /// One database. Its session cannot write, and finds nothing but `pg_catalog`
 /// without a schema in front.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Database<'a> {
     /// Its name.
     pub name: &'a str,
@@ -33,6 +38,7 @@ pub struct Database<'a> {
     /// Takes what is found beside findings, where somebody wants it.
     pub collector: Option<&'a Collector>,
     session: &'a dyn Ask,
+    relations: Arc<OnceCell<Relations>>,
 }
 
 impl std::fmt::Debug for Database<'_> {
@@ -44,7 +50,16 @@ impl std::fmt::Debug for Database<'_> {
 impl<'a> Database<'a> {
     /// The database that `session` is connected to.
     pub fn new(session: &'a dyn Ask, name: &'a str, plane: Plane, server: &'a Server, policy: &'a Policy) -> Self {
-        Self { name, plane, major: server.version.major(), server, policy, collector: None, session }
+        Self {
+            name,
+            plane,
+            major: server.version.major(),
+            server,
+            policy,
+            collector: None,
+            session,
+            relations: Arc::default(),
+        }
     }
 
     /// The same, handing what is found beside findings to `collector`.
@@ -65,6 +80,22 @@ impl<'a> Database<'a> {
             }
             _ => Blind::Failed(self.session.refused(what, e)),
         })
+    }
+
+    /// Tables, views and sequences, with who was granted what; read once for all checks.
+    ///
+    /// # Errors
+    /// [`Blind`] where the catalogue cannot be read.
+    pub async fn relations(&self) -> Result<&Relations, Blind> {
+        self.relations.get_or_try_init(|| Relations::read(self)).await
+    }
+
+    /// The database itself and its schemas; read with the relations.
+    ///
+    /// # Errors
+    /// As [`Database::relations`].
+    pub async fn place(&self) -> Result<&Place, Blind> {
+        Ok(&self.relations().await?.place)
     }
 
     /// `database shop: table public.orders`: the form of objects in findings.

@@ -31,11 +31,7 @@ pub struct Place {
 
 impl Place {
     /// Reads it.
-    pub async fn read(db: &Database<'_>) -> Result<Self, Blind> {
-        Self::read_with(db, &mut Acls::default(), &mut Names::default()).await
-    }
-
-    pub(super) async fn read_with(db: &Database<'_>, acls: &mut Acls, names: &mut Names) -> Result<Self, Blind> {
+    pub(super) async fn read(db: &Database<'_>, acls: &mut Acls, names: &mut Names) -> Result<Self, Blind> {
         let sql = "SELECT pg_get_userbyid(datdba)::text, coalesce(datacl, acldefault('d', datdba))::text[] \
                    FROM pg_database WHERE datname = current_database()";
         let rows = db.rows("the database's privileges", sql, &[]).await?;

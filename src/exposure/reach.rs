@@ -37,8 +37,8 @@ use crate::hba::AddressClass;
 /// # Errors
 /// [`Blind`] where the catalogue cannot be read.
 pub async fn read(db: &Database<'_>) -> Result<Vec<ReachRow>, Blind> {
-    let relations = Relations::read(db).await?;
-    Ok(rows(db, &relations))
+    let relations = db.relations().await?;
+    Ok(rows(db, relations))
 }
 
 /// As [`read`], of relations that were read already.

@@ -68,10 +68,10 @@ pub struct Relations {
 
 impl Relations {
     /// Reads them: four queries, however many there are.
-    pub async fn read(db: &Database<'_>) -> Result<Self, Blind> {
+    pub(super) async fn read(db: &Database<'_>) -> Result<Self, Blind> {
         let mut acls = Acls::default();
         let mut names = Names::default();
-        let place = Place::read_with(db, &mut acls, &mut names).await?;
+        let place = Place::read(db, &mut acls, &mut names).await?;
         let sql = format!(
             "SELECT c.oid, c.relnamespace, format('%I.%I', n.nspname, c.relname), c.relkind::text, \
                     pg_get_userbyid(c.relowner)::text, \

@@ -5,7 +5,6 @@ use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
 use crate::exposure::code::functions::languages::declared;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::place::Place;
 use crate::exposure::words::ident;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 use crate::types::shown;
@@ -61,7 +60,7 @@ async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     if installed.is_empty() {
         return Ok(Seen::not_applicable(format!("database {} has no extension but plpgsql", db.name)));
     }
-    let place = Place::read(db).await?;
+    let place = db.place().await?;
     let mut seen = Seen::all_of(installed.len());
     for extension in &installed {
         let name = extension.name.as_str();

@@ -6,7 +6,6 @@ use crate::checks::Severity;
 use crate::exposure::acl::{Acls, Privileges};
 use crate::exposure::code::functions::languages::declared;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::place::Place;
 use crate::exposure::words::{count, few};
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
@@ -85,7 +84,7 @@ struct Open {
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     let names: Vec<&str> = POWERS.iter().map(|p| p.0).collect();
     let rows = db.rows("the extensions", SQL, &[&names]).await?;
-    let place = Place::read(db).await?;
+    let place = db.place().await?;
     let mut acls = Acls::default();
     let mut all: BTreeMap<String, Open> = BTreeMap::new();
     for row in &rows {

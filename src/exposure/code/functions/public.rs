@@ -4,7 +4,6 @@ use super::definers::{self, none};
 use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::place::Place;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 use crate::types::shown;
 
@@ -34,7 +33,7 @@ async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     if definers.is_empty() {
         return Ok(none(db));
     }
-    let place = Place::read(db).await?;
+    let place = db.place().await?;
     let mut seen = Seen::all_of(definers.len());
     for definer in definers.iter().filter(|d| d.acl.public().has(Privileges::EXECUTE)) {
         let who = if place.is_open(definer.schema) { "every role" } else { "every role with USAGE on its schema" };

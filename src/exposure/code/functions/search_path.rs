@@ -56,18 +56,18 @@ async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     if definers.is_empty() {
         return Ok(none(db));
     }
-    let place = Place::read(db).await?;
+    let place = db.place().await?;
     let mut seen = Seen::all_of(definers.len());
     for definer in &definers {
-        let faults = faults(db, &place, definer);
+        let faults = faults(db, place, definer);
         let Some(worst) = faults.first() else { continue };
-        let callers = callers(db, &place, definer);
+        let callers = callers(db, place, definer);
         let superuser = db.server.role(&definer.owner).is_some_and(|r| r.superuser);
         let severity = match worst {
             _ if definer.bound || callers.is_empty() => Severity::Low,
             Fault::TempBeforeSystem => Severity::Low,
             Fault::Missing(_) => Severity::Medium,
-            Fault::Unset | Fault::Plantable(_) if superuser && definer.for_all(&place) => Severity::Critical,
+            Fault::Unset | Fault::Plantable(_) if superuser && definer.for_all(place) => Severity::Critical,
             _ => Severity::High,
         };
         let told: Vec<String> = faults.iter().map(tell).collect();

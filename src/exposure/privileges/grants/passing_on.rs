@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::checks::Severity;
 use crate::exposure::acl::{Acl, Privileges};
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::relations::Relations;
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
@@ -43,7 +42,7 @@ struct Held<'a> {
 }
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let relations = Relations::read(db).await?;
+    let relations = db.relations().await?;
     let mut held: BTreeMap<&str, Held<'_>> = BTreeMap::new();
     let schemas = &relations.place.schemas;
     let mut seen = Seen::all_of(relations.own().count() + schemas.len());

@@ -8,7 +8,7 @@
 use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::relations::{Relation, Relations};
+use crate::exposure::relations::Relation;
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
@@ -36,7 +36,7 @@ pub const CHECK: Check = Check {
 };
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let relations = Relations::read(db).await?;
+    let relations = db.relations().await?;
     let mut seen = Seen::all_of(relations.own().count());
     if seen.present == 0 {
         return Ok(Seen::not_applicable(format!("database {} has no tables of its own", db.name)));

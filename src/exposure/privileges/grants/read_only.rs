@@ -6,7 +6,6 @@ use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
 use crate::exposure::look::{Blind, Check, Look};
 use crate::exposure::reach::Reach;
-use crate::exposure::relations::Relations;
 use crate::exposure::words::{count, few};
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
@@ -65,9 +64,9 @@ async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     if named.is_empty() {
         return Ok(Seen::not_applicable("no role is read-only by its name"));
     }
-    let relations = Relations::read(db).await?;
+    let relations = db.relations().await?;
     let mut seen = Seen::all_of(named.len());
-    let mut reach = Reach::of(server, &relations, named);
+    let mut reach = Reach::of(server, relations, named);
     let mut written: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for relation in relations.all.iter().filter(|r| r.kind != 'S' && !r.of_extension) {
         let writers = reach.who(relation, Privileges::WRITE);

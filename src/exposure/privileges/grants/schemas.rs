@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::checks::Severity;
 use crate::exposure::acl::Privileges;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::place::Place;
 use crate::exposure::sql_text::names;
 use crate::exposure::words::ident;
 use crate::exposure::{About, Database, Found, Plane, Seen};
@@ -42,7 +41,7 @@ const PATHS: &str = "\
     WHERE c LIKE 'search\\_path=%'";
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let place = Place::read(db).await?;
+    let place = db.place().await?;
     let mut searched: BTreeSet<String> = db.server.roles.iter().map(|r| r.name.clone()).collect();
     searched.extend(["public", "pg_catalog", "information_schema"].map(str::to_owned));
     for row in db.rows("the search paths", PATHS, &[]).await? {

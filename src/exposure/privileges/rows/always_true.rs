@@ -5,7 +5,7 @@ use super::policies::{self, Policy};
 use super::{none, secured};
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::relations::{Relation, Relations};
+use crate::exposure::relations::Relation;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 use crate::types::shown;
 
@@ -35,9 +35,9 @@ pub const CHECK: Check = Check {
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     let policies = policies::read(db).await?;
-    let relations = Relations::read(db).await?;
+    let relations = db.relations().await?;
     let mut seen = Seen::default();
-    for table in secured(&relations) {
+    for table in secured(relations) {
         let all = policies.get(&table.oid).map(Vec::as_slice).unwrap_or_default();
         for policy in all.iter().filter(|p| p.permissive) {
             seen.merge(Seen::all_of(1));

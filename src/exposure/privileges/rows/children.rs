@@ -59,8 +59,8 @@ pub(super) async fn below_secured<'a>(
 }
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let relations = Relations::read(db).await?;
-    let below = below_secured(db, &relations).await?;
+    let relations = db.relations().await?;
+    let below = below_secured(db, relations).await?;
     if below.is_empty() {
         return Ok(none(db, "partition below a table with row security"));
     }

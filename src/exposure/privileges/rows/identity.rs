@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::{none, policies, secured};
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::relations::Relations;
 use crate::exposure::sql_text::{Token, inside, split, tokens};
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
@@ -39,14 +38,14 @@ const CALLED: &str = "\
     JOIN pg_proc f ON f.oid = d.refobjid WHERE strpos(lower(f.prosrc), 'current_setting') > 0";
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let relations = Relations::read(db).await?;
+    let relations = db.relations().await?;
     let policies = policies::read(db).await?;
     let mut called: HashMap<(u32, String), Vec<String>> = HashMap::new();
     for row in db.rows("the functions of policies", CALLED, &[]).await? {
         called.entry((row.get(1), row.get(2))).or_default().extend(settings(row.get(3)));
     }
     let mut seen = Seen::default();
-    for table in secured(&relations) {
+    for table in secured(relations) {
         for policy in policies.get(&table.oid).into_iter().flatten() {
             seen.merge(Seen::all_of(1));
             let own = [&policy.using, &policy.check].into_iter().flatten().flat_map(|text| settings(text));

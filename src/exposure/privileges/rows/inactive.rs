@@ -3,7 +3,6 @@
 use super::{none, policies};
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::relations::Relations;
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
@@ -28,7 +27,7 @@ pub const CHECK: Check = Check {
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     let policies = policies::read(db).await?;
-    let relations = Relations::read(db).await?;
+    let relations = db.relations().await?;
     let tables: Vec<_> = relations.all.iter().filter_map(|r| Some((r, policies.get(&r.oid)?))).collect();
     if tables.is_empty() {
         return Ok(none(db, "policies"));

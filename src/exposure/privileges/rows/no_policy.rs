@@ -3,7 +3,6 @@
 use super::{none, policies, secured};
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::relations::Relations;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
 /// The check.
@@ -26,13 +25,13 @@ pub const CHECK: Check = Check {
 };
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let relations = Relations::read(db).await?;
-    let mut seen = Seen::all_of(secured(&relations).count());
+    let relations = db.relations().await?;
+    let mut seen = Seen::all_of(secured(relations).count());
     if seen.present == 0 {
         return Ok(none(db, "table with row security"));
     }
     let policies = policies::read(db).await?;
-    for table in secured(&relations).filter(|t| !policies.contains_key(&t.oid)) {
+    for table in secured(relations).filter(|t| !policies.contains_key(&t.oid)) {
         seen.add(Found::new(db.object(&table.locator()), "it has no policy: nobody but its owner sees a row"));
     }
     Ok(seen)

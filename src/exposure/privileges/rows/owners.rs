@@ -3,7 +3,6 @@
 use super::{none, secured};
 use crate::checks::Severity;
 use crate::exposure::look::{Blind, Check, Look};
-use crate::exposure::relations::Relations;
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 use crate::types::shown;
@@ -31,14 +30,14 @@ pub const CHECK: Check = Check {
 };
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let relations = Relations::read(db).await?;
-    let mut seen = Seen::all_of(secured(&relations).count());
+    let relations = db.relations().await?;
+    let mut seen = Seen::all_of(secured(relations).count());
     if seen.present == 0 {
         return Ok(none(db, "table with row security"));
     }
     let powers = &db.server.powers;
     let mut members: std::collections::HashMap<&str, Vec<&str>> = std::collections::HashMap::new();
-    for table in secured(&relations).filter(|t| !t.forced && !powers.is_super(&t.owner)) {
+    for table in secured(relations).filter(|t| !t.forced && !powers.is_super(&t.owner)) {
         let owner = &*table.owner;
         if db.policy.is_admin(owner) == Some(true) {
             continue;

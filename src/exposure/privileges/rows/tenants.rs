@@ -8,7 +8,6 @@ use crate::exposure::acl::Privileges;
 use crate::exposure::database::USER_SCHEMA;
 use crate::exposure::look::{Blind, Check, Look};
 use crate::exposure::reach::Reach;
-use crate::exposure::relations::Relations;
 use crate::exposure::words::few;
 use crate::exposure::{About, Database, Found, Plane, Seen};
 
@@ -54,10 +53,10 @@ async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
     for row in db.rows("the columns", &sql, &[&words]).await? {
         columns.entry(row.get(0)).or_default().push(row.get(1));
     }
-    let relations = Relations::read(db).await?;
-    let covered = super::children::below_secured(db, &relations).await?;
+    let relations = db.relations().await?;
+    let covered = super::children::below_secured(db, relations).await?;
     let covered: HashSet<u32> = covered.into_keys().collect();
-    let mut reach = Reach::of_logins(db.server, &relations);
+    let mut reach = Reach::of_logins(db.server, relations);
     let mut seen = Seen::default();
     for table in relations.own().filter(|r| r.is_table() && !covered.contains(&r.oid)) {
         let Some(columns) = columns.get(&table.oid) else { continue };

@@ -40,16 +40,16 @@ const INVOKERS: &str = "\
     WHERE c.relkind = 'v' AND o.option_name = 'security_invoker' AND o.option_value::bool";
 
 async fn look(db: &Database<'_>) -> Result<Seen, Blind> {
-    let relations = Relations::read(db).await?;
-    let tables = secured(&relations).count();
+    let relations = db.relations().await?;
+    let tables = secured(relations).count();
     if tables == 0 {
         return Ok(none(db, "table with row security"));
     }
     let reads = view_reads(db).await?;
     let invokers: HashSet<u32> = db.rows("the views' options", INVOKERS, &[]).await?.iter().map(|r| r.get(0)).collect();
-    let leaks = leaks(db, &relations, &reads, &invokers);
+    let leaks = leaks(db, relations, &reads, &invokers);
     let mut seen = Seen::all_of(tables + reads.len());
-    let mut reach = Reach::of_logins(db.server, &relations);
+    let mut reach = Reach::of_logins(db.server, relations);
     for view in relations.own() {
         let Some(tables) = leaks.get(&view.oid) else { continue };
         let readers = reach.who(view, Privileges::SELECT);

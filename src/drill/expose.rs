@@ -9,6 +9,7 @@ use super::record::Record;
 use super::run::Work;
 use crate::error::Result;
 use crate::exposure::collect::Collector;
+use crate::exposure::database::Lacks;
 use crate::exposure::drift::{Before, History, Past, Telling};
 use crate::exposure::roles::passwords::verifier::Guessing;
 use crate::exposure::run::Sightings;
@@ -44,16 +45,18 @@ impl Work<'_> {
         sightings.server(&server, policy);
         // Sessions and the like are in no copy: what was sealed of them is judged.
         sightings.rest(&Server::sealed(facts), policy);
+        let logical = self.job.entry.manifest.kind == Kind::Logical;
         for database in &facts.databases {
             match instance.connect(&database.name).await {
                 Ok(session) => {
+                    let lacks = if logical { Lacks::of(database) } else { Lacks::default() };
                     let database = Database::new(&session, &database.name, Plane::Copy, &server, policy);
-                    sightings.database(&database.collecting(&collector)).await;
+                    sightings.database(&database.collecting(&collector).lacking(lacks)).await;
                 }
                 Err(e) => sightings.closed(Plane::Copy, &database.name, &e.text()),
             }
         }
-        if self.job.entry.manifest.kind == Kind::Physical {
+        if !logical {
             let files = Files {
                 data_dir: instance.data_dir(),
                 evidence_dir: &self.scratch.evidence_dir(),

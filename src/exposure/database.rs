@@ -13,6 +13,7 @@ use super::policy::Policy;
 use super::relations::Relations;
 use super::{Collector, Plane, Server};
 use crate::source::Ask;
+use crate::source::facts::DatabaseFacts;
 
 /// Objects of users and not of the system, for SQL: with `n` as `pg_namespace`.
 pub const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
@@ -20,6 +21,24 @@ pub const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information
 /// Numbers of objects that `initdb` did not make (`FirstNormalObjectId`,
 /// `src/include/access/transam.h` of PostgreSQL).
 pub const FIRST_USER_OID: u32 = 16_384;
+
+/// What drills do not restore of a logical backup: it would dial out, or be there
+/// for somebody to dial in. The source has this many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// Publications.
+    pub publications: u64,
+    /// Subscriptions.
+    pub subscriptions: u64,
+}
+
+impl Lacks {
+    /// Of the copy of a logical backup with these facts.
+    pub fn of(facts: &DatabaseFacts) -> Self {
+        let many = |kind: &str| facts.object_counts.get(kind).copied().unwrap_or(0);
+        Self { publications: many("publication"), subscriptions: many("subscription") }
+    }
+}
 
 /// One database. Its session cannot write, and finds nothing but `pg_catalog`
 /// without a schema in front.
@@ -37,6 +56,8 @@ pub struct Database<'a> {
     pub policy: &'a Policy,
     /// Takes what is found beside findings, where somebody wants it.
     pub collector: Option<&'a Collector>,
+    /// What the source has and this copy has not.
+    pub lacks: Lacks,
     session: &'a dyn Ask,
     relations: Arc<OnceCell<Relations>>,
 }
@@ -57,6 +78,7 @@ impl<'a> Database<'a> {
             server,
             policy,
             collector: None,
+            lacks: Lacks::default(),
             session,
             relations: Arc::default(),
         }
@@ -66,6 +88,13 @@ impl<'a> Database<'a> {
     #[must_use]
     pub fn collecting(mut self, collector: &'a Collector) -> Self {
         self.collector = Some(collector);
+        self
+    }
+
+    /// The same, as a copy that lacks some of what its source has.
+    #[must_use]
+    pub fn lacking(mut self, lacks: Lacks) -> Self {
+        self.lacks = lacks;
         self
     }
 

@@ -57,6 +57,10 @@ async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
     if here > 0 {
         seen.add(Found::new(db.object("credentials"), format!("{here} credentials leave with every backup of it")));
     }
+    if db.lacks.subscriptions > 0 {
+        let why = format!("the passwords of {} subscriptions, which drills do not restore", db.lacks.subscriptions);
+        seen.open.push(db.object(&why));
+    }
     seen.note = Some(match db.server.verifiers.get() {
         Ok(_) => format!("{roles} stored passwords of roles leave with the backup, too"),
         Err(why) => format!("stored passwords of roles are not in the list: {why}"),

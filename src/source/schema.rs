@@ -77,8 +77,8 @@ fn relations() -> String {
             ("'query'", "CASE WHEN r.relkind IN ('v', 'm') THEN pg_get_viewdef(r.oid) END", true),
             (
                 "'foreign table'",
-                "(SELECT concat_ws(' ', s.srvname, t.ftoptions) FROM pg_foreign_table t \
-                  JOIN pg_foreign_server s ON s.oid = t.ftserver WHERE t.ftrelid = r.oid)",
+                "(SELECT concat_ws(' ', s.srvname, (SELECT string_agg(o, ',' ORDER BY o) FROM unnest(t.ftoptions) o)) \
+                  FROM pg_foreign_table t JOIN pg_foreign_server s ON s.oid = t.ftserver WHERE t.ftrelid = r.oid)",
                 false,
             ),
         ],
@@ -126,7 +126,7 @@ fn columns(major: u32) -> String {
                 "(SELECT string_agg(o, ',' ORDER BY o) FROM unnest(a.attoptions) o WHERE o ~ '^n_distinct')",
                 false,
             ),
-            (&foreign, "a.attfdwoptions", false),
+            (&foreign, "(SELECT string_agg(o, ',' ORDER BY o) FROM unnest(a.attfdwoptions) o)", false),
         ],
         "(SELECT a.*, r.relkind FROM pg_attribute a JOIN rel r ON r.oid = a.attrelid \
           WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND a.attnum > 0 AND NOT a.attisdropped) a \
@@ -370,13 +370,16 @@ fn others() -> Vec<Kind> {
         one(
             "the foreign-data wrappers",
             "pg_foreign_data_wrapper",
-            "concat_ws(' ', o.fdwhandler::regproc, o.fdwvalidator::regproc, o.fdwoptions)",
+            // pg_dump writes options in the order of their names, whatever it was.
+            "concat_ws(' ', o.fdwhandler::regproc, o.fdwvalidator::regproc, \
+                       (SELECT string_agg(x, ',' ORDER BY x) FROM unnest(o.fdwoptions) x))",
             in_database("pg_foreign_data_wrapper"),
         ),
         one(
             "the foreign servers",
             "pg_foreign_server",
-            "concat_ws(' ', (SELECT fdwname FROM pg_foreign_data_wrapper f WHERE f.oid = o.srvfdw), o.srvtype, o.srvversion, o.srvoptions)",
+            "concat_ws(' ', (SELECT fdwname FROM pg_foreign_data_wrapper f WHERE f.oid = o.srvfdw), o.srvtype, o.srvversion, \
+                       (SELECT string_agg(x, ',' ORDER BY x) FROM unnest(o.srvoptions) x))",
             in_database("pg_foreign_server"),
         ),
         // The options may be shown to superusers only.

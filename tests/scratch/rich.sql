@@ -103,9 +103,9 @@ set role app;
 grant select on base to auditor;
 reset role;
 
-create foreign data wrapper nothing options (a 'b');
-create server far foreign data wrapper nothing options (host 'h');
-create foreign table away (x int options (column_name 'y')) server far options (t 'z');
+create foreign data wrapper nothing options (z 'b', a 'c');
+create server far foreign data wrapper nothing options (host 'h', dbname 'd');
+create foreign table away (x int options (column_name 'y', b 'z')) server far options (t 'z', b 'y');
 create user mapping for app server far options (password 'secret-of-mapping');
 grant usage on foreign server far to reader; grant usage on foreign data wrapper nothing to app;
 create function on_ddl() returns event_trigger language plpgsql as $$ begin end $$;

@@ -45,8 +45,9 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     record.timings.start = record.stage("start", start);
     record.reached = ProofLevel::Booted;
     work.probe(instance, Sightings::default(), record).await?;
-    work.check(instance, record).await;
+    // Before pg_amcheck makes its extension in the copy, which is none of the source's.
     work.expose(instance, record).await;
+    work.check(instance, record).await;
     work.probe(instance, Sightings::default(), record).await?;
 
     // pg_checksums wants a server that was shut down.

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`secret`] | a credential that was found: kind, weight, tag |
 //! | [`tokens`] | credentials by their shape: private keys, tokens of services, password verifiers |
-//! | [`urls`] | passwords in URLs |
+//! | [`urls`], [`arguments`] | passwords in URLs, and among the arguments of commands |
 //! | [`named`] | values of names like `password`, SQL's `PASSWORD '…'`, libpq's `password=` |
 //! | [`sample`] | samples of documentation and placeholders: no secrets |
 //! | [`class`] | classes of data, and the sorts of values that belong to them |
@@ -19,6 +19,7 @@
 //! | [`words`] | what the name of a column says, in four languages |
 //! | [`column`] | what a column holds, from its name and a sample of values |
 
+mod arguments;
 pub mod class;
 pub mod column;
 mod named;
@@ -46,6 +47,7 @@ pub fn secrets(text: &str) -> Vec<Secret> {
         }
         tokens::at(text, at, &mut found);
         urls::at(text, at, &mut found);
+        arguments::at(text, at, &mut found);
         named::at(text, at, &mut found);
     }
     distinct(found)

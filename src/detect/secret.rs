@@ -23,6 +23,8 @@ pub enum Kind {
     Jwt,
     /// `scheme://user:password@host`.
     UrlPassword,
+    /// `curl -u user:password`.
+    ArgumentPassword,
     /// libpq's `password=…` beside its other keywords.
     ConnectionPassword,
     /// `PASSWORD '…'`.
@@ -51,6 +53,7 @@ impl Kind {
             Self::GoogleKey => "google api key",
             Self::Jwt => "json web token",
             Self::UrlPassword => "password in a url",
+            Self::ArgumentPassword => "password in a command",
             Self::ConnectionPassword => "password in a connection string",
             Self::SqlPassword => "password in sql",
             Self::Named => "password or key",

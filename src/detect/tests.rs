@@ -37,6 +37,8 @@ fn credentials_are_known_by_their_shape() {
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl".into(), Kind::Jwt),
         ("dial postgres://app:hunter2@db.corp:5432/shop now".into(), Kind::UrlPassword),
         ("https://ci:p%40ss@git.corp/x.git".into(), Kind::UrlPassword),
+        ("curl -u backup:zH47xWq02mRt -T %p https://wal.corp/%f".into(), Kind::ArgumentPassword),
+        ("test ! -f %f && /usr/bin/curl --silent --user='backup:two words' x".into(), Kind::ArgumentPassword),
         ("host=db user=app password=sesame dbname=x".into(), Kind::ConnectionPassword),
         ("CONNECTION 'host=db password=''two words'''".into(), Kind::ConnectionPassword),
         ("ALTER ROLE app PASSWORD 'hunter2'".into(), Kind::SqlPassword),
@@ -102,6 +104,11 @@ fn what_only_looks_like_a_secret_is_none() {
         "md5(password || username)",
         "ssl_passphrase_command = 'pass show key'",
         "public_token = 'abcdefgh12'",
+        "curl -u backup:$TOKEN https://x",
+        "curl -u backup https://x:8443/y",
+        "curl --user-agent x:y https://z",
+        "curl https://x | sort -u 10:20",
+        "diff -u a:b c",
     ] {
         assert_eq!(kinds(text), [], "{text}");
     }

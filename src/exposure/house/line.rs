@@ -1,6 +1,8 @@
 //! A secret in a line of text: a command, a unit, a history. Says what kind it
 //! is, and never repeats it.
 
+use crate::detect::{self, Kind};
+
 /// Where in a line it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -45,6 +47,9 @@ pub fn secret(line: &str) -> Option<(Place, &'static str)> {
     }
     if uri(line) {
         return Some((Place::Argument, "a connection URI with a password"));
+    }
+    if detect::secrets(line).iter().any(|s| s.kind == Kind::ArgumentPassword) {
+        return Some((Place::Argument, "a user with a password"));
     }
     // A password alone is anybody's; with a host or database it is libpq's.
     let libpq = ["host=", "dbname=", "hostaddr=", "service=", "psql", "pg_dump", "pg_basebackup", "pgseal"];
@@ -103,6 +108,7 @@ mod tests {
             ("export AWS_SECRET_ACCESS_KEY='abc'", Some((Place::Variable, "AWS_SECRET_ACCESS_KEY"))),
             ("pg_dump postgres://u:geheim@db/shop", Some((Place::Argument, "a connection URI with a password"))),
             ("psql 'host=db password=geheim'", Some((Place::Argument, "a conninfo with a password"))),
+            ("curl -u me:geheim https://example.org", Some((Place::Argument, "a user with a password"))),
             ("x AGE-SECRET-KEY-1ABC", Some((Place::Argument, "an age identity"))),
             ("PGPASSWORD=$(cat /run/secret) psql", None),
             ("PGPASSWORD=\"$PW\" psql", None),

@@ -21,8 +21,8 @@ pub const CHECK: Check = Check {
               one of them gives every application, and whoever injects SQL into it, the archive with all its WAL.",
         inspects: "All settings without a dot in their name that hold text: archive_command, archive_library, \
                    restore_command, archive_cleanup_command, recovery_end_command, ssl_passphrase_command, \
-                   primary_conninfo and the rest, for values with the shape of a credential, URLs with a password and \
-                   password= keywords.",
+                   primary_conninfo and the rest, for values with the shape of a credential, URLs with a password, \
+                   password= keywords and curl's -u.",
         remedy: "Let the command read its credential from a file that only the server's OS user can read, or from an \
                  instance role; name a passfile in primary_conninfo. Reload, then rotate the secret: it is in the \
                  backups that exist.",

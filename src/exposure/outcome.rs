@@ -78,7 +78,7 @@ impl Exposure {
     /// Findings that are not waived, each with its check and how bad it is.
     pub fn open(&self) -> impl Iterator<Item = (&CheckResult, &Finding, Severity)> {
         let all = self.checks.iter().flat_map(|c| c.findings.iter().map(move |f| (c, f)));
-        all.filter(|(_, f)| f.waiver.is_none()).map(|(c, f)| (c, f, severity_of(c, f)))
+        all.filter(|(c, f)| !is_waived(c, f)).map(|(c, f)| (c, f, severity_of(c, f)))
     }
 }
 
@@ -86,6 +86,23 @@ impl Exposure {
 pub fn severity_of(check: &CheckResult, finding: &Finding) -> Severity {
     let usual = || catalogue::find(&check.id).map_or(check.severity, |c| c.about.severity);
     finding.severity.unwrap_or_else(usual)
+}
+
+/// Whether a finding is accepted.
+pub fn is_waived(check: &CheckResult, finding: &Finding) -> bool {
+    check.outcome == Outcome::Waived || finding.waiver.is_some()
+}
+
+/// The worst open finding of a check. Where not all are listed, one of the others
+/// may be as bad as the check says; so it is where it found something and lists
+/// nothing that is open.
+pub fn worst_open(check: &CheckResult) -> Option<Severity> {
+    let open = check.findings.iter().filter(|f| !is_waived(check, f)).map(|f| severity_of(check, f)).max();
+    match (check.outcome, open) {
+        (Outcome::Finding, Some(worst)) if check.findings.len() < LISTED => Some(worst),
+        (Outcome::Finding, _) => Some(check.severity),
+        (_, open) => open,
+    }
 }
 
 /// Whether a check saw all that it looks at. Only then is what it does not say

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::model::plain_run;
-use super::{ErrorEntry, ToolRef, exposure, verdict};
+use super::{ErrorEntry, ToolRef, exposure};
 use crate::error::Code;
-use crate::exposure::Exposure;
+use crate::exposure::{Exposure, verdict};
 use crate::types::{Redaction, SourceName};
 
 /// One audit.
@@ -95,20 +95,13 @@ impl AuditReport {
 
 /// Exit code of an audit, and why: the worst of what happened and what was seen.
 pub fn judge(seen: &Exposure, errors: &[Code]) -> (Code, Vec<String>) {
-    let over = verdict::above_threshold(seen);
-    let mut open = verdict::required_open(seen);
-    if exposure::numbers::evaluated(seen) == 0 {
-        open.push("no check could be evaluated".to_owned());
-    }
-    let mut codes = errors.to_vec();
-    codes.push(Code::Done);
-    codes.extend(over.first().map(|_| Code::Exposure));
-    codes.extend(open.first().map(|_| Code::CouldNotRun));
-    let failed = errors.iter().filter(|c| !matches!(c, Code::Done | Code::Warnings));
-    let failed: Vec<String> =
-        failed.map(|c| format!("the audit could not go on: {} ({})", c.class(), c.number())).collect();
-    let code = codes.into_iter().min_by_key(|c| c.precedence()).unwrap_or(Code::Internal);
-    (code, [over, failed, open].concat())
+    let verdict = verdict(seen);
+    let failed = || errors.iter().filter(|c| !matches!(c, Code::Done | Code::Warnings));
+    // That a server or a store could not be had says more than that checks could not look.
+    let own = (verdict.code() != Code::CouldNotRun || failed().next().is_none()).then(|| verdict.code());
+    let code = errors.iter().copied().chain(own).min_by_key(|c| c.precedence()).unwrap_or(Code::Internal);
+    let failed = failed().map(|c| format!("the audit could not go on: {} ({})", c.class(), c.number())).collect();
+    (code, [verdict.exposed, failed, verdict.incomplete, verdict.warnings].concat())
 }
 
 #[cfg(test)]
@@ -158,23 +151,26 @@ pub(super) mod tests {
             e.required_open.clear();
             e.checks.retain(|c| c.findings.is_empty());
         };
-        assert_eq!(judged(|_| {}, &[]), (52, Standing::Exposed, 3));
-        assert_eq!(judged(clean, &[]), (0, Standing::Clear, 0));
-        assert_eq!(judged(clean, &[Code::SourceUnreachable]), (20, Standing::Incomplete, 1));
-        assert_eq!(judged(|_| {}, &[Code::SourceUnreachable]), (52, Standing::Exposed, 4));
+        // One of its checks failed itself, which is a warning.
+        assert_eq!(judged(|_| {}, &[]), (52, Standing::Exposed, 4));
+        assert_eq!(judged(clean, &[]), (3, Standing::Clear, 1));
+        assert_eq!(judged(clean, &[Code::SourceUnreachable]), (20, Standing::Incomplete, 2));
+        assert_eq!(judged(|_| {}, &[Code::SourceUnreachable]), (52, Standing::Exposed, 5));
         let only_required = |e: &mut Exposure| e.checks.retain(|c| c.findings.is_empty());
-        assert_eq!(judged(only_required, &[]), (53, Standing::Incomplete, 1));
+        assert_eq!(judged(only_required, &[]), (53, Standing::Incomplete, 2));
         let nothing = |e: &mut Exposure| {
             e.required_open.clear();
             e.checks.clear();
         };
         assert_eq!(judged(nothing, &[]), (53, Standing::Incomplete, 1));
+        assert_eq!(judged(nothing, &[Code::SourceUnreachable]), (20, Standing::Incomplete, 2));
+        assert_eq!(judged(only_required, &[Code::StoreUnavailable]), (30, Standing::Incomplete, 3));
         let below = |e: &mut Exposure| {
             e.required_open.clear();
             e.fail_on = Severity::Critical;
             e.checks.remove(0);
         };
-        assert_eq!(judged(below, &[]), (0, Standing::Clear, 0));
+        assert_eq!(judged(below, &[]), (3, Standing::Clear, 1));
     }
 
     #[test]

@@ -23,9 +23,12 @@
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
-use super::{Report, Verdict, exposure, json as document};
+use super::exposure::numbers;
+use super::{Report, Verdict, json as document};
 use crate::checks::{Outcome, Severity};
 use crate::error::{Error, Result};
+use crate::exposure::outcome::worst_open;
+use crate::exposure::verdict::exposed;
 use crate::keys::Signer;
 use crate::scratch::ProbeOutcome;
 use crate::types::Digest;
@@ -53,7 +56,7 @@ pub fn render(report: &Report, signer: &Signer) -> Result<String> {
     }]);
     let statement = |predicate_type: &str, predicate: &Value| json!({ "_type": STATEMENT, "subject": subject, "predicateType": predicate_type, "predicate": predicate });
     let results = statement(TEST_RESULT, &test_result(report, &bytes));
-    let exposed = report.exposure.as_ref().map(exposure::numbers::summary);
+    let exposed = report.exposure.as_ref().map(numbers::summary);
     let predicate = json!({ "report": value, "reportSha256": Digest::of(&bytes), "exposure": exposed });
     let whole = statement(PREDICATE, &predicate);
     Ok(format!("{}\n{}\n", envelope(&results, signer)?, envelope(&whole, signer)?))
@@ -81,9 +84,9 @@ fn test_result(report: &Report, bytes: &[u8]) -> Value {
         }
     }
     for (e, c) in report.exposure.iter().flat_map(|e| e.checks.iter().map(move |c| (e, c))) {
-        match (c.outcome, exposure::worst_open(c)) {
+        match (c.outcome, worst_open(c)) {
             (Outcome::Pass, _) => passed.push(c.id.as_str()),
-            (_, Some(worst)) if worst >= e.fail_on => failed.push(c.id.as_str()),
+            (_, Some(_)) if exposed(e, c).is_some() => failed.push(c.id.as_str()),
             (_, Some(_)) | (Outcome::Waived, _) => warned.push(c.id.as_str()),
             _ if e.required_open.contains(&c.id) => failed.push(c.id.as_str()),
             _ => {}

@@ -10,21 +10,22 @@
 //! 3. Any other error, a check or required probe that did not look or failed
 //!    itself, a missing teardown, less isolation or proof than required: **inconclusive**, 53
 //!    (12 where no identity fits, 124 where the drill's deadline passed).
-//! 4. Otherwise **passed**: 0, or 3 where a finding was only of low severity.
+//! 4. Otherwise **passed**: 0, or 3 where a finding was only of low severity, or a
+//!    check of exposure failed itself.
 //!
 //! A backup that restores and fails with 52 alone is good and exposed: what may
 //! be wrong is the source, and who can reach it. Exposure below the threshold
 //! changes nothing, whatever was not evaluated, unless the operator requires it: a
 //! server is never looked at from everywhere, and its backup is no worse for that.
+//! What that threshold is stands in [`crate::exposure::verdict`](mod@crate::exposure::verdict).
 //!
 //! The exit code is the worst of all by [`Code::precedence`].
 
-use super::exposure;
 use super::model::{ProofLevel, Verdict};
 use crate::checks::{CheckResult, Outcome, Severity};
 use crate::config::schema::Isolation;
 use crate::error::Code;
-use crate::exposure::Exposure;
+use crate::exposure::{self, Exposure};
 use crate::scratch::{Probe, ProbeOutcome, Teardown};
 
 /// What a drill has in hand at its end.
@@ -68,9 +69,10 @@ pub fn judge(evidence: Evidence<'_>) -> Judgement {
     let level = level(&evidence);
     let mut codes = evidence.errors.to_vec();
     let unsafe_ = unsafe_reasons(&evidence);
-    let failed = failed_reasons(&evidence, &mut codes);
-    let open = open_reasons(&evidence, level);
-    let warnings = warnings(&evidence);
+    let exposure = evidence.exposure.map(exposure::verdict).unwrap_or_default();
+    let failed = failed_reasons(&evidence, &exposure.exposed, &mut codes);
+    let open = [open_reasons(&evidence, level), exposure.incomplete].concat();
+    let warnings = [warnings(&evidence), exposure.warnings].concat();
 
     let verdict = if !unsafe_.is_empty() {
         Verdict::Unsafe
@@ -140,7 +142,7 @@ fn unsafe_reasons(evidence: &Evidence<'_>) -> Vec<String> {
     all
 }
 
-fn failed_reasons(evidence: &Evidence<'_>, codes: &mut Vec<Code>) -> Vec<String> {
+fn failed_reasons(evidence: &Evidence<'_>, exposed: &[String], codes: &mut Vec<Code>) -> Vec<String> {
     let mut all: Vec<String> = evidence
         .errors
         .iter()
@@ -151,22 +153,9 @@ fn failed_reasons(evidence: &Evidence<'_>, codes: &mut Vec<Code>) -> Vec<String>
         codes.push(Code::ChecksFailed);
         all.push(format!("{} ({}) has findings", c.id, c.title));
     }
-    let exposed = evidence.exposure.map(above_threshold).unwrap_or_default();
     codes.extend(exposed.first().map(|_| Code::Exposure));
-    all.extend(exposed);
+    all.extend_from_slice(exposed);
     all
-}
-
-/// Checks of exposure with open findings that end a run with 52, in words.
-pub fn above_threshold(exposure: &Exposure) -> Vec<String> {
-    let over = |c: &CheckResult| exposure::worst_open(c).filter(|worst| *worst >= exposure.fail_on);
-    let words = |c: &CheckResult| Some(format!("{} ({}) has open findings, {}", c.id, c.title, over(c)?.name()));
-    exposure.checks.iter().filter_map(words).collect()
-}
-
-/// Checks of exposure that must be evaluated and were not, in words.
-pub fn required_open(exposure: &Exposure) -> Vec<String> {
-    exposure.required_open.iter().map(|id| format!("{id} is required and was not evaluated")).collect()
 }
 
 fn open_reasons(evidence: &Evidence<'_>, level: ProofLevel) -> Vec<String> {
@@ -189,7 +178,6 @@ fn open_reasons(evidence: &Evidence<'_>, level: ProofLevel) -> Vec<String> {
     if evidence.reached >= ProofLevel::Restored && evidence.teardown.is_none() {
         all.push("whether the scratch instance is gone was not looked at".to_owned());
     }
-    all.extend(evidence.exposure.map(required_open).unwrap_or_default());
     if level < evidence.required && !nothing_to_prove(evidence, level) {
         all.push(format!("proof level {} is less than {}", level.name(), evidence.required.name()));
     }

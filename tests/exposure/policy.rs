@@ -106,11 +106,11 @@ fn a_waived_finding_keeps_its_severity_and_open_ones_stay() {
     let told = waived.waiver.as_ref().unwrap();
     assert_eq!((told.owner.as_str(), told.expires), ("o", date(2026, 12, 20)));
     assert_eq!(e.open().map(|(_, f, s)| (f.object.as_str(), s)).collect::<Vec<_>>(), [("role b", Severity::High)]);
-    assert_eq!(verdict(&e).code, Code::Exposure);
+    assert_eq!(verdict(&e).code(), Code::Exposure);
 
     let e = judged(&p, vec![roles(&[("role a", Severity::High)])]);
     assert_eq!(of(&e, ROLES).outcome, Outcome::Waived);
-    assert_eq!((verdict(&e).code, e.open().count()), (Code::Done, 0));
+    assert_eq!((verdict(&e).code(), e.open().count()), (Code::Done, 0));
     for id in ["EXP-GOV-001", "EXP-GOV-002", "EXP-GOV-003"] {
         assert_eq!((of(&e, id).outcome, of(&e, id).examined), (Outcome::Pass, 1), "{id}");
     }
@@ -137,7 +137,7 @@ fn what_a_waived_check_could_not_see_is_not_waived() {
     let many: Vec<(&str, Severity)> = names.iter().map(|n| (n.as_str(), Severity::High)).collect();
     let e = judged(&p, vec![roles(&many)]);
     assert_eq!((of(&e, ROLES).outcome, e.open().count()), (Outcome::Finding, 0));
-    assert_eq!(verdict(&e).code, Code::Exposure);
+    assert_eq!(verdict(&e).code(), Code::Exposure);
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn a_baseline_is_never_silent_or_for_ever() {
 
 #[test]
 fn nothing_evaluated_is_never_done() {
-    let code = |results| verdict(&judged(&policy(&good("role a")), results)).code;
+    let code = |results| verdict(&judged(&policy(&good("role a")), results)).code();
     assert_eq!(code(vec![]), Code::CouldNotRun);
     let about = &catalogue::find(ROLES).unwrap().about;
     assert_eq!(code(vec![Seen::not_evaluated("denied").judged(about, None)]), Code::CouldNotRun);
@@ -359,7 +359,7 @@ fn the_threshold_and_required_checks_end_a_run() {
     };
     let seen = |p: &Policy, results| {
         let e = judged(p, results);
-        (verdict(&e).code, e.required_open)
+        (verdict(&e).code(), e.required_open)
     };
     // Another check looked, so that there is evidence.
     let drift = || evidence();

@@ -333,7 +333,7 @@ pub fn blind() -> AuditReport {
     let e = Error::new(Code::SourceUnreachable, Stage::Source, "the server did not answer within 10 s")
         .hint("Check that it runs, and that this host may connect.");
     let mut r = audit(seen);
-    r.exit_code = Code::CouldNotRun.number();
+    r.exit_code = Code::SourceUnreachable.number();
     r.reasons = vec!["the audit could not go on: source_unreachable (20)".into(), "no check could be evaluated".into()];
     r.server_major = None;
     r.errors = vec![ErrorEntry::from(&e)];

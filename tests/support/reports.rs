@@ -8,7 +8,7 @@ pub mod exposure;
 
 use pgseal::checks::{CheckResult, Rule, Severity};
 use pgseal::report::model::{PastDrill, RecipientProof, Span, TableProof};
-use pgseal::report::{ErrorEntry, IsolationReport, ProofLevel, Report, Timings, ToolRef, Verdict, verdict};
+use pgseal::report::{ErrorEntry, IsolationReport, ProofLevel, Report, Timings, ToolRef, Verdict};
 use pgseal::scratch::{Probe, ProbeOutcome, Teardown};
 use pgseal::types::{Digest, Kind};
 use pgseal::{Code, Error, Stage};
@@ -266,7 +266,8 @@ pub fn open() -> Report {
     r.run = "31f0c9d2e8b7a645".into();
     (r.verdict, r.exit_code) = (Verdict::Failed, 52);
     let seen = exposure::shop();
-    r.reasons = [verdict::above_threshold(&seen), verdict::required_open(&seen)].concat();
+    let judged = pgseal::exposure::verdict(&seen);
+    r.reasons = [judged.exposed, judged.incomplete].concat();
     r.errors = vec![];
     r.exposure = Some(seen);
     r

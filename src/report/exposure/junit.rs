@@ -8,6 +8,8 @@ use super::numbers::{self, Told, some};
 use super::text::accepted;
 use crate::checks::{CheckResult, Outcome};
 use crate::exposure::Exposure;
+use crate::exposure::outcome::worst_open;
+use crate::exposure::verdict::{counts, exposed};
 use crate::report::junit::{bad, named, skipped};
 use crate::types::shown;
 
@@ -46,19 +48,28 @@ fn status(e: &Exposure, c: &CheckResult) -> TestCaseStatus {
         Outcome::NotEvaluated if e.required_open.contains(&c.id) => bad(NonSuccessKind::Error, &word, &shown(&word)),
         Outcome::NotEvaluated | Outcome::NotApplicable => skipped(&word),
         Outcome::Pass | Outcome::Waived => TestCaseStatus::success(),
-        Outcome::Finding if numbers::worst_open(c).is_none_or(|worst| worst < e.fail_on) => TestCaseStatus::success(),
+        Outcome::Finding if exposed(e, c).is_none() => TestCaseStatus::success(),
         Outcome::Finding => {
-            let over: Vec<String> =
-                numbers::of(c).filter(|t| !t.waived && t.severity >= e.fail_on).map(|t| line(&t)).collect();
-            let found = format!("{} at or above {}", some(over.len().max(1), "finding"), e.fail_on.name());
+            let over: Vec<String> = counting(e, c, true).map(|t| line(&t)).collect();
+            let found = match worst_open(c) {
+                Some(worst) if worst >= e.fail_on => {
+                    format!("{} at or above {}", some(over.len().max(1), "finding"), e.fail_on.name())
+                }
+                _ => format!("{} since the last look", some(over.len(), "new finding")),
+            };
             bad(NonSuccessKind::Failure, &found, &over.join("\n"))
         }
     }
 }
 
+/// Open findings that end a run, or those that do not.
+fn counting<'a>(e: &'a Exposure, c: &'a CheckResult, end: bool) -> impl Iterator<Item = Told<'a>> {
+    numbers::of(c).filter(move |t| !t.waived && counts(e, c, t.finding) == end)
+}
+
 /// How much was looked at, and what is below the threshold.
 fn beside(e: &Exposure, c: &CheckResult) -> String {
-    let below = numbers::of(c).filter(|t| !t.waived && t.severity < e.fail_on).map(|t| line(&t));
+    let below = counting(e, c, false).map(|t| line(&t));
     let looked = format!("{} of {} examined", c.examined, c.present);
     let reason = c.reason.iter().map(|r| shown(r).into_owned());
     [looked].into_iter().chain(reason).chain(below).collect::<Vec<_>>().join("\n")
@@ -116,5 +127,18 @@ mod tests {
         assert_eq!((outcome(&e, "EXP-PRIV-901"), outcome(&e, "EXP-AUTH-901")), ("success", "skipped"));
         e.fail_on = Severity::Low;
         assert_eq!((outcome(&e, "EXP-LOG-901"), outcome(&e, "EXP-HBA-907")), ("failure", "success"));
+    }
+
+    #[test]
+    fn what_is_new_fails_from_one_step_below_the_threshold_and_says_so() {
+        let mut e = sample();
+        e.fail_on = Severity::Medium;
+        assert_eq!(outcome(&e, "EXP-LOG-901"), "failure");
+        let suites = suites(&e);
+        let case = suites.iter().flat_map(|s| &s.test_cases).find(|c| c.name.as_str().starts_with("EXP-LOG-901"));
+        let TestCaseStatus::NonSuccess { message, .. } = &case.unwrap().status else { panic!("it is a failure") };
+        assert_eq!(message.as_ref().unwrap().as_str(), "1 new finding since the last look");
+        e.drift = None;
+        assert_eq!(outcome(&e, "EXP-LOG-901"), "success", "there was no last look");
     }
 }

@@ -8,7 +8,7 @@ use super::text::{accepted, change, grade, silent};
 use super::{about, section};
 use crate::checks::{CheckResult, Outcome, Severity};
 use crate::exposure::Exposure;
-use crate::exposure::outcome::Grade;
+use crate::exposure::outcome::{Grade, worst_open};
 use crate::report::markdown::{Sections, bullets, fold, name, safe};
 
 /// Rows of a table.
@@ -56,7 +56,7 @@ fn or(text: &str, otherwise: &str) -> String {
 fn findings(e: &Exposure) -> Sections {
     let mut all = Vec::new();
     for severity in SEVERITIES {
-        for c in e.checks.iter().filter(|c| numbers::worst_open(c) == Some(severity)) {
+        for c in e.checks.iter().filter(|c| worst_open(c) == Some(severity)) {
             let open: Vec<Told<'_>> = numbers::of(c).filter(|t| !t.waived).collect();
             let mut body = String::new();
             if let Some(about) = about(&c.id) {

@@ -21,7 +21,7 @@ pub(in crate::report) mod sample;
 pub mod sarif;
 pub mod text;
 
-pub use numbers::{Told, worst_open};
+pub use numbers::Told;
 
 use crate::exposure::{About, catalogue};
 

@@ -4,10 +4,9 @@
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::about;
-use crate::checks::result::LISTED;
 use crate::checks::{CheckResult, Finding, Outcome, Severity};
 use crate::exposure::Exposure;
+use crate::exposure::outcome::{is_waived, severity_of, worst_open};
 
 /// All severities, the worst first.
 pub const SEVERITIES: [Severity; 5] =
@@ -36,28 +35,13 @@ pub fn findings(e: &Exposure) -> Vec<Told<'_>> {
 /// The findings of one check; also of one that could not look at all and found
 /// nothing but what is accepted.
 pub fn of(check: &CheckResult) -> impl Iterator<Item = Told<'_>> {
-    // The severity of a result is that of its worst finding.
-    let usual = about(&check.id).map_or(check.severity, |a| a.severity);
-    let all = check.outcome == Outcome::Waived;
-    check.findings.iter().map(move |finding| Told {
+    let told = move |finding| Told {
         check,
         finding,
-        severity: finding.severity.unwrap_or(usual),
-        waived: all || finding.waiver.is_some(),
-    })
-}
-
-/// The worst open finding of a check. Where not all are listed, one of the others
-/// may be as bad as the check says.
-pub fn worst_open(check: &CheckResult) -> Option<Severity> {
-    if check.outcome != Outcome::Finding {
-        return None;
-    }
-    let open = of(check).filter(|t| !t.waived).map(|t| t.severity).max();
-    match open {
-        Some(worst) if check.findings.len() < LISTED => Some(worst),
-        _ => Some(check.severity),
-    }
+        severity: severity_of(check, finding),
+        waived: is_waived(check, finding),
+    };
+    check.findings.iter().map(told)
 }
 
 /// Open findings of this severity. A check that found something and lists nothing

@@ -8,7 +8,7 @@ use super::numbers::{self, SEVERITIES, Told, some};
 use super::{about, section};
 use crate::checks::{Change, CheckResult, Outcome, Severity};
 use crate::exposure::Exposure;
-use crate::exposure::outcome::Grade;
+use crate::exposure::outcome::{Grade, worst_open};
 use crate::types::shown;
 
 /// Ways in, rows of reach and credentials that are listed.
@@ -95,7 +95,7 @@ fn findings(out: &mut String, e: &Exposure) -> Result {
     let with: Vec<&CheckResult> = e.checks.iter().filter(|c| c.outcome == Outcome::Finding).collect();
     writeln!(out, "\nOpen findings ({})", numbers::all_open(e))?;
     for severity in SEVERITIES {
-        for c in with.iter().filter(|c| numbers::worst_open(c) == Some(severity)) {
+        for c in with.iter().filter(|c| worst_open(c) == Some(severity)) {
             writeln!(out, "  {:<8}  {:<12} {}", severity.name(), shown(&c.id), shown(&c.title))?;
             let open: Vec<Told<'_>> = numbers::of(c).filter(|t| !t.waived).collect();
             let mut last = None;

@@ -194,7 +194,7 @@ mod tests {
     fn an_audit_says_what_to_mend_and_one_that_could_not_look_says_that_first() {
         let mut r = crate::report::audit::tests::sample();
         assert_eq!(of_audit(&r).steps.items, ["Allow connections.", "Mend it."]);
-        assert_eq!(of_audit(&r).reasons.items.len(), 3);
+        assert_eq!(of_audit(&r).reasons.items.len(), 4);
         r.exit_code = 53;
         assert!(of_audit(&r).steps.items[0].starts_with("Remove what kept"));
     }

@@ -125,12 +125,12 @@ fn a_blind_look_in_between_forgets_nothing_and_makes_nothing_new() {
 #[test]
 fn new_findings_end_a_run_earlier_than_known_ones() {
     let medium = || vec![judged(A, seen(&[("role a", "x")]))];
-    let code = |past: &[Past]| verdict(&after(medium(), vec![], past)).code;
+    let code = |past: &[Past]| verdict(&after(medium(), vec![], past)).code();
     assert_eq!(code(&[]), Code::Done);
     assert_eq!(code(&[reported(medium(), 7)]), Code::Done);
     assert_eq!(code(&[reported(vec![judged(A, seen(&[]))], 7)]), Code::Exposure);
     let low = vec![judged(B, seen(&[("replica r", "x")]))];
-    assert_eq!(verdict(&after(low, vec![], &[reported(vec![judged(B, seen(&[]))], 7)])).code, Code::Done);
+    assert_eq!(verdict(&after(low, vec![], &[reported(vec![judged(B, seen(&[]))], 7)])).code(), Code::Done);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::bars::Danger;
 use crate::checks::{CheckResult, Outcome, Severity};
 use crate::exposure::Exposure;
+use crate::exposure::outcome::worst_open;
 use crate::report::exposure::numbers::{self, SEVERITIES, Told};
 use crate::report::exposure::{about, text};
 use crate::report::html::bound::{self, Bounded, Budget};
@@ -126,7 +127,7 @@ pub struct Findings {
 pub fn of(e: &Exposure) -> Findings {
     let mut budget = Budget::new(BYTES);
     let groups: Vec<Group> = SEVERITIES.into_iter().filter_map(|s| group(e, s, &mut budget)).collect();
-    let open = e.checks.iter().filter(|c| numbers::worst_open(c).is_some()).count();
+    let open = e.checks.iter().filter(|c| worst_open(c).is_some()).count();
     let mut accepted = numbers::findings(e);
     accepted.retain(|t| t.waived);
     let mut budget = Budget::new(SILENT_BYTES);
@@ -147,7 +148,7 @@ pub fn of(e: &Exposure) -> Findings {
 }
 
 fn group(e: &Exposure, severity: Severity, budget: &mut Budget) -> Option<Group> {
-    let found = e.checks.iter().filter(|c| numbers::worst_open(c) == Some(severity));
+    let found = e.checks.iter().filter(|c| worst_open(c) == Some(severity));
     let checks: Vec<Check> = found.map_while(|c| check(c, severity, budget)).collect();
     let title = match severity {
         Severity::Critical => "Critical",

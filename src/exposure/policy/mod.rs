@@ -7,7 +7,7 @@
 //! ```toml
 //! [[waiver]]
 //! check = "EXP-HBA-007"
-//! match = { object = "host shop app 172.16.0.0/12 scram-sha-256" }   # or { glob = "…" }; or fp = "x1:…"
+//! match = { object = "rule host shop app 172.16.0.0/12 scram-sha-256" }   # or { glob = "…" }; or fp = "x1:…"
 //! reason = "pod network, narrowed by NetworkPolicy db-ingress"
 //! owner = "platform@example.org"
 //! ticket = "SEC-214"
@@ -68,7 +68,7 @@ pub const CHECKS: &[Check] =
 
 /// Checks whose findings nobody can waive: an open store, a backup that is not
 /// encrypted, and a key beside what it opens are no matter of taste.
-pub const UNWAIVABLE: [&str; 3] = ["EXP-STO-001", "EXP-BKP-001", "EXP-KEY-001"];
+pub const UNWAIVABLE: [&str; 4] = ["EXP-STO-001", "EXP-BKP-001", "EXP-KEY-001", "EXP-KEY-006"];
 
 /// Everything the operator declared for one source.
 #[derive(Debug, Clone)]

@@ -85,7 +85,7 @@ pub struct Count {
 
 /// Questions with the beginnings of the ids that answer them; the first that
 /// fits counts, the last takes all others.
-const QUESTIONS: [(&str, &[&str]); 6] = [
+const QUESTIONS: [(&str, &[&str]); 7] = [
     (
         "May everybody do what they could?",
         &["INT-ROLES", "INT-MEMBERS", "INT-OWNERS", "INT-GRANTS", "INT-DEFACL", "INT-RLS"],
@@ -93,12 +93,13 @@ const QUESTIONS: [(&str, &[&str]); 6] = [
     ("Is everything there?", &["INT-"]),
     ("Are the files sound?", &["PHY-"]),
     ("Is it fast and recent enough?", &["RTO-", "RPO-"]),
+    ("Can it be opened, and is the history whole?", &["KEY-", "CHAIN-", "HIS-"]),
     ("Your own checks", &["USR-"]),
     ("Other checks", &[""]),
 ];
 
 /// The order in which they stand.
-const ORDER: [usize; 6] = [1, 0, 2, 3, 4, 5];
+const ORDER: [usize; 7] = [1, 0, 2, 3, 4, 5, 6];
 
 /// The section of a report.
 pub fn of(r: &Report) -> Checks {
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn checks_stand_under_their_question_worst_first() {
         let mut r = sample();
-        for id in ["NEW-X", "INT-GRANTS", "RPO-BUDGET"] {
+        for id in ["NEW-X", "INT-GRANTS", "RPO-BUDGET", "KEY-OPENS", "CHAIN-HISTORY"] {
             r.checks.push(Rule { id, title: "x", severity: Severity::Low }.judged(1, 1, vec![]));
         }
         let c = of(&r);
@@ -228,6 +229,7 @@ mod tests {
                 "May everybody do what they could?",
                 "Are the files sound?",
                 "Is it fast and recent enough?",
+                "Can it be opened, and is the history whole?",
                 "Your own checks",
                 "Other checks"
             ]
@@ -239,7 +241,7 @@ mod tests {
         let tally: Vec<&str> = c.tally.iter().map(|t| t.words.as_str()).collect();
         assert_eq!(
             tally,
-            ["1 found something", "1 broke off", "1 could not look", "4 passed", "1 had nothing to look at"]
+            ["1 found something", "1 broke off", "1 could not look", "6 passed", "1 had nothing to look at"]
         );
     }
 

@@ -28,8 +28,6 @@ pub fn golden(world: &World, server: &PgServer, file: &str, name: &str, text: &s
         (r#""shop",\s+\d+"#, "\"shop\", [BYTES]"),
         (r#""total":\d+"#, "\"total\":[BYTES]"),
         (r"took +\d+(\.\d+)? s", "took [SECONDS]"),
-        (r"\b15\.\d+( \(Debian [^)]*\))?", "15.x"),
-        (r"15\d{4}\b", "[VERSION]"),
         (r"\d+(\.\d+)? ([KMGT]iB|B)(/s)?", "[SIZE]"),
         (r"in \d+(\.\d+)? ?s\b", "in [SECONDS]"),
         (r"\b\d+:\d{2}\b", "[M:SS]"),
@@ -38,6 +36,9 @@ pub fn golden(world: &World, server: &PgServer, file: &str, name: &str, text: &s
         (r"\d+ ?(s|min|m) ago|\b(just now|\d+s)\b", "[AGE]"),
         (r" {2,}", "  "),
         (r#"("target": ")[a-z0-9_]+-linux"#, "$1[TARGET]"),
+        // After all that sizes, rates and times could begin with.
+        (r"\b15\.\d+( \(Debian [^)]*\))?", "15.x"),
+        (r"15\d{4}\b", "[VERSION]"),
     ] {
         settings.add_filter(pattern, by);
     }

@@ -1,0 +1,27 @@
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+CREATE EXTENSION pgcrypto WITH SCHEMA public;
+SET ROLE shop_owner;
+CREATE SCHEMA shop;
+GRANT USAGE ON SCHEMA shop TO orders_rw, orders_ro, money_ro, tickets_rw, stock_rw;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE TABLE shop.shops (login name PRIMARY KEY, shop int NOT NULL UNIQUE);
+CREATE TABLE shop.orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, shop_id int NOT NULL, total numeric NOT NULL);
+CREATE TABLE shop.payments (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, iban text NOT NULL);
+ALTER TABLE shop.payments ALTER iban SET STATISTICS 0;
+CREATE TABLE shop.tickets (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, opened timestamptz NOT NULL);
+CREATE TABLE shop.stock (article int PRIMARY KEY, pieces int NOT NULL);
+INSERT INTO shop.shops VALUES ('app', 1), ('worker', 2);
+INSERT INTO shop.orders (shop_id, total) SELECT g % 2 + 1, g FROM generate_series(1, 200) g;
+INSERT INTO shop.payments (iban) SELECT 'DE89370400440532013000' FROM generate_series(1, 50);
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY;
+GRANT SELECT ON shop.shops TO orders_rw, orders_ro;
+GRANT SELECT, INSERT, UPDATE ON shop.orders TO orders_rw;
+GRANT SELECT ON shop.orders TO orders_ro;
+GRANT SELECT ON shop.payments TO money_ro;
+GRANT SELECT, INSERT, UPDATE ON shop.tickets TO tickets_rw;
+GRANT SELECT, UPDATE ON shop.stock TO stock_rw;
+CREATE POLICY own ON shop.orders USING (shop_id = (SELECT shop FROM shop.shops WHERE login = current_user));
+CREATE FUNCTION shop.total(of int) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp AS 'SELECT sum(total) FROM shop.orders WHERE shop_id = $1';
+GRANT EXECUTE ON FUNCTION shop.total(int) TO orders_ro;

@@ -197,6 +197,49 @@ impl S3 for Atomic {
         self.files.head_bucket(req).await
     }
 
+    /// Objects of buckets called `copied` go to another one.
+    async fn get_bucket_replication(
+        &self,
+        req: S3Request<GetBucketReplicationInput>,
+    ) -> S3Result<S3Response<GetBucketReplicationOutput>> {
+        if req.input.bucket != "copied" {
+            return Err(s3s::s3_error!(NotImplemented));
+        }
+        let rule = |to: &str, status| ReplicationRule {
+            delete_marker_replication: None,
+            destination: Destination { bucket: format!("arn:aws:s3:::{to}"), ..Destination::default() },
+            existing_object_replication: None,
+            filter: None,
+            id: None,
+            prefix: None,
+            priority: None,
+            source_selection_criteria: None,
+            status: ReplicationRuleStatus::from_static(status),
+        };
+        let rules =
+            vec![rule("elsewhere", ReplicationRuleStatus::ENABLED), rule("nowhere", ReplicationRuleStatus::DISABLED)];
+        let config = ReplicationConfiguration { role: "arn:aws:iam::1:role/copies".into(), rules };
+        Ok(S3Response::new(GetBucketReplicationOutput { replication_configuration: Some(config) }))
+    }
+
+    /// Requests to buckets called `logged` are; those to buckets called `copied` are not.
+    async fn get_bucket_logging(
+        &self,
+        req: S3Request<GetBucketLoggingInput>,
+    ) -> S3Result<S3Response<GetBucketLoggingOutput>> {
+        let logging_enabled = match req.input.bucket.as_str() {
+            "logged" => Some(LoggingEnabled {
+                target_bucket: "logs".into(),
+                target_grants: None,
+                target_object_key_format: None,
+                target_prefix: "s3/".into(),
+            }),
+            "copied" => None,
+            _ => return Err(s3s::s3_error!(NotImplemented)),
+        };
+        Ok(S3Response::new(GetBucketLoggingOutput { logging_enabled }))
+    }
+
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
         self.files.create_bucket(req).await
     }

@@ -320,6 +320,25 @@ async fn suspended_versions_count_as_none_and_encryption_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn copies_elsewhere_and_requests_without_a_record_are_found() {
+    let (_server, world) = sealed();
+    let dir = tempfile::tempdir().unwrap();
+    let server = S3Server::start(dir.path(), &["copied", "logged"]);
+    for (bucket, logging) in [("copied", vec!["bucket: access logging"]), ("logged", vec![])] {
+        let cloud = Cloud::on(server.settings(), bucket, [ACCESS_KEY, SECRET_KEY]);
+        cloud.fill(&world).await;
+        let results = cloud.look(&world, |t| t.proven = Known::no("not read")).await;
+        let records = of(&results, "EXP-STO-009");
+        assert_eq!(records.findings.iter().map(|f| f.object.as_str()).collect::<Vec<_>>(), logging);
+        // That it encrypts it does not tell.
+        assert!(records.reason.as_deref().unwrap().contains("does not implement"), "{records:#?}");
+        if bucket == "copied" {
+            found(&results, "EXP-BKP-006", &["replica arn:aws:s3:::elsewhere"]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_does_not_implement_is_not_evaluated() {
     let (_server, world) = sealed();
     let dir = tempfile::tempdir().unwrap();

@@ -111,6 +111,10 @@ async fn what_a_backup_leaves_out_is_found() {
     let results = look(&config(&world), None, |t| t.facts = Known::Yes(whole.clone())).await;
     silent(&results, "EXP-BKP-010");
 
+    let unposed = Facts { posture: None, ..whole.clone() };
+    let results = look(&config(&world), None, |t| t.facts = Known::Yes(unposed)).await;
+    found(&results, "EXP-BKP-010", &["newest backup: posture"]);
+
     // A role that is no superuser leaves subscriptions out, and pg_dump says so to nobody who listens.
     server.psql(
         "shop",

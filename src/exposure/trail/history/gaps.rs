@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
               role without the rights skips what it may not see. None of it shows before the restore.",
         inspects: "The signed manifest of the newest backup: a logical one needs a globals stream. Its sealed facts, \
                    where an identity is here to open them: subscriptions that a role that is no superuser leaves out, \
-                   databases without contents or without an inventory, and what the run warned of. Rows that row \
+                   databases without contents or without an inventory, no posture, and what the run warned of. Rows that row \
                    security hides need no look: pgseal dumps with row_security off, and such a dump fails.",
         remedy: "Let globals be dumped (a superuser, or a role that may read pg_authid, or role_passwords = false). \
                  Write CREATE SUBSCRIPTION statements down elsewhere, or let a superuser dump them.",
@@ -44,6 +44,10 @@ fn judge(trail: &Trail<'_>) -> Seen {
     let mut seen = Seen::all_of(1);
     if manifest.kind == Kind::Logical && !manifest.streams.iter().any(|s| s.role == Role::Globals) {
         seen.add(Found::new(format!("{NEWEST}: globals"), "it holds no roles, memberships and tablespaces"));
+    }
+    if trail.facts.get().is_ok_and(|f| f.posture.is_none()) {
+        let what = "no posture was sealed with it: drills cannot judge settings, access rules and sessions";
+        seen.add(Found::new(format!("{NEWEST}: posture"), what).at(Severity::Low));
     }
     match trail.facts.get() {
         Ok(facts) if manifest.kind == Kind::Logical => of_facts(facts, &mut seen),

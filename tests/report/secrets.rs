@@ -132,6 +132,14 @@ fn no_canary_sings() {
         }
         assert_eq!(text.contains("table-"), level == "names", "{text}");
     }
+    // An audit tells of the live server, with the same care.
+    for level in ["names", "details"] {
+        let dir = format!("audit-{level}");
+        let args = ["audit", "shop", "--plane", "live,trail", "--report-dir", &dir, "--redact", level, "-v"];
+        let out = world.command(&args).env("PGPASSWORD", SECRET).output().unwrap();
+        assert!(out.status.success() && !out.stdout.is_empty(), "{out:?}");
+        look(&dir, &out, &[NAME, VALUE, SECRET]);
+    }
     // On this host, and only where asked for, the names come back.
     let shown = world.pgseal(&["report", "show", "shop", "--format", "md"]);
     assert!(shown.code == 0 && shown.out.contains("names are left out"), "{shown:?}");

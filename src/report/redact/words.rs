@@ -46,6 +46,9 @@ pub(super) const WORDS: &str = "mapping mappings foreign event user password set
     boolean numeric real double precision bytea json jsonb uuid date time timestamp timestamptz with without zone \
     interval inet cidr void record anyelement regclass oid name character varying varchar char select insert update \
     delete truncate references usage create execute connect temporary maintain set option admin inherit \
+    login roles connection limit delay rules credentials pgsql newest backup globals posture contents inventory warning \
+    bucket default encryption logging old versions unfinished uploads writer replace shorten lock override read list \
+    source waiver replica \
     ldapserver ldapport ldapscheme ldaptls ldapprefix ldapsuffix ldapbasedn ldapbinddn ldapbindpasswd ldapurl \
     ldapsearchattribute ldapsearchfilter radiusservers radiussecrets radiusports radiusidentifiers krb_realm \
     include_realm compat_realm upn_username pamservice pam_use_hostname issuer scope validator delegate_ident_mapping";

@@ -120,7 +120,7 @@ fn every_sin_is_found_and_the_backups_are_good_all_the_same() {
         for check in report["checks"].as_array().unwrap() {
             assert!(["pass", "not_applicable"].contains(&check["outcome"].as_str().unwrap()), "{check:#}");
         }
-        assert_eq!(code, 52, "{:#}", report["reasons"]);
+        assert_eq!(code, 52, "{:#} {:#}", report["reasons"], report["errors"]);
         assert_eq!(report["proof_level"], "data");
         (report, place)
     });

@@ -8,7 +8,7 @@ use pgseal::checks::{CheckResult, Outcome, Severity};
 use pgseal::exposure::{Policy, Server};
 
 use crate::fixture::{found, of, server_checks, severity, silent};
-use crate::pg::{PgServer, bindir, done, own};
+use crate::pg::{PgServer, bindir, done, own, predefined};
 
 /// Roles and databases that the rules speak of.
 const PEOPLE: &str = "CREATE ROLE app LOGIN; CREATE ROLE legacy LOGIN; CREATE ROLE repl LOGIN REPLICATION; \
@@ -207,7 +207,7 @@ async fn rules_that_are_not_loaded_or_not_seen_are_no_pass() {
 #[tokio::test]
 async fn a_role_that_may_not_read_the_rules_gets_no_pass() {
     let pg = crate::fixture::server(&[]);
-    pg.psql("postgres", "CREATE ROLE dumper LOGIN; GRANT pg_read_all_data TO dumper");
+    pg.psql("postgres", &predefined("CREATE ROLE dumper LOGIN; GRANT pg_read_all_data TO dumper"));
     let r = server_checks(&crate::fixture::live_as(&pg, "dumper").await, &Policy::default());
     for n in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] {
         // The test runs on the server's host: what SQL hides may be read there as a file.

@@ -19,6 +19,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log_filename", "a.log"),
     ("log_connections", "on"),
     ("lc_messages", "C"),
+    ("password_encryption", "scram-sha-256"),
 ];
 
 fn copy(pg: &PgServer, to: &Path) -> PathBuf {

@@ -1,6 +1,6 @@
 //! `pgseal drill`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::ValueEnum;
@@ -12,7 +12,7 @@ use crate::cli::exit;
 use crate::cli::output::Ui;
 use crate::config::{Override, schema};
 use crate::drill::{Done, Job, Standing};
-use crate::error::{Code, Error, Result, Stage};
+use crate::error::{Code, Error, Result};
 use crate::exposure::Policy;
 use crate::report::{Format, ProofLevel, pseudonyms, signed};
 use crate::scratch::probe::Outside;
@@ -128,14 +128,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     }
     let signer = ctx.report_signer()?;
     let (_, source) = ctx.source(found.entry.manifest.source.as_str())?;
-    if let Some(dir) = &args.report_dir {
-        // Before the work, not after it: a report that cannot be written is no report.
-        std::fs::create_dir_all(dir).map_err(|e| cannot_write(dir, e))?;
-        tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
-    }
-    if let Some(dir) = args.metrics.as_deref().map(files::dir_of) {
-        tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
-    }
+    files::ready(args.report_dir.as_deref(), args.metrics.as_deref())?;
     let key = pseudonyms::key(&ctx.config().state_dir)?;
     let policy = Policy::load(&source.exposure)?;
     // One that cannot be resolved on this host (its service file is elsewhere,
@@ -209,8 +202,4 @@ fn outside(keys: &schema::Keys, source: Option<&ConnParams>) -> Outside {
 fn no_report(e: Error) -> Error {
     let next = e.next_step().unwrap_or_default().to_owned();
     e.hint(format!("{next} Nothing was drilled, and there is no report.").trim().to_owned())
-}
-
-fn cannot_write(dir: &Path, e: std::io::Error) -> Error {
-    Error::new(Code::Usage, Stage::Report, "cannot write into this directory").on(dir.display().to_string()).because(e)
 }

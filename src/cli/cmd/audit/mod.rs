@@ -15,7 +15,7 @@ use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::cli::output::Ui;
 use crate::config::Override;
-use crate::error::{Code, Error, Result, Stage};
+use crate::error::{Code, Result};
 use crate::exposure::{Plane, Policy};
 use crate::report::{Document, Format, Redactor, pseudonyms};
 use crate::source::ConnParams;
@@ -95,14 +95,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let wanted = args.source.as_deref().unwrap_or_default();
     let (name, source) = ctx.source(wanted)?;
     let policy = Policy::load(&source.exposure)?;
-    if let Some(dir) = &args.report_dir {
-        // Before the work, not after it.
-        std::fs::create_dir_all(dir).map_err(|e| cannot_write(dir, e))?;
-        tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
-    }
-    if let Some(dir) = args.metrics.as_deref().map(files::dir_of) {
-        tempfile::tempfile_in(dir).map_err(|e| cannot_write(dir, e))?;
-    }
+    files::ready(args.report_dir.as_deref(), args.metrics.as_deref())?;
     // A report that is kept is signed where this host has a key for it.
     let signer = if args.report_dir.is_some() { Some(ctx.report_signer()?) } else { ctx.report_signer().ok() };
     let (connection, reading) =
@@ -164,8 +157,4 @@ fn planes(asked: &[Where], connection: &Result<ConnParams>, reading: &Result<cra
     };
     let all = [(Where::Live, Plane::Live), (Where::Trail, Plane::Trail), (Where::House, Plane::House)];
     all.into_iter().filter(|(w, _)| had(*w)).map(|(_, plane)| plane).collect()
-}
-
-fn cannot_write(dir: &std::path::Path, e: std::io::Error) -> Error {
-    Error::new(Code::Usage, Stage::Report, "cannot write into this directory").on(dir.display().to_string()).because(e)
 }

@@ -9,6 +9,27 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::report::Format;
 use crate::report::signed::Signed;
 
+/// Makes the directory of a run's files where it is missing, and tries that it, and the
+/// one of the metrics, can be written into: before the work, not after it, for a report
+/// that cannot be written is no report.
+///
+/// # Errors
+/// 2 where one of them cannot.
+pub fn ready(dir: Option<&Path>, metrics: Option<&Path>) -> Result<()> {
+    let cannot = |dir: &Path, e: std::io::Error| {
+        Error::new(Code::Usage, Stage::Report, "cannot write into this directory")
+            .on(dir.display().to_string())
+            .because(e)
+    };
+    if let Some(dir) = dir {
+        std::fs::create_dir_all(dir).map_err(|e| cannot(dir, e))?;
+    }
+    for dir in dir.into_iter().chain(metrics.map(dir_of)) {
+        tempfile::tempfile_in(dir).map_err(|e| cannot(dir, e))?;
+    }
+    Ok(())
+}
+
 /// Writes every form that `render` gives of a report. One that cannot be written
 /// does not keep the others back.
 pub fn write_all(

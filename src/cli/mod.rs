@@ -37,6 +37,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the program with `args` (the first is its name).
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::sys::keep_open_files();
     exit::install_panic_hook();
     let args: Vec<OsString> = args.into_iter().collect();
     let done = std::panic::catch_unwind(|| parse_and_run(&args));

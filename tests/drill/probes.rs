@@ -1,6 +1,6 @@
 //! A probe that fails ends the drill at once, whatever it would have found.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -55,4 +55,22 @@ fn a_failed_probe_stops_the_drill_at_once_and_makes_it_unsafe() {
     }
     // Without the cause it is as good as ever.
     assert_eq!(world.drill("shop").0, 0);
+}
+
+#[test]
+fn files_that_were_open_when_it_began_do_not_reach_the_copy() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    let world = World::new(&server);
+    world.ok(&["backup", "shop"]);
+    let drill = world.command(&["drill", "shop", "--json"]);
+    let mut shell = Command::new("/bin/sh");
+    // As a wrapper does that keeps a file open: time -o, flock, a unit's LoadCredential.
+    shell.args(["-c", "exec 7<\"$0\" 8>>\"$1\"; shift; exec \"$@\""]);
+    shell.arg(world.path("keys/identity")).arg(world.path("state/log")).arg(drill.get_program()).args(drill.get_args());
+    shell.env_clear().envs(drill.get_envs().filter_map(|(k, v)| Some((k, v?)))).current_dir(world.dir.path());
+    let said = World::said(&mut shell);
+    let report: Value = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {said:?}"));
+    let probes = report["isolation"]["probes"].as_array().unwrap();
+    let open = probes.iter().find(|p| p["id"] == "ISO-012").unwrap();
+    assert_eq!((said.code, &open["outcome"]), (0, &"pass".into()), "{open:#} {:#}", report["reasons"]);
 }

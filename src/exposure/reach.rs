@@ -30,6 +30,9 @@ use super::relations::{Relation, Relations};
 use super::{Blind, Database, Server};
 use crate::hba::AddressClass;
 
+/// Where readers come from who have no way in over the network.
+pub const HOST_ALONE: &str = "the host alone";
+
 /// Who can read and write each table, view, materialized view and foreign table
 /// of a database, in order of their names, with the farthest place that their
 /// readers can come from where the access rules are known. Classes of data are joined later.
@@ -69,7 +72,7 @@ pub fn rows(db: &Database<'_>, relations: &Relations) -> Vec<ReachRow> {
                 writers: writers.count,
                 logins,
                 public: readers.public || writers.public,
-                widest_entry: way.map(|w| w.class.map_or("the host alone", AddressClass::word).to_owned()),
+                widest_entry: way.map(|w| w.class.map_or(HOST_ALONE, AddressClass::word).to_owned()),
                 without_tls: way.map(|w| w.plain),
             }
         })

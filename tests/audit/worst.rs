@@ -128,6 +128,17 @@ fn every_sin_is_found_and_the_backups_are_good_all_the_same() {
     for (report, place) in &drills {
         expected::worst(&report["exposure"], *place);
     }
+    // What lies there, who reads it and from where, in one sentence.
+    for (report, _) in &drills {
+        let checks = report["exposure"]["checks"].as_array().unwrap();
+        let data = checks.iter().find(|c| c["id"] == "EXP-DATA-001").unwrap();
+        let table = "database shop: table public.customers";
+        let found = data["findings"].as_array().unwrap().iter().find(|f| f["object"] == table).unwrap();
+        let message = found["message"].as_str().unwrap();
+        let joined =
+            "by every role (PUBLIC), who enter from as far away as global addresses, and not all of them over TLS: ";
+        assert!(message.contains(joined) && message.contains("iban (financial: IBANs in "), "{message}");
+    }
     // What a logical copy does not have was not looked at, and that is no pass.
     for id in ["EXP-REPL-003", "EXP-SECR-002"] {
         let checks = drills[0].0["exposure"]["checks"].as_array().unwrap();

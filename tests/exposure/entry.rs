@@ -6,6 +6,8 @@ use std::process::Command;
 
 use pgseal::checks::{CheckResult, Outcome, Severity};
 use pgseal::exposure::{Policy, Server};
+use pgseal::source::posture::SessionFacts;
+use pgseal::types::Known;
 
 use crate::fixture::{found, of, server_checks, severity, silent};
 use crate::pg::{PgServer, bindir, done, own, predefined};
@@ -167,6 +169,35 @@ fn certificate(data: &Path) {
     std::fs::set_permissions(data.join("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
     own(&data.join("server.key"));
     own(&data.join("server.crt"));
+}
+
+#[tokio::test]
+async fn sessions_without_encryption_from_beyond_the_host_are_found() {
+    let pg = crate::fixture::server(&[]);
+    let mut server = crate::fixture::live(&pg).await;
+    let mut with = |all: &[(&str, Option<bool>, Option<bool>)]| {
+        let session = |(address, tls, gss): &(&str, Option<bool>, Option<bool>)| SessionFacts {
+            role: Some("app".into()),
+            database: Some("shop".into()),
+            address: address.parse().ok(),
+            application: "till".into(),
+            backend: "client backend".into(),
+            tls: *tls,
+            gss: *gss,
+            count: 2,
+        };
+        server.posture.sessions = Known::Yes(all.iter().map(session).collect());
+        server_checks(&server, &Policy::default())
+    };
+    let (plain, tls, gss) = ((Some(false), Some(false)), (Some(true), Some(false)), (Some(false), Some(true)));
+    let r = with(&[("10.0.0.7", plain.0, plain.1), ("10.0.0.8", tls.0, tls.1), ("127.0.0.1", plain.0, plain.1)]);
+    found(&r, "EXP-TLS-004", &["role app from 10.0.0.7"]);
+    silent(&with(&[("10.0.0.8", tls.0, tls.1), ("fd00::7", gss.0, gss.1)]), "EXP-TLS-004");
+    // What may not be seen is no pass.
+    let r = with(&[("10.0.0.8", tls.0, tls.1), ("10.0.0.9", None, None)]);
+    assert_eq!(of(&r, "EXP-TLS-004").outcome, Outcome::NotEvaluated);
+    let r = with(&[("", plain.0, plain.1)]);
+    assert_eq!(of(&r, "EXP-TLS-004").outcome, Outcome::NotApplicable, "over a socket");
 }
 
 #[tokio::test]

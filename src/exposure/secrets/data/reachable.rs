@@ -91,12 +91,23 @@ async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
         } else {
             format!("by {} of {} login roles", row.readers, row.logins)
         };
-        seen.add(Found::new(object, format!("it can be read {who}: {}{more}", named.join(", "))).at(severity));
+        let from = entry(row).unwrap_or_default();
+        seen.add(Found::new(object, format!("it can be read {who}{from}: {}{more}", named.join(", "))).at(severity));
     }
     if let Some(collector) = db.collector {
         collector.reach(rows.into_values().collect());
     }
     Ok(seen)
+}
+
+/// From where its readers come, where the access rules tell.
+fn entry(row: &ReachRow) -> Option<String> {
+    let from = row.widest_entry.as_deref()?;
+    if from == reach::HOST_ALONE {
+        return Some(format!(", who enter from {from}"));
+    }
+    let plain = if row.without_tls == Some(true) { ", and not all of them over TLS" } else { "" };
+    Some(format!(", who enter from as far away as {from} addresses{plain}"))
 }
 
 /// Columns of a class that somebody is hurt by.

@@ -46,7 +46,7 @@ pub(super) const WORDS: &str = "mapping mappings foreign event user password set
     boolean numeric real double precision bytea json jsonb uuid date time timestamp timestamptz with without zone \
     interval inet cidr void record anyelement regclass oid name character varying varchar char select insert update \
     delete truncate references usage create execute connect temporary maintain set option admin inherit \
-    login roles connection limit delay rules credentials pgsql newest backup globals posture contents inventory warning \
+    own login roles connection limit delay rules credentials pgsql newest backup globals posture contents inventory warning \
     bucket default encryption logging old versions unfinished uploads writer replace shorten lock override read list \
     source waiver replica \
     ldapserver ldapport ldapscheme ldaptls ldapprefix ldapsuffix ldapbasedn ldapbinddn ldapbindpasswd ldapurl \

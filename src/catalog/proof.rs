@@ -14,7 +14,9 @@ use crate::store::{StoreError, layout, list_all};
 use crate::types::{BackupId, Digest, SourceName};
 
 const MAX_REPORTS: usize = 1_000_000;
-const MAX_REPORT: u64 = 16 * 1024 * 1024;
+/// Largest report that is read, bytes: room for every finding that all checks may
+/// list, with the longest names.
+pub const MAX_REPORT: u64 = 32 * 1024 * 1024;
 const MAX_SIGNATURE: u64 = 16 * 1024;
 const PARALLEL: usize = 16;
 
@@ -27,6 +29,9 @@ pub struct Proof {
     pub manifest_sha256: Digest,
     /// `passed`, `failed`, `inconclusive`, `unsafe`.
     pub verdict: String,
+    /// Whether the backup itself was proven: it passed, or what it exposes is all that
+    /// was wrong.
+    pub proven: bool,
     /// `none`, `stored`, `restored`, `booted`, `data`.
     pub proof_level: String,
     /// When the store received the report.
@@ -38,9 +43,14 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Whether it says that `entry` passed.
+    /// Whether it says that `entry` can be relied on.
     pub fn proves(&self, entry: &Entry) -> bool {
-        self.backup_id == entry.manifest.backup_id && self.manifest_sha256 == entry.digest && self.verdict == "passed"
+        self.backup_id == entry.manifest.backup_id && self.manifest_sha256 == entry.digest && self.proven
+    }
+
+    /// The verdict for people: a proven backup that failed did so by what it exposes.
+    pub fn word(&self) -> &str {
+        if self.proven && self.verdict == "failed" { "exposed" } else { &self.verdict }
     }
 }
 
@@ -53,6 +63,7 @@ struct Fields {
     manifest_sha256: Digest,
     verdict: String,
     proof_level: String,
+    proven: Option<bool>,
     rto_s: Option<f64>,
 }
 
@@ -122,6 +133,7 @@ async fn read_one(
     Ok(Some(Proof {
         backup_id: f.backup_id,
         manifest_sha256: f.manifest_sha256,
+        proven: f.proven.unwrap_or(f.verdict == "passed"),
         verdict: f.verdict,
         proof_level: f.proof_level,
         at,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::checks::{CheckResult, Rule, Severity};
 use crate::error::Result;
 use crate::report::history::History;
-use crate::report::model::{PastDrill, Timings, Verdict};
+use crate::report::model::{PastDrill, Timings};
 use crate::types::Kind;
 
 /// A restore that takes so little more is no trend, whatever the factor: small
@@ -65,7 +65,7 @@ pub(super) fn budget(limit: Option<Duration>, rto: f64) -> CheckResult {
 /// RTO-TREND: not more than `factor` times as long as in the last good drill of
 /// the same kind. `history` is oldest first.
 pub(super) fn trend(factor: f64, history: &[PastDrill], kind: Kind, rto: f64) -> CheckResult {
-    let good = |p: &&PastDrill| p.kind == kind && p.verdict == Verdict::Passed;
+    let good = |p: &&PastDrill| p.kind == kind && p.proven;
     let Some((last, before)) = history.iter().rev().filter(good).find_map(|p| Some((p, p.rto_s?))) else {
         return TREND.not_applicable("no earlier drill of this kind that passed is known");
     };
@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use crate::checks::Outcome;
     use crate::report::ProofLevel;
+    use crate::report::model::Verdict;
 
     fn past(kind: Kind, verdict: Verdict, rto_s: Option<f64>) -> PastDrill {
         PastDrill {
@@ -111,6 +112,7 @@ mod tests {
             finished_at: "2026-11-22T04:00:08Z".parse().unwrap(),
             verdict,
             proof_level: ProofLevel::Data,
+            proven: verdict == Verdict::Passed,
             rto_s,
             total_s: 1.0,
             plain_bytes: 77,

@@ -158,6 +158,7 @@ impl Record {
             finished_at: Timestamp::now(),
             verdict: judgement.verdict,
             proof_level: judgement.level,
+            proven: judgement.proven,
             exit_code: judgement.code.number(),
             reasons: judgement.reasons,
             plain_bytes: m.plain_bytes(),

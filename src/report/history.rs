@@ -51,6 +51,7 @@ impl From<&Report> for PastDrill {
             finished_at: r.finished_at,
             verdict: r.verdict,
             proof_level: r.proof_level,
+            proven: r.proven,
             rto_s: r.rto_s,
             total_s: r.timings_s.total,
             plain_bytes: r.plain_bytes,

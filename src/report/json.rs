@@ -9,9 +9,8 @@ use super::{AuditReport, Document, Report};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::shown;
 
-/// Largest report that is read, bytes: room for every finding that all checks may
-/// list, with the longest names.
-pub const LIMIT: u64 = 32 * 1024 * 1024;
+/// Largest report that is read, bytes.
+pub const LIMIT: u64 = crate::catalog::proof::MAX_REPORT;
 
 /// A report, of whatever kind, as JSON with a closing line end. What a terminal would act on or
 /// hide (names are chosen by database users) is written as `\u` escapes.
@@ -147,6 +146,7 @@ pub(super) mod tests {
             finished_at: "2026-11-23T04:00:08Z".parse().unwrap(),
             verdict: Verdict::Failed,
             proof_level: ProofLevel::Booted,
+            proven: false,
             exit_code: 51,
             reasons: vec!["INT-ROWS (every table has its rows) has findings".into()],
             plain_bytes: 2_000_000,
@@ -207,6 +207,7 @@ pub(super) mod tests {
                 finished_at: "2026-11-22T04:00:08Z".parse().unwrap(),
                 verdict: Verdict::Passed,
                 proof_level: ProofLevel::Data,
+                proven: true,
                 rto_s: Some(5.0),
                 total_s: 7.5,
                 plain_bytes: 1_900_000,

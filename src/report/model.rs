@@ -100,6 +100,10 @@ pub struct Report {
     pub verdict: Verdict,
     /// How far the proof goes.
     pub proof_level: ProofLevel,
+    /// Whether the backup itself was proven: the drill passed, or what it exposes is
+    /// all that was wrong. Absent, so false, in reports of older versions.
+    #[serde(default)]
+    pub proven: bool,
     /// Exit code of the drill.
     pub exit_code: u8,
     /// Why the verdict is what it is.
@@ -220,6 +224,9 @@ pub struct PastDrill {
     pub verdict: Verdict,
     /// How far the proof went.
     pub proof_level: ProofLevel,
+    /// Whether the backup itself was proven, see [`Report::proven`].
+    #[serde(default)]
+    pub proven: bool,
     /// Seconds of fetch, restore and start.
     pub rto_s: Option<f64>,
     /// Seconds of the whole drill.

@@ -74,6 +74,7 @@ pub fn doubted(mut document: Document, why: &Error) -> Document {
             r.errors.insert(0, ErrorEntry::from(why));
             r.verdict = Verdict::Inconclusive;
             r.proof_level = ProofLevel::None;
+            r.proven = false;
             r.exit_code = why.code().number();
             r.signer = None;
         }

@@ -14,7 +14,8 @@
 //!    check of exposure failed itself.
 //!
 //! A backup that restores and fails with 52 alone is good and exposed: what may
-//! be wrong is the source, and who can reach it. Exposure below the threshold
+//! be wrong is the source, and who can reach it. So it counts as proven, and
+//! `latest-proven` finds it on the day that it is needed. Exposure below the threshold
 //! changes nothing, whatever was not evaluated, unless the operator requires it: a
 //! server is never looked at from everywhere, and its backup is no worse for that.
 //! What that threshold is stands in [`crate::exposure::verdict`](mod@crate::exposure::verdict).
@@ -58,6 +59,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Proof level.
     pub level: ProofLevel,
+    /// Whether the backup itself was proven: nothing was wrong but what it exposes.
+    pub proven: bool,
     /// Exit code.
     pub code: Code,
     /// Why, worst first.
@@ -70,8 +73,12 @@ pub fn judge(evidence: Evidence<'_>) -> Judgement {
     let mut codes = evidence.errors.to_vec();
     let unsafe_ = unsafe_reasons(&evidence);
     let exposure = evidence.exposure.map(exposure::verdict).unwrap_or_default();
-    let failed = failed_reasons(&evidence, &exposure.exposed, &mut codes);
-    let open = [open_reasons(&evidence, level), exposure.incomplete].concat();
+    let failed = failed_reasons(&evidence, &mut codes);
+    let open = open_reasons(&evidence, level);
+    let proven = unsafe_.is_empty() && failed.is_empty() && open.is_empty();
+    codes.extend(exposure.exposed.first().map(|_| Code::Exposure));
+    let failed = [failed, exposure.exposed].concat();
+    let open = [open, exposure.incomplete].concat();
     let warnings = [warnings(&evidence), exposure.warnings].concat();
 
     let verdict = if !unsafe_.is_empty() {
@@ -96,7 +103,7 @@ pub fn judge(evidence: Evidence<'_>) -> Judgement {
     // Every open or bad verdict has put a code of its own in: it cannot be 0.
     let code = codes.into_iter().min_by_key(|c| c.precedence()).unwrap_or(Code::Internal);
     let reasons = [unsafe_, failed, open, warnings].concat();
-    Judgement { verdict, level, code, reasons }
+    Judgement { verdict, level, proven, code, reasons }
 }
 
 /// Whether an error of this code says that the backup is bad. All others say
@@ -142,7 +149,7 @@ fn unsafe_reasons(evidence: &Evidence<'_>) -> Vec<String> {
     all
 }
 
-fn failed_reasons(evidence: &Evidence<'_>, exposed: &[String], codes: &mut Vec<Code>) -> Vec<String> {
+fn failed_reasons(evidence: &Evidence<'_>, codes: &mut Vec<Code>) -> Vec<String> {
     let mut all: Vec<String> = evidence
         .errors
         .iter()
@@ -153,8 +160,6 @@ fn failed_reasons(evidence: &Evidence<'_>, exposed: &[String], codes: &mut Vec<C
         codes.push(Code::ChecksFailed);
         all.push(format!("{} ({}) has findings", c.id, c.title));
     }
-    codes.extend(exposed.first().map(|_| Code::Exposure));
-    all.extend_from_slice(exposed);
     all
 }
 

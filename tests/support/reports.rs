@@ -114,6 +114,7 @@ fn history() -> Vec<PastDrill> {
                 finished_at: at.parse().unwrap(),
                 verdict,
                 proof_level: if verdict == Verdict::Passed { ProofLevel::Data } else { ProofLevel::Restored },
+                proven: verdict == Verdict::Passed,
                 rto_s: (verdict != Verdict::Inconclusive).then_some(31.0 + 0.35 * i as f64 + 2.0 * wobble),
                 total_s: 55.0 + 0.5 * i as f64,
                 plain_bytes: 1_420_000_000 + 11_000_000 * i,
@@ -144,6 +145,7 @@ pub fn passed() -> Report {
         finished_at: "2026-11-23T04:01:10Z".parse().unwrap(),
         verdict: Verdict::Passed,
         proof_level: ProofLevel::Data,
+        proven: true,
         exit_code: 0,
         reasons: vec![],
         plain_bytes: 1_690_000_000,
@@ -195,7 +197,7 @@ pub fn passed() -> Report {
 pub fn failed() -> Report {
     let mut r = passed();
     r.run = "77e20c1bd9f3a560".into();
-    r.verdict = Verdict::Failed;
+    (r.verdict, r.proven) = (Verdict::Failed, false);
     r.proof_level = ProofLevel::Booted;
     r.exit_code = 51;
     r.reasons = vec![
@@ -277,7 +279,7 @@ pub fn open() -> Report {
 pub fn inconclusive() -> Report {
     let mut r = passed();
     r.run = "0d94ab5520f1c3e8".into();
-    r.verdict = Verdict::Inconclusive;
+    (r.verdict, r.proven) = (Verdict::Inconclusive, false);
     r.proof_level = ProofLevel::Stored;
     r.exit_code = 53;
     let e = Error::new(Code::CouldNotRun, Stage::Scratch, "no programs of PostgreSQL 18 are on this host")
@@ -305,7 +307,7 @@ pub fn inconclusive() -> Report {
 pub fn exposed() -> Report {
     let mut r = passed();
     r.run = "c2c8f1e00b7764aa".into();
-    r.verdict = Verdict::Unsafe;
+    (r.verdict, r.proven) = (Verdict::Unsafe, false);
     r.exposure = None;
     r.proof_level = ProofLevel::Booted;
     r.exit_code = 52;

@@ -72,7 +72,7 @@ pub fn row_json(e: &Entry, proof: Option<&Proof>) -> Value {
         "plain_bytes": m.plain_bytes(), "stored_bytes": m.stored_bytes(),
         "signature": { "state": "good", "signer": e.signer },
         "proof": proof.map(|p| json!({
-            "verdict": p.verdict, "proof_level": p.proof_level, "at": p.at.to_string(), "rto_s": p.rto_s, "signer": p.signer,
+            "verdict": p.verdict, "proven": p.proven, "proof_level": p.proof_level, "at": p.at.to_string(), "rto_s": p.rto_s, "signer": p.signer,
         })),
     })
 }
@@ -95,7 +95,7 @@ fn text(rows: &[(Entry, Option<Proof>)], now: Timestamp) -> String {
             ByteSize(m.stored_bytes()).to_string(),
             format!("{ratio:.1}"),
             proof.as_ref().map_or_else(none, |p| format!("{} ago", age(p.at, now))),
-            proof.as_ref().map_or("-".to_owned(), |p| p.verdict.clone()),
+            proof.as_ref().map_or("-".to_owned(), |p| p.word().to_owned()),
             proof.as_ref().map_or("-".to_owned(), |p| p.proof_level.clone()),
             proof.as_ref().and_then(|p| p.rto_s).map_or("-".to_owned(), |s| format!("{s:.1} s")),
         ]);

@@ -68,7 +68,7 @@ fn text(e: &Entry, proof: Option<&Proof>) -> String {
         "proof",
         proof.map_or("never drilled".to_owned(), |p| {
             let rto = p.rto_s.map_or(String::new(), |s| format!(", restored in {s:.1} s"));
-            format!("{} ({}) {} ago{rto}", shown(&p.verdict), shown(&p.proof_level), age(p.at, now))
+            format!("{} ({}) {} ago{rto}", shown(p.word()), shown(&p.proof_level), age(p.at, now))
         }),
     ));
     for s in &m.streams {

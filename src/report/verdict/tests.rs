@@ -212,6 +212,8 @@ fn exposure_at_or_above_its_threshold_fails_a_drill_that_is_good_otherwise() {
             exposure: Some(&seen),
         };
         let j = judge(evidence);
+        // Whatever is exposed, the backup is as good as it is.
+        assert_eq!(j.proven, errors.is_empty() && !checks.iter().any(|c| c.outcome == Outcome::Finding), "{j:?}");
         (j.verdict, j.code.number(), j.level, j.reasons.len())
     };
     let data = ProofLevel::Data;

@@ -21,6 +21,7 @@
 //! | `complaint` | what pg_restore said, without rows |
 //! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
 //! | [`physical`] | a data directory |
+//! | `staging` | where it is filled before it has its name |
 
 mod complaint;
 pub mod database;
@@ -33,6 +34,7 @@ pub mod physical;
 pub mod plan;
 pub mod properties;
 pub mod selection;
+mod staging;
 pub mod survey;
 pub mod unfinished;
 pub mod untar;

@@ -1,8 +1,6 @@
 //! A data directory from a base backup: staged, complete, then named.
 
-use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,12 +8,12 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::Opened;
+use super::staging::Staging;
 use super::untar::{Unpacked, untar};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
 use crate::pipeline::buffers::Buffer;
-use crate::types::event::Progress;
-use crate::types::ids::random_bytes;
+use crate::types::event::{Event, Progress};
 
 /// Where a physical backup goes.
 #[derive(Debug)]
@@ -58,6 +56,10 @@ impl PhysicalTarget {
             .first()
             .map(|s| (*s).clone())
             .ok_or_else(|| Error::new(Code::Corrupt, Stage::Restore, "the backup has no base stream"))?;
+        for gone in Staging::remove_left(&self.dir) {
+            let what = format!("removed {}, which a killed restore had left", gone.display());
+            self.progress.event(Event::Note(what));
+        }
         let staging = Staging::beside(&self.dir)?;
         let (sender, receiver) = mpsc::channel::<Buffer>(1);
         let durable = self.durable;
@@ -65,7 +67,7 @@ impl PhysicalTarget {
         // sees the end of the channel and removes what it wrote, after its last write.
         let unpack = tokio::task::spawn_blocking(move || {
             let mut reader = ChannelReader { parts: receiver, current: None, position: 0 };
-            let unpacked = untar(&mut reader, &staging.path, durable)?;
+            let unpacked = untar(&mut reader, staging.path(), durable)?;
             // What follows the end-of-archive mark must be padding only.
             let mut rest = vec![0u8; 64 * 1024];
             loop {
@@ -103,7 +105,7 @@ impl PhysicalTarget {
             ));
         }
         if let Some((uid, gid)) = self.owner {
-            give_to(&staging.path, uid, gid)
+            give_to(staging.path(), uid, gid)
                 .map_err(|e| failed("cannot give the files to their owner", &self.dir, e))?;
         }
         staging.publish(&self.dir)?;
@@ -111,7 +113,7 @@ impl PhysicalTarget {
     }
 }
 
-fn failed(what: &str, dir: &Path, e: io::Error) -> Error {
+pub(super) fn failed(what: &str, dir: &Path, e: io::Error) -> Error {
     let code = match e.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::NoSpace,
         _ => Code::RestoreFailed,
@@ -126,48 +128,6 @@ fn give_to(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
         }
     }
     std::os::unix::fs::lchown(path, Some(uid), Some(gid))
-}
-
-/// The directory being filled; removed when dropped before it got its name.
-struct Staging {
-    path: PathBuf,
-    published: bool,
-}
-
-impl Staging {
-    /// Beside the target, so that the last step is a rename.
-    fn beside(dir: &Path) -> Result<Self> {
-        let parent = match dir.parent() {
-            Some(p) if !p.as_os_str().is_empty() => p,
-            _ => Path::new("."),
-        };
-        let name =
-            dir.file_name().ok_or_else(|| Error::usage("the target has no name").on(dir.display().to_string()))?;
-        let random = hex::encode(random_bytes::<6>()?);
-        let path = parent.join(format!(".{}.pgseal-restoring-{random}", name.to_string_lossy()));
-        DirBuilder::new().mode(0o700).create(&path).map_err(|e| {
-            failed("cannot make a directory beside the target", dir, e)
-                .hint("Check that the parent directory exists and is writable.")
-        })?;
-        Ok(Self { path, published: false })
-    }
-
-    /// Gives the complete directory its name. `rename(2)` replaces an empty
-    /// directory and fails on any other.
-    fn publish(mut self, dir: &Path) -> Result<()> {
-        std::fs::rename(&self.path, dir).map_err(|e| failed("cannot give the directory its name", dir, e))?;
-        self.published = true;
-        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent).and_then(|d| d.sync_all()).map_err(|e| failed("cannot make the rename durable", dir, e))
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if !self.published {
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
 }
 
 /// Parts from the async side as a blocking reader. The end of the channel is

@@ -67,17 +67,37 @@ fn a_cluster_goes_into_a_new_or_empty_directory_only() {
 
     // An interrupt in the middle leaves nothing.
     std::fs::create_dir(at("quiet")).unwrap();
-    let mut command = host.command(&["restore", "cluster@latest", "--target-dir"]);
-    let child = command.arg(at("quiet/x")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let give_up = Instant::now() + Duration::from_mins(1);
-    while names(&at("quiet")).is_empty() {
-        assert!(Instant::now() < give_up, "the restore does not begin");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let out = child.wait_with_output().unwrap();
+    own(&at("quiet"));
+    let ended_by = |signal| {
+        let mut command = host.command(&["restore", "cluster@latest", "--target-dir"]);
+        let child = command.arg(at("quiet/x")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let give_up = Instant::now() + Duration::from_mins(1);
+        while names(&at("quiet")).is_empty() {
+            assert!(Instant::now() < give_up, "the restore does not begin");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let out = ended_by(Signal::INT);
     assert_eq!(out.status.code(), Some(130), "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(names(&at("quiet")), [""; 0]);
+
+    // A kill does. The next restore into that place removes it, and nothing else.
+    ended_by(Signal::KILL);
+    let left = names(&at("quiet"));
+    assert!(left.len() == 1 && left[0].starts_with(".x.pgseal-restoring-"), "{left:?}");
+    let others = [".x.pgseal-restoring-0123456789ab", ".x.pgseal-restoring-mine", ".y.pgseal-restoring-0123456789ab"];
+    for other in others {
+        std::fs::create_dir(at("quiet").join(other)).unwrap();
+    }
+    // Somebody works in the first of them.
+    let lock = std::fs::File::open(at("quiet").join(others[0])).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    restore(&at("quiet/x")).is(0, &["which a killed restore had left"]);
+    let mut now = names(&at("quiet"));
+    now.sort();
+    assert_eq!(now, [&others[..], &["x"]].concat());
 }
 
 #[test]

@@ -10,7 +10,8 @@ use pgseal::exposure::outcome::{Credential, Drift, Pictures, RULESET, ReachRow};
 use pgseal::exposure::{Exposure, Found, Looked, Plane, Policy, Seen, assemble, catalogue, verdict};
 use pgseal::types::{Redaction, SourceName};
 
-use super::{days_ago, now, sessions, telling};
+use super::looked::sessions;
+use super::{days_ago, now, telling};
 
 /// Two checks that findings are made up for.
 const A: &str = "EXP-GOV-004";

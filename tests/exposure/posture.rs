@@ -13,7 +13,7 @@ use crate::pg::{PgServer, bindir, major, own, predefined};
 
 /// The first line lets the tests in; the second has a file inside and a password.
 const HBA: &str = "local all all trust\n\
-    host shop @app-roles 10.0.0.0/8 radius radiusservers=10.0.0.1 \\\n  radiussecrets=hidden-in-hba\n\
+    host shop @app-roles 10.0.0.0/8 ldap ldapserver=10.0.0.1 ldapbasedn=o \\\n  ldapbindpasswd=hidden-in-hba\n\
     hostssl \"all\" +ops 192.0.2.0 255.255.255.0 scram-sha-256 # hidden radiussecrets=hidden-in-comment\n\
     host all \"odd, role\" samenet reject\n";
 
@@ -106,7 +106,7 @@ async fn each_role_sees_what_it_may_and_the_rest_is_not_known() {
     assert_eq!(files.texts.len(), 2, "{files:#?}");
     let secrets: Vec<(u32, &str)> = files.secrets.iter().map(|s| (s.1, s.2.as_str())).collect();
     let later = if major() >= 14 { 4 } else { 3 };
-    assert_eq!(secrets, [(2, "radiussecrets"), (later, "radiussecrets")]);
+    assert_eq!(secrets, [(2, "ldapbindpasswd"), (later, "radiussecrets")]);
     assert_eq!(rules(&all).len(), 4);
     let loaded = all.hba_loaded.get().unwrap();
     assert!(loaded.errors.is_empty() && loaded.loaded_at.unwrap() >= loaded.changed_at.unwrap());
@@ -161,7 +161,7 @@ async fn a_file_that_the_server_would_refuse_is_told_with_its_line() {
     let pg = server();
     put(
         &pg.data_dir().join("pg_hba.conf"),
-        &format!("{}host all all nonsense\nhost all all all radius x hidden-word\n", hba()),
+        &format!("{}host all all nonsense\nhost all all all ldap x hidden-word\n", hba()),
     );
     // Its times have whole seconds only.
     let later = std::time::SystemTime::now() + std::time::Duration::from_hours(1);

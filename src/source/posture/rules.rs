@@ -9,6 +9,10 @@ use crate::source::Ask;
 /// Words that are no names. The view does not tell whether they were quoted.
 const KEYWORDS: [&str; 7] = ["all", "sameuser", "samerole", "samegroup", "replication", "samehost", "samenet"];
 
+/// What the view tells of every LDAP rule (`get_hba_options` in `src/backend/utils/adt/hbafuncs.c`
+/// of PostgreSQL), and no file can say but in an `ldapurl`.
+const OF_THE_VIEW: &str = "ldapscope=";
+
 /// `pg_hba.conf` from `pg_hba_file_rules`.
 pub(super) async fn hba(reading: &Reading<'_, impl Ask>) -> Result<String, String> {
     let file = if reading.me.major >= 16 { "file_name" } else { "NULL::text" };
@@ -24,7 +28,7 @@ pub(super) async fn hba(reading: &Reading<'_, impl Ask>) -> Result<String, Strin
         let mut fields = vec![word(3).unwrap_or_default(), names(4), names(5)];
         fields.extend([word(6), word(7)].into_iter().flatten().map(|w| name(&w)));
         fields.push(word(8).unwrap_or_default());
-        fields.extend(list(9).iter().map(|o| quoted(o)));
+        fields.extend(list(9).iter().filter(|o| !o.starts_with(OF_THE_VIEW)).map(|o| quoted(o)));
         fields.join(" ")
     })
 }

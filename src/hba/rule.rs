@@ -78,9 +78,14 @@ impl Method {
         }
     }
 
-    /// The word's meaning in a major version.
+    /// The word's meaning in a major version: `oauth` came with 18, `radius` went with 19.
     pub fn read(word: &str, major: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|m| m.word() == word && (*m != Self::OAuth || major >= 18))
+        let known = |m: Self| match m {
+            Self::OAuth => major >= 18,
+            Self::Radius => major < 19,
+            _ => true,
+        };
+        Self::ALL.into_iter().find(|m| m.word() == word && known(*m))
     }
 
     /// Whether anybody can enter by it.

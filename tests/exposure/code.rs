@@ -63,7 +63,7 @@ CREATE EVENT TRIGGER ours ON ddl_command_end EXECUTE FUNCTION public.on_ddl();
 /// A name with all that breaks SQL, terminals and pages, as long as names can be.
 fn hostile() -> String {
     let name = "e\"v'il\n<b>\u{1b}[31m; --\\ ";
-    format!("{name}{}", "x".repeat(63 - name.len()))
+    crate::pg::allowed(&format!("{name}{}", "x".repeat(63 - name.len())))
 }
 
 fn world() -> PgServer {

@@ -82,7 +82,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT, INSERT ON TABLES TO app; A
 /// A name with all that breaks SQL, terminals and pages, as long as names can be.
 fn hostile() -> String {
     let name = "e\"v'il\n<b>\u{1b}[31m; --\\ ";
-    format!("{name}{}", "x".repeat(63 - name.len()))
+    crate::pg::allowed(&format!("{name}{}", "x".repeat(63 - name.len())))
 }
 
 fn quoted(name: &str) -> String {

@@ -47,7 +47,7 @@ fn clients_from_public_and_from_new_networks_are_told() {
 
 #[test]
 fn logins_that_no_audit_saw_are_told() {
-    let roles = ["idle", HOSTILE, "seen", "here", "worker"];
+    let roles = ["idle", HOSTILE.as_str(), "seen", "here", "worker"];
     let audit =
         |days| Past { networks: Some([(telling().tag("seen"), BTreeSet::new())].into_iter().collect()), ..past(days) };
     let services = Policy {
@@ -60,8 +60,8 @@ fn logins_that_no_audit_saw_are_told() {
     let world = connected(&[("here", "")], &roles);
     let audits = [audit(40), audit(30), audit(20), audit(10)];
     let told = said(&world, &audits);
-    found(&told, &[("role idle", "5 audits over 40 days"), (&format!("role {HOSTILE}"), "in no session")]);
-    silent(&said(&connected(&[("here", ""), ("idle", ""), (HOSTILE, "10.0.0.1")], &roles), &audits));
+    found(&told, &[("role idle", "5 audits over 40 days"), (&format!("role {}", *HOSTILE), "in no session")]);
+    silent(&said(&connected(&[("here", ""), ("idle", ""), (&HOSTILE, "10.0.0.1")], &roles), &audits));
     // Too few audits, or too short a time, tell nothing.
     for few in
         [&audits[..3], &[audit(4), audit(3), audit(2), audit(1)][..], &[past(40), past(30), past(20), past(10)][..]]

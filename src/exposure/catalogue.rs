@@ -1,5 +1,8 @@
 //! All checks, and the sections of the guide that they answer.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::look::Check;
 use super::{code, drift, entry, house, policy, privileges, roles, secrets, settings, trail};
 
@@ -52,7 +55,8 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
 
 /// The check of this id.
 pub fn find(id: &str) -> Option<&'static Check> {
-    all().find(|c| c.about.id == id)
+    static BY_ID: LazyLock<HashMap<&str, &Check>> = LazyLock::new(|| all().map(|c| (c.about.id, c)).collect());
+    BY_ID.get(id).copied()
 }
 
 #[cfg(test)]

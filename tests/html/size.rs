@@ -15,7 +15,7 @@ fn fifty_thousand_tables_and_four_thousand_findings_fit() {
     let page = html::render(&report).unwrap();
     let took = began.elapsed();
     assert!(page.len() < LARGEST, "{} bytes", page.len());
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     // What is left out is counted.
     assert!(page.contains("more tables are not listed here, all identical"), "tables");
     assert!(page.contains("more findings stand in the JSON report"), "findings");
@@ -29,7 +29,8 @@ fn an_audit_with_ten_thousand_findings_fits() {
     let page = html::audit::render(&report).unwrap();
     let took = began.elapsed();
     assert!(page.len() < LARGEST / 2, "{} bytes", page.len());
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // Far from what it takes, on a busy machine too: what grows with the square would not end.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     for said in [
         "more findings stand in the JSON report",
         "more ways stand in the JSON report",

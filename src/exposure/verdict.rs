@@ -57,14 +57,18 @@ pub fn exposed(exposure: &Exposure, check: &CheckResult) -> Option<String> {
 
 /// Whether this finding alone would end a run with 52.
 pub fn counts(exposure: &Exposure, check: &CheckResult, finding: &Finding) -> bool {
-    let severity = severity_of(check, finding);
-    let new = exposure.drift.is_some() && finding.change == Some(Change::New);
-    let limit = if new { for_new(exposure.fail_on) } else { exposure.fail_on };
-    !is_waived(check, finding) && severity >= limit
+    let new = finding.change == Some(Change::New);
+    let limit = if new { threshold_of_new(exposure) } else { exposure.fail_on };
+    !is_waived(check, finding) && severity_of(check, finding) >= limit
 }
 
-/// From where on a new finding ends a run: one step below the threshold, but
-/// never for what is only good to know.
+/// From where on a new finding ends a run; the threshold itself where there was no
+/// last look.
+pub fn threshold_of_new(exposure: &Exposure) -> Severity {
+    if exposure.drift.is_some() { for_new(exposure.fail_on) } else { exposure.fail_on }
+}
+
+/// One step below the threshold, but never what is only good to know.
 const fn for_new(limit: Severity) -> Severity {
     match limit {
         Severity::Critical => Severity::High,

@@ -36,7 +36,7 @@ fn head(e: &Exposure) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "| Open | {} |", or(&numbers::by_severity(e), "nothing"));
     let over = numbers::over(e);
-    let _ = writeln!(out, "| Threshold | {}: {} at or above it |", e.fail_on.name(), some(over, "open finding"));
+    let _ = writeln!(out, "| Threshold | {}: {} at or above it |", numbers::threshold(e), some(over, "open finding"));
     let looked = format!("{} of {}", numbers::evaluated(e), some(e.checks.len(), "check"));
     let planes: Vec<&str> = e.planes.iter().map(|p| p.name()).collect();
     let _ = writeln!(out, "| Evaluated | {looked}, looking at {} |", or(&planes.join(", "), "nothing"));
@@ -234,7 +234,7 @@ mod tests {
         let md = sections(&sample()).concat();
         for said in [
             "| Open | 1 critical, 1 high, 1 medium, 1 low, 1 info |",
-            "| Threshold | high: 2 open findings at or above it |",
+            "| Threshold | high, medium for what is new: 2 open findings at or above it |",
             "| Since the last look | 3 new, 1 changed,",
             "the first waiver ends on 2026-12-31 |",
             "<details><summary>⛔ **critical** EXP-HBA-901: 1 finding: nobody enters",

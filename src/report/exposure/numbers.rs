@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::checks::{CheckResult, Finding, Outcome, Severity};
 use crate::exposure::Exposure;
 use crate::exposure::outcome::{is_waived, severity_of, worst_open};
+use crate::exposure::verdict::{counts, exposed, threshold_of_new};
 
 /// All severities, the worst first.
 pub const SEVERITIES: [Severity; 5] =
@@ -62,9 +63,22 @@ pub fn all_open(e: &Exposure) -> usize {
     SEVERITIES.iter().map(|s| open(e, *s)).sum()
 }
 
-/// Open findings at or above the threshold.
+/// Open findings that end a run, see [`verdict`](mod@crate::exposure::verdict). A check that
+/// ends one and lists no such finding has one.
 pub fn over(e: &Exposure) -> usize {
-    SEVERITIES.iter().filter(|s| **s >= e.fail_on).map(|s| open(e, *s)).sum()
+    let of_check = |c: &CheckResult| match of(c).filter(|t| counts(e, c, t.finding)).count() {
+        0 => usize::from(exposed(e, c).is_some()),
+        n => n,
+    };
+    e.checks.iter().map(of_check).sum()
+}
+
+/// The threshold in words: `high, medium for what is new`.
+pub fn threshold(e: &Exposure) -> String {
+    match threshold_of_new(e) {
+        same if same == e.fail_on => e.fail_on.name().to_owned(),
+        new => format!("{}, {} for what is new", e.fail_on.name(), new.name()),
+    }
 }
 
 /// Findings that are accepted.

@@ -16,11 +16,7 @@ pub(in crate::report) fn add(out: &mut Metrics, e: &Exposure) {
         "Open findings by severity; at most 100 a check. Waived ones are not open.",
         SEVERITIES.map(|s| (vec![("severity", s.name())], numbers::open(e, s) as f64)),
     );
-    out.one(
-        "exposure_findings_over_threshold",
-        "Open findings at or above the severity that ends a run with 52.",
-        numbers::over(e) as f64,
-    );
+    out.one("exposure_findings_over_threshold", "Open findings that end a run with 52.", numbers::over(e) as f64);
     out.family(
         "exposure_checks",
         "Checks of exposure by outcome.",

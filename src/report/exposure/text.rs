@@ -22,7 +22,7 @@ pub fn write(out: &mut String, e: &Exposure) -> Result {
         1 => "1 open finding reaches it".to_owned(),
         n => format!("{n} open findings reach it"),
     };
-    writeln!(out, "  threshold    {}: {reach}", e.fail_on.name())?;
+    writeln!(out, "  threshold    {}: {reach}", numbers::threshold(e))?;
     let planes: Vec<&str> = e.planes.iter().map(|p| p.name()).collect();
     let at = e.posture_at.map_or_else(String::new, |at| format!("; the posture as of {}", at.strftime("%F %H:%MZ")));
     writeln!(out, "  looked at    {}{at}", if planes.is_empty() { "nothing".into() } else { planes.join(", ") })?;
@@ -239,7 +239,7 @@ mod tests {
         let said = text(&sample());
         for line in [
             "Exposure: open: 1 critical, 1 high, 1 medium, 1 low, 1 info, 2 waived; 6 of 8 checks evaluated",
-            "threshold    high: 2 open findings reach it",
+            "threshold    high, medium for what is new: 2 open findings reach it",
             "3 new, 1 changed, 2 unchanged, 4 fixed, 5 unknown (their checks could not look)",
             "  E   1 Keep the server off the public internet  4 of 4 evaluated, 1 open",
             "  ?   4 Authenticate strongly",

@@ -131,20 +131,20 @@ fn summary(r: &Report) -> String {
     format!("{head} {}", compared(r, &same))
 }
 
-/// This recovery time against that of the last drill that passed.
+/// This recovery time against that of the last drill that proved its backup.
 fn compared(r: &Report, same: &[&PastDrill]) -> String {
-    let last = same.iter().filter(|p| p.verdict == Verdict::Passed).max_by_key(|p| p.finished_at);
+    let last = same.iter().filter(|p| p.proven).max_by_key(|p| p.finished_at);
     match (r.rto_s.map(sane), last.and_then(|p| p.rto_s.map(sane))) {
         (None, _) => "In this one the recovery time could not be measured.".to_owned(),
-        (_, None) => "There is no recovery time of a passed drill to compare with.".to_owned(),
+        (_, None) => "There is no recovery time of a good drill to compare with.".to_owned(),
         (Some(now), Some(then)) => {
             let part = if then > 0.0 { (now - then) / then * 100.0 } else { 0.0 };
             let (now, then) = (duration(now), duration(then));
             if part.abs() < 5.0 {
-                format!("Recovery took {now}, as long as in the last one that passed ({then}).")
+                format!("Recovery took {now}, as long as in the last good one ({then}).")
             } else {
                 let word = if part > 0.0 { "longer" } else { "less" };
-                format!("Recovery took {now}, {:.0} % {word} than in the last one that passed ({then}).", part.abs())
+                format!("Recovery took {now}, {:.0} % {word} than in the last good one ({then}).", part.abs())
             }
         }
     }
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(
             h.summary,
             "1 of 1 earlier drill of this kind passed. \
-            Recovery took 5.7 s, 13 % longer than in the last one that passed (5 s)."
+            Recovery took 5.7 s, 13 % longer than in the last good one (5 s)."
         );
         assert_eq!((h.charts.len(), h.lines.items.len()), (2, 2));
         assert!(h.lines.items[0].this && !h.lines.items[1].this, "newest first");
@@ -174,8 +174,8 @@ mod tests {
         r.rto_s = None;
         assert!(of(&r).summary.contains("could not be measured"));
         r.rto_s = Some(2.5);
-        r.history[0].verdict = Verdict::Failed;
-        assert!(of(&r).summary.starts_with("0 of 1") && of(&r).summary.contains("no recovery time of a passed drill"));
+        (r.history[0].verdict, r.history[0].proven) = (Verdict::Failed, false);
+        assert!(of(&r).summary.starts_with("0 of 1") && of(&r).summary.contains("no recovery time of a good drill"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::bound::{self, Bounded};
 use super::words::When;
 use crate::checks::{Outcome, Severity};
 use crate::exposure::Exposure;
+use crate::exposure::verdict::counts;
 use crate::report::audit::Standing;
 use crate::report::exposure::numbers;
 use crate::report::redact::LEFT_OUT;
@@ -104,7 +105,7 @@ fn steps(r: &Report) -> Vec<String> {
 
 /// What to do about findings of exposure that reach the threshold.
 fn mend(e: &Exposure) -> Vec<String> {
-    let over = numbers::findings(e).into_iter().filter(|t| !t.waived && t.severity >= e.fail_on);
+    let over = numbers::findings(e).into_iter().filter(|t| counts(e, t.check, t.finding));
     over.map(|t| t.finding.remedy.clone()).collect()
 }
 
@@ -133,13 +134,13 @@ pub fn of_audit(r: &AuditReport) -> Next {
 
 /// The backup to fall back on.
 fn last_good(r: &Report) -> String {
-    let good = r.history.iter().rev().find(|p| p.verdict == Verdict::Passed && p.backup_id != r.backup_id);
+    let good = r.history.iter().rev().find(|p| p.proven && p.backup_id != r.backup_id);
     good.map_or_else(
-        || "No earlier drill that passed is known: there may be no good backup of this source at all.".to_owned(),
+        || "No earlier drill that proved one is known: there may be no good backup of this source at all.".to_owned(),
         |p| {
             let day = When::of(p.finished_at).words;
             format!(
-                "Keep the last backup that passed a drill: {} (drilled {day}, {}).",
+                "Keep the last backup that a drill proved: {} (drilled {day}, {}).",
                 p.backup_id,
                 p.proof_level.name()
             )
@@ -161,7 +162,7 @@ mod tests {
         assert_eq!(
             n.steps.items,
             [
-                "Keep the last backup that passed a drill: 20261122T030000Z-cdcdcdcdcdcdcdcd \
+                "Keep the last backup that a drill proved: 20261122T030000Z-cdcdcdcdcdcdcdcd \
                 (drilled 22 Nov 2026, 04:00 UTC, data).",
                 "Make a new backup and drill it: pgseal backup shop, then pgseal drill shop.",
                 "See the checks.",

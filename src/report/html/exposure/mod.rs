@@ -101,9 +101,9 @@ pub fn summary(e: &seen::Exposure) -> String {
         (n, severities) => format!("{} findings are open: {severities}.", words::count(n as u64)),
     };
     let over = match numbers::over(e) {
-        0 => format!(" None reaches the threshold, {}.", e.fail_on.name()),
-        1 => format!(" One reaches the threshold, {}.", e.fail_on.name()),
-        n => format!(" {} reach the threshold, {}.", words::count(n as u64), e.fail_on.name()),
+        0 => format!(" None reaches the threshold, {}.", numbers::threshold(e)),
+        1 => format!(" One reaches the threshold, {}.", numbers::threshold(e)),
+        n => format!(" {} reach the threshold, {}.", words::count(n as u64), numbers::threshold(e)),
     };
     let over = if numbers::all_open(e) == 0 { String::new() } else { over };
     let (all, said) = (e.checks.len(), numbers::evaluated(e));
@@ -156,7 +156,7 @@ mod tests {
         let mut e = sample();
         assert_eq!(
             of(&e).summary,
-            "5 findings are open: 1 critical, 1 high, 1 medium, 1 low, 1 info. 2 reach the threshold, high. \
+            "5 findings are open: 1 critical, 1 high, 1 medium, 1 low, 1 info. 2 reach the threshold, high, medium for what is new. \
             6 of 8 checks were evaluated."
         );
         assert!(of(&e).looked.contains("the restored copy. Settings and access rules as of 23 Nov 2026, 03:00 UTC"));

@@ -50,6 +50,28 @@ pg_majors=(13 16 17 18 19)
 # Where scripts/unpack-pg puts major $1 for the tests.
 pg_tree() { printf '%s\n' "$root/target/ci/pg/$1"; }
 
+# What every measurement begins with: sets $bin to a release build (or PGSEAL_BIN), and
+# leaves nothing in the environment that libpq or the store's client would follow.
+ready_to_measure() {
+  local name
+  "$root/scripts/setup"
+  find_cargo
+  [[ -x /usr/bin/time ]] || die "GNU time is missing" "apt-get install time"
+  if [[ -n ${PGSEAL_BIN-} ]]; then
+    bin=$(realpath "$PGSEAL_BIN")
+  else
+    (cd "$root" && cargo build --locked --quiet --release)
+    bin=$(target_dir)/release/pgseal
+  fi
+  for name in $(compgen -e); do
+    case $name in PG* | AWS_*) unset "$name" ;; esac
+  done
+  PATH=$(pg_bindir 15):$PATH
+}
+
+# median FILE COLUMN
+median() { sort -n -k "$2,$2" "$1" | awk -v c="$2" '{ v[NR] = $c } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
+
 # PostgreSQL refuses to run as root: root runs the server as user postgres.
 as_pg() {
   if [[ $(id -u) -eq 0 ]]; then

@@ -11,7 +11,7 @@ use super::look::Blind;
 use super::place::Place;
 use super::policy::Policy;
 use super::relations::Relations;
-use super::{Collector, Plane, Server};
+use super::{Collector, Plane, Seen, Server};
 use crate::source::Ask;
 use crate::source::facts::DatabaseFacts;
 
@@ -109,6 +109,13 @@ impl<'a> Database<'a> {
             }
             _ => Blind::Failed(self.session.refused(what, e)),
         })
+    }
+
+    /// What a check says of a kind of objects that the source has so many of, and this
+    /// copy, not having them, tells nothing about. `None` where it lacks none.
+    pub fn not_restored(&self, many: u64, what: &str) -> Option<Seen> {
+        let why = || self.object(&format!("{many} {what} are in the backup and not restored in drills"));
+        (many > 0).then(|| Seen::not_evaluated(why()))
     }
 
     /// Tables, views and sequences, with who was granted what; read once for all checks.

@@ -33,11 +33,10 @@ fn look<'a>(db: &'a Database<'a>) -> Looking<'a> {
 }
 
 async fn see(db: &Database<'_>) -> Result<Seen, Blind> {
-    let rows = db.rows("subscriptions", SQL, &[]).await?;
-    if db.lacks.subscriptions > 0 {
-        let why = format!("{} subscriptions are in the backup and not restored in drills", db.lacks.subscriptions);
-        return Ok(Seen::not_evaluated(db.object(&why)));
+    if let Some(seen) = db.not_restored(db.lacks.subscriptions, "subscriptions") {
+        return Ok(seen);
     }
+    let rows = db.rows("subscriptions", SQL, &[]).await?;
     if rows.is_empty() {
         return Ok(Seen::not_applicable("there is no subscription"));
     }

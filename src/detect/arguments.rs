@@ -9,6 +9,11 @@ const LONGEST: usize = 1024;
 /// Options of curl that take `user:password` (curl's manual page).
 const OPTIONS: [&str; 4] = ["--proxy-user", "--user", "-u", "-U"];
 
+/// Whether a command hands a password to a program among its arguments.
+pub fn hold_a_password(command: &str) -> bool {
+    command.match_indices('-').any(|(at, _)| password(command, at).is_some())
+}
+
 /// Adds the password of the option that begins at this byte.
 pub(super) fn at(text: &str, at: usize, found: &mut Vec<Secret>) {
     if text.as_bytes()[at] == b'-' {

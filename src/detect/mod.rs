@@ -19,7 +19,7 @@
 //! | [`words`] | what the name of a column says, in four languages |
 //! | [`column`] | what a column holds, from its name and a sample of values |
 
-mod arguments;
+pub mod arguments;
 pub mod class;
 pub mod column;
 mod named;

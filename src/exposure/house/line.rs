@@ -1,7 +1,7 @@
 //! A secret in a line of text: a command, a unit, a history. Says what kind it
 //! is, and never repeats it.
 
-use crate::detect::{self, Kind};
+use crate::detect::arguments;
 
 /// Where in a line it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub fn secret(line: &str) -> Option<(Place, &'static str)> {
     if uri(line) {
         return Some((Place::Argument, "a connection URI with a password"));
     }
-    if detect::secrets(line).iter().any(|s| s.kind == Kind::ArgumentPassword) {
+    if arguments::hold_a_password(line) {
         return Some((Place::Argument, "a user with a password"));
     }
     // A password alone is anybody's; with a host or database it is libpq's.

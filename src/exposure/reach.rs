@@ -40,12 +40,10 @@ pub const HOST_ALONE: &str = "the host alone";
 /// # Errors
 /// [`Blind`] where the catalogue cannot be read.
 pub async fn read(db: &Database<'_>) -> Result<Vec<ReachRow>, Blind> {
-    let relations = db.relations().await?;
-    Ok(rows(db, relations))
+    Ok(rows(db, db.relations().await?))
 }
 
-/// As [`read`], of relations that were read already.
-pub fn rows(db: &Database<'_>, relations: &Relations) -> Vec<ReachRow> {
+fn rows(db: &Database<'_>, relations: &Relations) -> Vec<ReachRow> {
     let mut reach = Reach::of_logins(db.server, relations);
     let logins = reach.roles.len() as u32;
     let tables = relations.all.iter().filter(|r| r.kind != 'S');

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::{Grade, Section, saw_all, severity_of};
+use super::outcome::{Grade, Section, is_waived, saw_all, severity_of};
 use super::{Severity, catalogue};
 use crate::checks::{CheckResult, Outcome};
 
@@ -22,7 +22,7 @@ fn section(number: u8, results: &BTreeMap<&str, &CheckResult>) -> Section {
         section.evaluated += u32::from(saw_all(result));
         looked |= saw_all(result) && result.outcome != Outcome::NotApplicable;
         for finding in &result.findings {
-            if finding.waiver.is_some() {
+            if is_waived(result, finding) {
                 section.waived += 1;
             } else {
                 section.open += 1;

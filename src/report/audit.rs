@@ -96,10 +96,11 @@ impl AuditReport {
 /// Exit code of an audit, and why: the worst of what happened and what was seen.
 pub fn judge(seen: &Exposure, errors: &[Code]) -> (Code, Vec<String>) {
     let verdict = verdict(seen);
+    let looked = verdict.code();
     let failed = || errors.iter().filter(|c| !matches!(c, Code::Done | Code::Warnings));
     // That a server or a store could not be had says more than that checks could not look.
-    let own = (verdict.code() != Code::CouldNotRun || failed().next().is_none()).then(|| verdict.code());
-    let code = errors.iter().copied().chain(own).min_by_key(|c| c.precedence()).unwrap_or(Code::Internal);
+    let looked = (looked != Code::CouldNotRun || failed().next().is_none()).then_some(looked);
+    let code = errors.iter().copied().chain(looked).min_by_key(|c| c.precedence()).unwrap_or(Code::Internal);
     let failed = failed().map(|c| format!("the audit could not go on: {} ({})", c.class(), c.number())).collect();
     (code, [verdict.exposed, failed, verdict.incomplete, verdict.warnings].concat())
 }

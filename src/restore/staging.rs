@@ -1,5 +1,6 @@
 //! The directory that a physical restore fills: beside the target, with a name that
-//! says so, locked while somebody works in it.
+//! says so, locked while somebody works in it. A lock and no lease (as in
+//! [`crate::process::lease`]): that is a file, and would become part of the cluster.
 
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};

@@ -9,6 +9,9 @@ mod pg;
 #[allow(dead_code)]
 mod world;
 
+#[path = "exposure/fixture.rs"]
+mod fixture;
+
 #[path = "audit/expected.rs"]
 mod expected;
 #[path = "audit/model.rs"]

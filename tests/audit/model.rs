@@ -1,21 +1,14 @@
 //! A cluster as it should be: nothing is open, and that is said by checks that looked.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use pgseal::keys::Identities;
 use serde_json::Value;
 
 use crate::expected;
-use crate::pg::{PgServer, bindir, done, own};
+use crate::pg::{PgServer, bindir, done, free_port, own, put};
 use crate::world::World;
-
-fn put(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    own(path);
-}
 
 /// Who runs the tests is who runs the backups; PostgreSQL's own user restarts the server.
 fn ident() -> String {
@@ -28,7 +21,7 @@ fn ident() -> String {
 }
 
 fn server() -> PgServer {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = free_port().to_string();
     let settings = [
         ("listen_addresses", "127.0.0.1"),
         ("port", port.as_str()),

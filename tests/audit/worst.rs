@@ -3,21 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Child, Stdio};
 
 use pgseal::exposure::catalogue;
 use serde_json::Value;
 
 use crate::expected::{self, ELSEWHERE, WORST};
-use crate::pg::{PgServer, bindir, own};
+use crate::fixture::Client;
+use crate::pg::{PgServer, bindir, free_port, own, put};
 use crate::world::World;
 
 const LOG: &str =
     "2026-11-20 04:00:00.001 UTC [4711] LOG:  statement: ALTER ROLE app PASSWORD 'T7-vanilla-orchard-91';\n";
 
 fn server() -> PgServer {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let port = free_port().to_string();
     let settings = [
         // A name for loopback that is no address: nobody from outside reaches the test.
         ("listen_addresses", "127.1"),
@@ -34,13 +33,13 @@ fn server() -> PgServer {
         ("authentication_timeout", "120s"),
     ];
     let pg = PgServer::start_with(&bindir(), &settings, &[], |data| {
-        put(data, "pg_hba.conf", include_str!("worst.hba"));
-        put(data, "pg_ident.conf", "anyone /^.*$ admin2\n");
-        put(data, "deploy.key", &private_key());
+        put(&data.join("pg_hba.conf"), include_str!("worst.hba"));
+        put(&data.join("pg_ident.conf"), "anyone /^.*$ admin2\n");
+        put(&data.join("deploy.key"), &private_key());
         std::fs::create_dir(data.join("log")).unwrap();
         own(&data.join("log"));
         let failed = "2026-11-20 04:01:00.001 UTC [4712] app@shop 203.0.113.7 FATAL:  password authentication failed for user \"app\"\n";
-        put(data, "log/postgresql.log", &format!("{LOG}{}", failed.repeat(60)));
+        put(&data.join("log/postgresql.log"), &format!("{LOG}{}", failed.repeat(60)));
     });
     pg.psql("postgres", include_str!("worst_roles.sql"));
     pg.psql("postgres", "CREATE DATABASE shop");
@@ -54,29 +53,9 @@ fn server() -> PgServer {
     pg
 }
 
-fn put(dir: &Path, name: &str, text: &str) {
-    let path = dir.join(name);
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    own(&path);
-}
-
 fn private_key() -> String {
     let out = std::process::Command::new("/usr/bin/openssl").args(["genrsa", "2048"]).output().unwrap();
     String::from_utf8(out.stdout).unwrap()
-}
-
-/// Clients of one role: a person and a service.
-fn shared(pg: &PgServer) -> Vec<Child> {
-    let connect = |application: &str| {
-        let mut psql = pg.client("psql", "shop");
-        psql.args(["-XAtq"]).env("PGUSER", "app").env("PGAPPNAME", application);
-        psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
-    };
-    let all = vec![connect("psql"), connect("billing")];
-    let here = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'";
-    assert!(crate::world::within(60, || pg.psql("postgres", here) == "2"));
-    all
 }
 
 fn declarations(world: &World) -> String {
@@ -102,16 +81,14 @@ fn every_sin_is_found_and_the_backups_are_good_all_the_same() {
     let pg = server();
     let world = World::new(&pg);
     world.configure("", &declarations(&world));
-    let clients = shared(&pg);
+    // One role, used by a person and by a service.
+    let clients = ["psql", "billing"].map(|application| Client::connect(&pg, "app", "shop", application));
     for source in ["shop", "cluster"] {
         world.ok(&["backup", source]);
     }
     let live = world.pgseal(&["audit", "shop", "--plane", "live", "--json"]);
     assert_eq!(live.code, 52, "{live:?}");
-    for mut client in clients {
-        drop(client.stdin.take());
-        client.wait().unwrap();
-    }
+    drop(clients);
     let live: Value = serde_json::from_str(&live.out).unwrap();
 
     let drills = [("shop", 'd'), ("cluster", 'p')].map(|(source, place)| {

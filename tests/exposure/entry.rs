@@ -35,8 +35,7 @@ fn start(hba: &str, ident: &str, settings: &[(&str, &str)], more: impl FnOnce(&P
 
 fn port() -> String {
     // Free now; the socket file of this server alone depends on it.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
+    crate::pg::free_port().to_string()
 }
 
 async fn look(pg: &PgServer) -> Vec<CheckResult> {

@@ -1,7 +1,5 @@
 //! What is gathered of a server.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use pgseal::exposure::{Plane, Server};
@@ -10,7 +8,7 @@ use pgseal::source::posture::{AccessWay, Posture, RoleSetting};
 use pgseal::source::{ConnParams, Session, posture};
 
 use crate::fixture::Client;
-use crate::pg::{PgServer, bindir, done, major, own, predefined};
+use crate::pg::{PgServer, bindir, done, major, predefined, put};
 
 /// The first line lets the tests in; the second has a file inside and a password.
 const HBA: &str = "local all all trust\n\
@@ -56,12 +54,6 @@ fn server() -> PgServer {
     pg.psql("postgres", "create database shop owner app");
     pg.psql("postgres", "alter database shop set search_path = public; revoke temp on database shop from public");
     pg
-}
-
-fn put(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    own(path);
 }
 
 async fn session(pg: &PgServer, role: &str) -> Session {

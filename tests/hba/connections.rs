@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pgseal::hba::{Attempt, Config, Files, Method, Rule, Transport, decide, parse};
 
 use crate::knock::{Answer, knock, tcp, unix};
-use crate::pg::{PgServer, bindir, done, major, own};
+use crate::pg::{PgServer, bindir, done, free_port, major, own};
 use crate::random::{People, Replay, people, rules, seed};
 
 /// A role whose password is stored in the old way.
@@ -31,7 +31,7 @@ struct Door {
 impl Door {
     fn open(ssl: bool) -> Self {
         let v6 = TcpListener::bind("[::1]:0").is_ok();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let port_text = port.to_string();
         let mut settings = vec![
             ("port", port_text.as_str()),

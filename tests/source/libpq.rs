@@ -9,7 +9,7 @@ use std::path::Path;
 use pgseal::Code;
 use pgseal::source::ConnParams;
 
-use crate::pg::{PgServer, bindir};
+use crate::pg::{PgServer, bindir, free_port};
 
 const WHO: &str =
     "SELECT current_user || '|' || current_database() || '|' || coalesce(inet_server_port()::text, 'unix')";
@@ -40,11 +40,6 @@ fn write(path: &Path, text: &str, mode: u32) -> String {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     path.display().to_string()
-}
-
-/// A free port: bound, read and let go again.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use pgseal::source::ConnParams;
 
-use crate::pg::{PgServer, bindir, done, own};
+use crate::pg::{PgServer, bindir, done, free_port, own};
 
 fn openssl(dir: &Path, line: &str) {
     done(Command::new("/usr/bin/openssl").args(line.split(' ')).current_dir(dir), line);
@@ -46,7 +46,7 @@ async fn every_sslmode_agrees_with_libpq() {
     std::fs::copy(d.join("self.key"), d.join("old.key")).unwrap();
 
     for certificate in ["self", "leaf", "wrong", "old"] {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = free_port().to_string();
         let settings = [("listen_addresses", "127.0.0.1"), ("port", port.as_str()), ("ssl", "on")];
         let server = PgServer::start_with(&bindir(), &settings, &[], |data| {
             for (from, to) in [("crt", "server.crt"), ("key", "server.key")] {

@@ -267,6 +267,18 @@ pub fn done(command: &mut Command, what: &str) -> Output {
     out
 }
 
+/// A TCP port of loopback: bound, read and let go again.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A file of the server's user, mode 0600.
+pub fn put(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    own(path);
+}
+
 /// Gives a file to the server's user.
 pub fn own(path: &Path) {
     if rustix::process::geteuid().is_root() {

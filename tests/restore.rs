@@ -16,6 +16,8 @@ mod leftovers;
 mod pg;
 #[path = "restore/plan.rs"]
 mod plan;
+#[path = "restore/standby.rs"]
+mod standby;
 #[path = "restore/tables.rs"]
 mod tables;
 #[path = "restore/without_pgseal.rs"]

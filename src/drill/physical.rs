@@ -9,6 +9,7 @@ use crate::checks::{checksums, manifest, wal};
 use crate::error::{Code, Result};
 use crate::report::model::ProofLevel;
 use crate::restore::PhysicalTarget;
+use crate::restore::carried::Standby;
 use crate::scratch::probe::Sightings;
 use crate::scratch::{Instance, Origin, sanitise};
 
@@ -21,6 +22,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         dir: data.clone(),
         durable: false,
         owner: Some((work.jail.uid(), work.jail.gid())),
+        standby: Standby::Untouched,
         progress: work.job.progress.clone(),
     };
     // The bytes were signed and are unpacked as they are: what cannot be written

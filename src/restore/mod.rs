@@ -22,8 +22,12 @@
 //! | [`untar`] | a base backup's tar into a directory, by a suspicious walker |
 //! | [`physical`] | a data directory |
 //! | `staging` | where it is filled before it has its name |
+//! | [`carried`] | what it would do when a server is started in it |
+//! | [`conf`] | its configuration files |
 
+pub mod carried;
 mod complaint;
+pub mod conf;
 pub mod database;
 pub mod feed;
 pub mod globals;

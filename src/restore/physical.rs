@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::Opened;
+use super::carried::{self, Carried, Standby};
 use super::staging::Staging;
 use super::untar::{Unpacked, untar};
 use crate::error::{Code, Error, Result, Stage};
@@ -24,11 +25,26 @@ pub struct PhysicalTarget {
     pub durable: bool,
     /// Give everything to this user and group, when running as root.
     pub owner: Option<(u32, u32)>,
+    /// What becomes of a standby's backup.
+    pub standby: Standby,
     /// Progress.
     pub progress: Progress,
 }
 
-/// Refuses a target that exists and is not an empty directory (13).
+/// What was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// What the tar held.
+    pub unpacked: Unpacked,
+    /// What of it reaches out of the directory.
+    pub carried: Carried,
+}
+
+/// What lies on a file system of its own and is nobody's data: `mkfs` makes it.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Refuses a target that exists and is not an empty directory (13). A
+/// `lost+found` and what killed restores left do not count.
 pub fn must_be_empty(dir: &Path) -> Result<()> {
     let refuse = |m: &str| {
         Error::new(Code::Refused, Stage::Restore, m.to_owned())
@@ -39,17 +55,24 @@ pub fn must_be_empty(dir: &Path) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(refuse("cannot be looked at").because(e)),
         Ok(m) if !m.is_dir() => Err(refuse("exists and is not a directory")),
-        Ok(_) => match std::fs::read_dir(dir).map(|mut d| d.next().is_none()) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(refuse("the target directory is not empty")),
-            Err(e) => Err(refuse("cannot be read").because(e)),
-        },
+        Ok(_) => {
+            let left = Staging::left(dir);
+            let counts = |e: &std::fs::DirEntry| {
+                let found = e.file_name() == LOST_AND_FOUND && e.file_type().is_ok_and(|t| t.is_dir());
+                !found && !left.contains(&e.path())
+            };
+            match std::fs::read_dir(dir).map(|d| d.flatten().any(|e| counts(&e))) {
+                Ok(false) => Ok(()),
+                Ok(true) => Err(refuse("the target directory is not empty")),
+                Err(e) => Err(refuse("cannot be read").because(e)),
+            }
+        }
     }
 }
 
 impl PhysicalTarget {
     /// Restores. On an error nothing lies under the target's name.
-    pub async fn restore(&self, opened: &Opened) -> Result<Unpacked> {
+    pub async fn restore(&self, opened: &Opened) -> Result<Restored> {
         must_be_empty(&self.dir)?;
         let stream = opened
             .streams(Role::Base, None)
@@ -60,7 +83,7 @@ impl PhysicalTarget {
             let what = format!("removed {}, which a killed restore had left", gone.display());
             self.progress.event(Event::Note(what));
         }
-        let staging = Staging::beside(&self.dir)?;
+        let staging = Staging::new(&self.dir)?;
         let (sender, receiver) = mpsc::channel::<Buffer>(1);
         let durable = self.durable;
         // The task owns the staging directory: when the restore is interrupted, it
@@ -104,12 +127,14 @@ impl PhysicalTarget {
                 ),
             ));
         }
+        let carried = carried::settle(staging.path(), self.standby, opened.facts.server.in_recovery, durable)
+            .map_err(|e| failed("cannot take out what makes it a standby", &self.dir, e))?;
         if let Some((uid, gid)) = self.owner {
             give_to(staging.path(), uid, gid)
                 .map_err(|e| failed("cannot give the files to their owner", &self.dir, e))?;
         }
         staging.publish(&self.dir)?;
-        Ok(unpacked)
+        Ok(Restored { unpacked, carried })
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Plan {
     pub free_bytes: Option<u64>,
     /// What would stop it.
     pub obstacles: Vec<String>,
+    /// What would be left out or changed, and what to know before using what is restored.
+    pub notes: Vec<String>,
 }
 
 impl Plan {
@@ -62,7 +64,13 @@ impl Plan {
             target,
             free_bytes,
             obstacles,
+            notes: Vec::new(),
         })
+    }
+
+    /// Whether the target directory's file system has less room than the files take.
+    pub fn lacks_space(&self) -> bool {
+        self.free_bytes.is_some_and(|free| free < self.plain_bytes)
     }
 }
 

@@ -9,6 +9,7 @@ use pgseal::backup::{self, Job};
 use pgseal::catalog::{Catalog, Entry, Reading};
 use pgseal::config::schema::{Databases, Drill, Isolation, Source};
 use pgseal::keys::{Identities, Recipients, Signer};
+use pgseal::restore::carried::Standby;
 use pgseal::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
 use pgseal::source::{ConnParams, PgBin};
 use pgseal::store::memory::MemoryStore;
@@ -137,7 +138,8 @@ impl World {
 
     pub async fn restore_physical(&self, dir: PathBuf) -> Result<()> {
         let opened = self.open().await;
-        let target = PhysicalTarget { dir, durable: true, owner: None, progress: Arc::new(Silent) };
+        let target =
+            PhysicalTarget { dir, durable: true, owner: None, standby: Standby::Alone, progress: Arc::new(Silent) };
         target.restore(&opened).await.map(drop)
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::pg::{PgServer, bindir, done, own};
-use crate::world::{Host, said};
+use crate::world::{Host, Said, said};
 
 fn names(dir: &Path) -> Vec<String> {
     std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
@@ -16,6 +16,11 @@ fn names(dir: &Path) -> Vec<String> {
 
 /// As the documentation says: `pg_ctl -D DIR start`, by the user who runs PostgreSQL.
 pub fn starts_and_holds(server: &PgServer, data: &Path, home: &Path, rows: &str) {
+    assert_eq!(started_and_asked(server, data, home, "select count(*) from t"), rows);
+}
+
+/// What a server that is started in the directory answers.
+pub fn started_and_asked(server: &PgServer, data: &Path, home: &Path, sql: &str) -> String {
     let ctl = |args: &[&str]| {
         let mut c = server.as_owner("pg_ctl");
         c.arg("-D").arg(data).args(["-w", "-s"]).args(args);
@@ -24,10 +29,11 @@ pub fn starts_and_holds(server: &PgServer, data: &Path, home: &Path, rows: &str)
     let options = format!("-c listen_addresses='' -c unix_socket_directories={}", home.display());
     ctl(&["-l", &home.join("log").display().to_string(), "-o", &options, "start"]);
     let mut psql = Command::new(bindir().join("psql"));
-    psql.args(["-XAtq", "-h"]).arg(home).args(["-U", "postgres", "-d", "shop", "-c", "select count(*) from t"]);
+    psql.args(["-XAtq", "-h"]).arg(home).args(["-U", "postgres", "-d", "shop", "-c", sql]);
     let out = psql.output().unwrap();
     ctl(&["-m", "fast", "stop"]);
-    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), rows, "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }
 
 #[test]
@@ -98,6 +104,65 @@ fn a_cluster_goes_into_a_new_or_empty_directory_only() {
     let mut now = names(&at("quiet"));
     now.sort();
     assert_eq!(now, [&others[..], &["x"]].concat());
+}
+
+/// Runs a script in a mount namespace of its own: nothing is left mounted, whatever happens.
+fn mounting(host: &Host, script: &str) -> Said {
+    let pgseal = host.command(&[]);
+    let mut command = Command::new("/usr/bin/unshare");
+    let user: &[&str] =
+        if rustix::process::geteuid().is_root() { &["--mount"] } else { &["--mount", "--map-root-user"] };
+    command.args(user).args(["sh", "-c", script]).arg(pgseal.get_program()).args(pgseal.get_args());
+    command.current_dir(host.path("")).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", host.path("home"));
+    said(&mut command)
+}
+
+#[test]
+fn a_mount_point_is_filled_within() {
+    let server = PgServer::start(&bindir(), &[]);
+    let host = Host::new(&server);
+    host.ok(&["backup", "cluster"]);
+    for name in ["vol", "found", "parent", "bound", "behind", "full", "taken", "owner"] {
+        std::fs::create_dir(host.path(name)).unwrap();
+    }
+    own(&host.path("owner"));
+    let said = mounting(
+        &host,
+        r#"
+        restore() { "$0" "$@" restore cluster@latest --target-dir "$target" 2>&1; echo "exit $?"; }
+        holds() { ls -A "$target" | grep -cE '^(PG_VERSION|base|global)$'; stat -c %a "$target"; ls -A "$target" | grep pgseal; true; }
+        for target in vol found parent full taken; do
+          size=300m; case $target in parent|full) size=8m;; esac
+          mount -t tmpfs -o size=$size none $target || exit 9
+        done
+        mkdir found/lost+found parent/data; mount -t tmpfs -o size=300m none parent/data || exit 9
+        mount --bind behind bound || exit 9
+        chown --reference=owner vol found parent/data bound full taken
+        touch taken/file; mkdir vol/.vol.pgseal-restoring-0123456789ab
+        for target in vol found parent/data bound; do echo "= $target"; restore "$@"; holds; done
+        target=full; echo "= full"; restore "$@"; ls -A full
+        target=taken; echo "= taken"; restore "$@"; ls -A taken
+        target=vol; echo "= again"; restore "$@"
+        mkdir found/sub found/sub/lost+found; chown --reference=owner found/sub; touch found/sub/lost+found/mine
+        target=found/sub; echo "= sub"; restore "$@"; ls -A found/sub/lost+found
+        "#,
+    );
+    let of = |name: &str| {
+        let (_, rest) = said.out.split_once(&format!("= {name}\n")).unwrap_or_else(|| panic!("{name}: {said:?}"));
+        rest.split("\n= ").next().unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for name in ["vol", "found", "parent/data", "bound"] {
+        let lines = of(name);
+        assert!(lines.ends_with(&["exit 0", "3", "700"].map(String::from)), "{name}: {said:?}");
+    }
+    assert!(of("vol").iter().any(|l| l.contains("which a killed restore had left")), "{said:?}");
+    let full = of("full");
+    assert!(full.last().is_some_and(|l| l == "exit 32"), "nothing may be left in it: {said:?}");
+    for (name, left) in [("taken", "file"), ("again", "exit 13")] {
+        let lines = of(name);
+        assert!(lines.iter().any(|l| l == "exit 13") && lines.last().is_some_and(|l| l == left), "{name}: {said:?}");
+    }
+    assert!(of("sub").ends_with(&["exit 0", "mine"].map(String::from)), "{said:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::output::Ui;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::private_dir;
+use crate::restore::carried::{self, Carried, Standby};
 use crate::restore::plan::Plan;
 use crate::restore::survey::Survey;
 use crate::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
@@ -37,6 +38,9 @@ pub struct Args {
     /// Restore a physical backup into this new or empty directory
     #[arg(long, value_name = "DIR", group = "target")]
     target_dir: Option<PathBuf>,
+    /// Keep what makes a standby's backup a standby: standby.signal, recovery.signal, primary_conninfo
+    #[arg(long, requires = "target_dir")]
+    as_standby: bool,
     /// Restore a logical backup into this database, created if missing; the server is named by libpq's variables
     #[arg(long, value_name = "NAME", group = "target")]
     target_db: Option<String>,
@@ -85,9 +89,10 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     }
     let mut plan = Plan::new(entry, &identities, target, args.target_dir.as_deref())?;
     if args.dry_run {
-        if kind == Kind::Logical {
-            let opened = Opened::open(&ctx.store().await?, entry, &identities, 1).await?;
-            plan.obstacles.extend(survey(&ctx, &args, &opened).await?);
+        let opened = Opened::open(&ctx.store().await?, entry, &identities, 1).await?;
+        match kind {
+            Kind::Logical => plan.obstacles.extend(survey(&ctx, &args, &opened).await?),
+            Kind::Physical => plan.notes.extend(carried::foreseen(&opened.facts, args.standby())),
         }
         ctx.out().either(|| json!(plan), || plan_text(&plan))?;
         return Ok(if plan.obstacles.is_empty() { Code::Done } else { Code::Refused });
@@ -100,19 +105,33 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     });
     let store = ctx.store().await?;
     let opened = Opened::open(&store, entry, &identities, entry.manifest.streams.len().min(jobs + 1)).await?;
+    let mut json =
+        json!({ "backup": entry.manifest.backup_id, "target": plan.target, "plain_bytes": plan.plain_bytes });
     let what = match &args.target_dir {
-        Some(dir) => physical(&ctx, &opened, dir.clone()).await?,
+        Some(dir) => {
+            if plan.lacks_space() {
+                // A file system that compresses may hold it all the same.
+                ctx.ui().progress.note("there is less free space at the target than the files take");
+            }
+            let (what, carried) = physical(&ctx, &opened, dir.clone(), args.standby()).await?;
+            json["removed"] = json!(carried.removed);
+            json["settings"] = json!(carried.settings);
+            what
+        }
         None => logical(&ctx, &args, &opened, jobs).await?,
     };
     progress.event(Event::Finished);
-    ctx.out().either(
-        || json!({ "backup": entry.manifest.backup_id, "target": plan.target, "plain_bytes": plan.plain_bytes }),
-        || what,
-    )?;
+    ctx.out().either(|| json, || what)?;
     Ok(Code::Done)
 }
 
-async fn physical(ctx: &Context<'_>, opened: &Opened, dir: PathBuf) -> Result<String> {
+impl Args {
+    const fn standby(&self) -> Standby {
+        if self.as_standby { Standby::AsBackedUp } else { Standby::Alone }
+    }
+}
+
+async fn physical(ctx: &Context<'_>, opened: &Opened, dir: PathBuf, standby: Standby) -> Result<(String, Carried)> {
     let dir = std::path::absolute(&dir).map_err(|e| Error::usage("the target is no path").because(e))?;
     let owner = owner_for(&dir);
     if owner.is_none() && rustix::process::geteuid().is_root() {
@@ -121,9 +140,12 @@ async fn physical(ctx: &Context<'_>, opened: &Opened, dir: PathBuf) -> Result<St
             Some("Run the restore as the postgres user, or chown the directory to it."),
         );
     }
-    let target = PhysicalTarget { dir: dir.clone(), durable: true, owner, progress: ctx.progress() };
-    target.restore(opened).await?;
-    Ok(dir.display().to_string())
+    let target = PhysicalTarget { dir: dir.clone(), durable: true, owner, standby, progress: ctx.progress() };
+    let carried = target.restore(opened).await?.carried;
+    for note in carried.notes.iter().cloned().chain(carried::subscriptions(&opened.facts)) {
+        ctx.ui().progress.note(&note);
+    }
+    Ok((dir.display().to_string(), carried))
 }
 
 /// As root, files go to whoever owns the place they are restored to.
@@ -260,6 +282,9 @@ fn plan_text(p: &Plan) -> String {
     );
     if let Some(free) = p.free_bytes {
         let _ = writeln!(text, "free        {}", ByteSize(free));
+    }
+    for note in &p.notes {
+        let _ = writeln!(text, "note        {}", shown(note));
     }
     for o in &p.obstacles {
         let _ = writeln!(text, "OBSTACLE    {}", shown(o));

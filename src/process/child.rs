@@ -86,9 +86,9 @@ impl Exit {
 }
 
 impl Running {
-    pub(super) fn new(name: String, mut child: Child) -> Self {
+    pub(super) fn new(name: String, mut child: Child, stderr_kept: usize) -> Self {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let tail = Tail::default();
+        let tail = Tail::of(stderr_kept);
         let drain = child.stderr.take().map(|e| tokio::spawn(tail.clone().drain(e)));
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();

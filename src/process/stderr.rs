@@ -5,19 +5,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// Bytes of a child's stderr that are kept: its end.
-const KEPT: usize = 16 * 1024;
+/// Bytes of a child's stderr that are kept where nobody asks for more: its end.
+pub(super) const KEPT: usize = 16 * 1024;
 
 /// Characters of one line that a message repeats: a program may write a line without end.
 const SHOWN: usize = 400;
 
-/// The end of a child's stderr, at most 16 KiB.
-#[derive(Debug, Clone, Default)]
+/// The end of a child's stderr, by default at most 16 KiB.
+#[derive(Debug, Clone)]
 pub struct Tail {
     bytes: Arc<Mutex<VecDeque<u8>>>,
+    limit: usize,
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self::of(KEPT)
+    }
 }
 
 impl Tail {
+    /// Keeps the last `limit` bytes.
+    pub(super) fn of(limit: usize) -> Self {
+        Self { bytes: Arc::default(), limit }
+    }
+
     /// Reads until the end, keeping the last bytes. Read errors end it.
     pub(super) async fn drain(self, mut from: impl AsyncRead + Unpin) {
         let mut buffer = vec![0u8; 8 * 1024];
@@ -27,7 +39,7 @@ impl Tail {
             }
             let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
             kept.extend(&buffer[..n]);
-            let excess = kept.len().saturating_sub(KEPT);
+            let excess = kept.len().saturating_sub(self.limit);
             kept.drain(..excess);
         }
     }

@@ -44,6 +44,7 @@ pub struct Tool {
     stdout: Stdout,
     directory: Option<PathBuf>,
     death_signal: Signal,
+    stderr_kept: usize,
 }
 
 impl Tool {
@@ -65,6 +66,7 @@ impl Tool {
             stdout: Stdout::Null,
             directory: None,
             death_signal: Signal::KILL,
+            stderr_kept: super::stderr::KEPT,
         }
     }
 
@@ -142,6 +144,13 @@ impl Tool {
         self
     }
 
+    /// How many bytes of the end of its stderr are kept; default 16 KiB.
+    #[must_use]
+    pub fn keep_stderr(mut self, bytes: usize) -> Self {
+        self.stderr_kept = bytes;
+        self
+    }
+
     /// What messages call it.
     pub fn name(&self) -> &str {
         &self.name
@@ -190,7 +199,7 @@ impl Tool {
                 .hint("Install the PostgreSQL client programs of the server's major version, or set tools.pg_bindir.")
                 .because(e)
         })?;
-        Ok(Running::new(self.name, child))
+        Ok(Running::new(self.name, child, self.stderr_kept))
     }
 }
 

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "without_pgseal/commands.rs"]
+mod commands;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -39,6 +42,11 @@ impl Fixture {
             start_pg "$dir" 'fsync = off'
             psql -X -q -d postgres -c 'CREATE DATABASE shop'
             psql -X -q -d shop -v ON_ERROR_STOP=1 -v scale=0 -f examples/sample/sample.sql
+            # What a name and a comment may hold, and psql would obey at the beginning of a line.
+            psql -X -q -d postgres -v ON_ERROR_STOP=1 <<'SQL'
+            CREATE ROLE "a;\b'c" LOGIN PASSWORD 'x';
+            COMMENT ON ROLE "a;\b'c" IS E'it''s;\n\\! touch ran\nCREATE ROLE postgres;\nDROP ROLE "x;\n\\restrict a\n';
+SQL
             # More rows than one part holds.
             psql -X -q -d shop -c 'CREATE TABLE shop.orders_old AS SELECT i, md5(i::text) FROM generate_series(1, 20000) i'
             DATABASE=shop tests/support/make-store.sh "$dir/made""#,
@@ -76,8 +84,13 @@ impl Drop for Fixture {
 #[test]
 fn a_database_comes_back_the_same() {
     let f = Fixture::new();
+    let role = r#"psql -X -At -d postgres -c "SELECT rolname, rolcanlogin, rolpassword, shobj_description(oid, 'pg_authid') FROM pg_authid WHERE rolname ~ ';'""#;
+    let before = f.ok(role);
+    assert!(before.contains("\n\\! touch ran\n") && before.contains("SCRAM-SHA-256"), "{before}");
+    f.ok(r#"psql -X -q -d postgres -c "DROP ROLE \"a;\\b'c\"""#);
     let output = f.restore("", r#"--source shop --identity "$dir/made/identity" --target-db back --with-globals"#);
     assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(f.ok(role), before, "a role with its password and comment");
     // Rows have no order, lines of a dump do: compare them sorted.
     f.ok(
         r#"text_of() { PGDATABASE=$1 pg_dump | grep -v -e '^.restrict' -e '^.unrestrict' | LC_ALL=C sort | sha256sum; }
@@ -93,6 +106,35 @@ fn a_database_comes_back_the_same() {
         r#"--source shop --identity "$dir/made/identity" --target-db older --no-owner --backup 20261121T030000Z-0000000000000001"#,
     );
     assert!(older.status.success() && said(&older).contains("20261121T"), "{}", said(&older));
+
+    // Roles that a signer that lies wrote: psql would run each of these lines.
+    for line in [
+        r"\! touch $0/ran",
+        r"SELECT 1 \! touch $0/ran",
+        r"SELECT 1 \g |touch $0/ran",
+        r"\copy (SELECT 1) TO PROGRAM 'touch $0/ran'",
+        r"\o |touch $0/ran",
+    ] {
+        let hostile = format!(
+            r#"line=$(printf '%s' '{}' | sed "s|\$0|$dir|")
+            d=s/shop/d/20261122T030000Z-0000000000000002/s01
+            {{ age -d -i "$dir/made/identity" $d/00001.zst.age | zstd -q -dc; printf '%s\n' "$line"; }} >"$dir/plain"
+            zstd -q -c "$dir/plain" | age -r "$(age-keygen -y "$dir/made/identity")" >x; mv x $d/00001.zst.age
+            sha=$(sha256sum <$d/00001.zst.age | cut -d' ' -f1) size=$(stat -c %s $d/00001.zst.age) plain=$(stat -c %s "$dir/plain")
+            {}"#,
+            line.replace('\'', r"'\''"),
+            resigned(".streams[0].stored = [[$sha, $size]] | .streams[0].plain_bytes = $plain")
+                .replace("jq -c", r#"jq -c --arg sha "$sha" --argjson size "$size" --argjson plain "$plain""#)
+        );
+        let output =
+            f.restore(&hostile, r#"--source shop --identity "$dir/made/identity" --target-db never --with-globals"#);
+        assert!(
+            !output.status.success() && said(&output).contains("roles could not be created"),
+            "{line}: {}",
+            said(&output)
+        );
+        assert_eq!(f.ok(r#"find "$dir" . -maxdepth 1 -name ran"#), "", "{line}");
+    }
 
     // Failures leave no database behind, neither under the wanted name nor under the working one.
     for (what, change, identity, expected) in [

@@ -3,7 +3,9 @@
 //! Only regular files and directories with plain relative names are taken.
 //! Links, devices, `..`, absolute names and duplicates are refused: a hostile
 //! database host must not be able to write outside the target
-//! (CVE-2026-6475, RUSTSEC-2026-0067).
+//! (CVE-2026-6475, RUSTSEC-2026-0067). Extensions of the format (long names of GNU
+//! tar, records of pax) are refused by their type, before their content, of any size,
+//! is read: PostgreSQL writes plain ustar and refuses names that need more.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read};
@@ -16,6 +18,8 @@ use crate::error::{Code, Error, Result, Stage};
 
 /// Most entries of one tar.
 const MAX_ENTRIES: u64 = 20_000_000;
+/// Most directories: one for each database and a few dozen more.
+const MAX_DIRECTORIES: usize = 1_000_000;
 /// Deepest directory.
 const MAX_DEPTH: usize = 16;
 
@@ -36,13 +40,10 @@ pub fn untar(from: impl Read, into: &Path, durable: bool) -> Result<Unpacked> {
     let mut archive = Archive::new(from);
     let broken = |e: io::Error| Error::new(Code::Corrupt, Stage::Restore, "the tar cannot be read").because(e);
     let mut buffer = vec![0u8; 1024 * 1024];
-    for (n, entry) in archive.entries().map_err(broken)?.enumerate() {
+    // Raw: otherwise the reader keeps the content of extensions in memory, whatever its size.
+    for (n, entry) in archive.entries().map_err(broken)?.raw(true).enumerate() {
         if n as u64 >= MAX_ENTRIES {
-            return Err(Error::new(
-                Code::Limit,
-                Stage::Restore,
-                format!("the tar has more than {MAX_ENTRIES} entries"),
-            ));
+            return Err(too_many("entries", MAX_ENTRIES));
         }
         let mut entry = entry.map_err(broken)?;
         let name = entry.path().map_err(broken)?.into_owned();
@@ -52,6 +53,9 @@ pub fn untar(from: impl Read, into: &Path, durable: bool) -> Result<Unpacked> {
             EntryType::Directory => {
                 if relative.as_os_str().is_empty() {
                     continue;
+                }
+                if directories.len() > MAX_DIRECTORIES {
+                    return Err(too_many("directories", MAX_DIRECTORIES as u64));
                 }
                 make_directory(&target, &name)?;
                 directories.push(target);
@@ -76,6 +80,10 @@ pub fn untar(from: impl Read, into: &Path, durable: bool) -> Result<Unpacked> {
         }
     }
     Ok(out)
+}
+
+fn too_many(what: &str, limit: u64) -> Error {
+    Error::new(Code::Limit, Stage::Restore, format!("the tar has more than {limit} {what}"))
 }
 
 /// The name, if it is plain and relative.
@@ -201,6 +209,37 @@ mod tests {
             assert!(!parent.path().join("evil").exists() && !Path::new("/tmp/pgseal-evil").exists());
             assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0, "{name}");
             std::fs::remove_dir_all(&dir).unwrap();
+        }
+    }
+
+    #[test]
+    fn extensions_of_the_format_are_refused_before_their_content_is_read() {
+        /// Counts what is read.
+        struct Counted<R>(R, u64);
+        impl<R: Read> Read for Counted<R> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                let n = self.0.read(into)?;
+                self.1 += n as u64;
+                Ok(n)
+            }
+        }
+        for kind in [
+            EntryType::GNULongName,
+            EntryType::GNULongLink,
+            EntryType::XHeader,
+            EntryType::XGlobalHeader,
+            EntryType::GNUSparse,
+            EntryType::Continuous,
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut head = header(kind, 64 << 20);
+            head.as_mut_bytes()[..1].copy_from_slice(b"x");
+            head.set_cksum();
+            let mut stream = Counted(head.as_bytes().chain(io::repeat(b'a').take(64 << 20)), 0);
+            let e = untar(&mut stream, dir.path(), false).unwrap_err();
+            assert_eq!(e.code(), Code::Corrupt, "{kind:?}: {e:?}");
+            assert!(stream.1 <= 1 << 20, "{kind:?}: {} bytes were read", stream.1);
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{kind:?}");
         }
     }
 

@@ -79,6 +79,14 @@ pub enum StoreError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A listing, or one answer of a server, is longer than the caller allows or memory should hold.
+    #[error("the store answers with more than the {limit} {what} allowed")]
+    TooMuch {
+        /// The limit.
+        limit: u64,
+        /// Of what: objects, bytes of their names, bytes of an answer.
+        what: &'static str,
+    },
     /// The store refused the bytes as not matching their checksum.
     #[error("the store received other bytes than were sent: {0}")]
     Mangled(String),
@@ -116,7 +124,7 @@ impl StoreError {
             Self::NoSpace(_) => {
                 (Code::NoSpace, Some("Free space in the store or raise its quota; earlier backups are untouched."))
             }
-            Self::TooLarge { .. } => {
+            Self::TooLarge { .. } | Self::TooMuch { .. } => {
                 (Code::Limit, Some("pgseal writes nothing of this size; find out who else can write to the store."))
             }
             Self::Mangled(_) => (Code::Corrupt, None),
@@ -197,10 +205,32 @@ pub type SharedStore = Arc<dyn Store>;
 /// Pages without any object, one after another, that a listing may have.
 const MAX_EMPTY_PAGES: u32 = 1000;
 
-/// Lists everything under `prefix`, refusing with [`StoreError::TooLarge`] at
+/// Most bytes that the names of one listing may take in memory: those of two million parts, and
+/// their facts, take half of it.
+const MAX_LISTED: u64 = 512 * 1024 * 1024;
+
+/// What one listing may still take in memory.
+#[derive(Debug)]
+struct Room(u64);
+
+impl Room {
+    const fn new() -> Self {
+        Self(MAX_LISTED)
+    }
+
+    /// Takes what a name and its facts need.
+    fn take(&mut self, name: &str) -> Result<(), StoreError> {
+        let needed = (name.len() + size_of::<ObjectMeta>()) as u64;
+        self.0 = self.0.checked_sub(needed).ok_or(StoreError::TooMuch { limit: MAX_LISTED, what: "bytes of names" })?;
+        Ok(())
+    }
+}
+
+/// Lists everything under `prefix`, refusing with [`StoreError::TooMuch`] at
 /// more than `limit` objects.
 pub async fn list_all(store: &dyn Store, prefix: &str, limit: usize) -> Result<Vec<ObjectMeta>, StoreError> {
     let mut all = Vec::new();
+    let mut room = Room::new();
     let mut after: Option<String> = None;
     let mut empty = 0;
     loop {
@@ -209,9 +239,10 @@ pub async fn list_all(store: &dyn Store, prefix: &str, limit: usize) -> Result<V
         if empty > MAX_EMPTY_PAGES {
             return Err(StoreError::Other("the listing does not advance".into()));
         }
+        page.objects.iter().try_for_each(|o| room.take(&o.key))?;
         all.extend(page.objects);
         if all.len() > limit {
-            return Err(StoreError::TooLarge { limit: limit as u64 });
+            return Err(StoreError::TooMuch { limit: limit as u64, what: "objects" });
         }
         match page.next {
             // A server that hands out the same token for ever must not hang us.

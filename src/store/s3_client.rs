@@ -15,7 +15,7 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
 
-use super::s3_wire::{Outgoing, check_endpoint};
+use super::s3_wire::{Incoming, Outgoing, check_endpoint};
 use crate::config::schema::{Checksums, S3};
 use crate::error::Result;
 
@@ -118,6 +118,7 @@ pub(super) async fn connect(settings: &S3, access: Access, patience: Patience) -
         .timeout_config(patience.timeouts(0))
         .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(patience.stall).build())
         .interceptor(Outgoing { allow_plain: settings.allow_plain_http, elsewhere: Arc::clone(&elsewhere) })
+        .interceptor(Incoming)
         .build();
     Ok((Client::from_conf(config), elsewhere))
 }

@@ -12,6 +12,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use super::StoreError;
+use super::s3_wire::MAX_ANSWER;
 use crate::types::shown;
 
 /// Characters of a server's text that are kept.
@@ -125,6 +126,9 @@ where
             class_of(answer)
         }
         SdkError::TimeoutError(_) => StoreError::Transient("the store did not answer in time".into()),
+        SdkError::ResponseError(_) if find::<http_body_util::LengthLimitError>(error).is_some() => {
+            StoreError::TooMuch { limit: MAX_ANSWER as u64, what: "bytes of one answer" }
+        }
         SdkError::ResponseError(e) => match e.raw().status().as_u16() {
             200..=299 => StoreError::Transient(format!("unreadable answer: {}", chain(error))),
             status => class_of(Answer { status, ..Answer::default() }),

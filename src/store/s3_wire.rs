@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_s3::config::interceptors::{
-    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    BeforeDeserializationInterceptorContextMut, BeforeDeserializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
+use http_body_util::Limited;
 use jiff::Timestamp;
 
 use super::s3_error::{self, PlainHttp, bounded};
@@ -101,6 +105,57 @@ fn is_aws(authority: &str) -> bool {
 /// Loopback, also with the bucket before it (`bucket.localhost`, RFC 6761, section 6.3).
 fn is_loopback_bucket(authority: &str) -> bool {
     is_loopback(authority) || host(authority).to_ascii_lowercase().ends_with(".localhost")
+}
+
+/// Most bytes of an answer that is read as a whole: a page of a thousand names of a thousand
+/// bytes, all of them encoded, is smaller.
+pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// Limits every answer but the body of an object, which its reader limits: the SDK reads
+/// listings and errors into memory, however long they are.
+#[derive(Debug)]
+pub struct Incoming;
+
+/// The request was one for an object.
+#[derive(Debug)]
+struct ForObject;
+
+impl Storable for ForObject {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Intercept for Incoming {
+    fn name(&self) -> &'static str {
+        "Incoming"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // The SDK names the operation in each such request, whatever the server is.
+        if context.request().uri().contains("x-id=GetObject") {
+            config.interceptor_state().store_put(ForObject);
+        }
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let object = config.load::<ForObject>().is_some() && context.response().status().is_success();
+        if !object {
+            let body = context.response_mut().body_mut();
+            let whole = std::mem::replace(body, SdkBody::taken());
+            *body = SdkBody::from_body_1_x(Limited::new(whole, MAX_ANSWER));
+        }
+        Ok(())
+    }
 }
 
 /// Takes the `Date` of an answer, be it good or bad.

@@ -251,6 +251,42 @@ async fn an_oversized_object_is_not_read() {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_is_not_kept() {
+    // A page of a listing, and an error about an object; each goes on with more of the same.
+    for head in ["200 OK", "500 Internal Server Error"] {
+        let sent = Arc::new(Mutex::new(0usize));
+        let server = endless(head, Arc::clone(&sent));
+        let store = server.store().await;
+        let e = match head {
+            "200 OK" => store.list("", None).await.map(|_| ()).unwrap_err(),
+            _ => get(&store, "a").await.map(|_| ()).unwrap_err(),
+        };
+        assert!(matches!(e, StoreError::TooMuch { .. }), "{head}: {e:?}");
+        assert_eq!(e.about("x").code(), pgseal::Code::Limit);
+        let sent = *sent.lock().unwrap();
+        assert!(sent < 64 << 20, "{head}: {sent} bytes were read");
+    }
+}
+
+/// Answers with `status` and entries of a listing until the client has enough.
+fn endless(status: &'static str, sent: Arc<Mutex<usize>>) -> Scripted {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        read_request(&mut socket);
+        let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let _ = socket.write_all(head.as_bytes());
+        let entries = entry("p/a").repeat(1000);
+        let chunk = format!("{:x}\r\n{entries}\r\n", entries.len());
+        while socket.write_all(chunk.as_bytes()).is_ok() && *sent.lock().unwrap() < 256 << 20 {
+            *sent.lock().unwrap() += chunk.len();
+        }
+    });
+    Scripted { endpoint, heads: Arc::default() }
+}
+
+#[tokio::test]
 async fn nobody_there_is_transient() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", closed.local_addr().unwrap());

@@ -78,5 +78,5 @@ async fn the_limit_is_the_largest_number_that_passes() {
         memory.tamper(&format!("m/{i}"), b"x".to_vec());
     }
     assert_eq!(list_all(&memory, "m/", 250).await.unwrap().len(), 250);
-    assert!(matches!(list_all(&memory, "m/", 249).await, Err(StoreError::TooLarge { limit: 249 })));
+    assert!(matches!(list_all(&memory, "m/", 249).await, Err(StoreError::TooMuch { limit: 249, .. })));
 }

@@ -1,4 +1,7 @@
-//! Listings: one page of a directory tree, in key order.
+//! Listings of a directory tree, in key order.
+//!
+//! A listing is one page: to begin again behind the last object would be to read
+//! every directory on the way once more, for each page.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -6,37 +9,28 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
-use super::super::{Key, ObjectMeta, Page, StoreError};
+use super::super::{Key, ObjectMeta, Page, Room, StoreError};
 use super::{failed, meta, open_dir, regular};
 
-/// Objects on one page of a listing.
-const PAGE: usize = 1000;
-
-/// One page of the objects whose key starts with `prefix`, behind `after`.
+/// The objects whose key starts with `prefix`, behind `after`.
 pub(super) fn page(root: BorrowedFd<'_>, prefix: &str, after: Option<&str>) -> Result<Page, StoreError> {
-    let mut walk = Walk { prefix, after, objects: Vec::new() };
+    let mut walk = Walk { prefix, after, objects: Vec::new(), room: Room::new() };
     walk.directory(root, "")?;
-    let mut objects = walk.objects;
-    let more = objects.len() > PAGE;
-    objects.truncate(PAGE);
-    let next = if more { objects.last().map(|o| o.key.clone()) } else { None };
-    Ok(Page { objects, next })
+    Ok(Page { objects: walk.objects, next: None })
 }
 
-/// Collects one page in key order, skipping whole directories that cannot hold any of it.
+/// Collects objects in key order, skipping whole directories that cannot hold any of them.
 struct Walk<'a> {
     prefix: &'a str,
     after: Option<&'a str>,
     objects: Vec<ObjectMeta>,
+    room: Room,
 }
 
 impl Walk<'_> {
     /// `path` is empty or ends with `/`.
     fn directory(&mut self, dir: BorrowedFd<'_>, path: &str) -> Result<(), StoreError> {
         for name in self.names(dir, path)? {
-            if self.objects.len() > PAGE {
-                return Ok(());
-            }
             let full = format!("{path}{name}");
             if let Some(bare) = name.strip_suffix('/') {
                 match open_dir(dir, OsStr::new(bare)) {
@@ -58,7 +52,7 @@ impl Walk<'_> {
 
     /// The wanted names of one directory in key order; directories end with
     /// `/`, which is what makes the order right: `a.b` < `a/b` < `a0`.
-    fn names(&self, dir: BorrowedFd<'_>, path: &str) -> Result<Vec<String>, StoreError> {
+    fn names(&mut self, dir: BorrowedFd<'_>, path: &str) -> Result<Vec<String>, StoreError> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(dir).map_err(|e| failed("list", e))? {
             let entry = entry.map_err(|e| failed("list", e))?;
@@ -79,7 +73,10 @@ impl Walk<'_> {
                 FileType::RegularFile => name.to_owned(),
                 _ => continue,
             };
-            if self.wanted(&format!("{path}{name}")) {
+            let full = format!("{path}{name}");
+            if self.wanted(&full) {
+                // For the object too, which takes the place of the name.
+                self.room.take(&full)?;
                 names.push(name);
             }
         }

@@ -1,11 +1,13 @@
 //! Connection strings: a libpq URI or conninfo (PostgreSQL documentation,
 //! "Connection Strings"), never with a secret in them.
 
+use crate::error::{Error, Result};
+
 /// Connection parameters that hold secrets (libpq of PostgreSQL 18).
 const SECRETS: [&str; 5] = ["password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"];
 
 /// Checks a connection string; the error never repeats it.
-pub fn check(text: &str) -> Result<String, String> {
+pub fn check(text: &str) -> std::result::Result<String, String> {
     if text.contains('\0') {
         return Err("a connection string cannot hold a NUL".into());
     }
@@ -22,11 +24,19 @@ pub fn check(text: &str) -> Result<String, String> {
     }
 }
 
+/// Checks a connection string of the command line, which every user of the host can read (`ps`).
+///
+/// # Errors
+/// Usage (2) for one that holds a secret, which is not repeated.
+pub fn argument(text: &str) -> Result<&str> {
+    check(text).map(|_| text).map_err(|e| Error::usage(e).on("--connection"))
+}
+
 fn named_secret(key: &str) -> Option<String> {
     SECRETS.iter().find(|s| key.eq_ignore_ascii_case(s)).map(|s| (*s).to_owned())
 }
 
-fn uri_secret(rest: &str) -> Result<Option<String>, String> {
+fn uri_secret(rest: &str) -> std::result::Result<Option<String>, String> {
     let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
     // A password with an unescaped '/' or '@' must not slip through either.
     if let Some((user, _)) = before.rsplit_once('@')
@@ -47,7 +57,7 @@ fn uri_secret(rest: &str) -> Result<Option<String>, String> {
 }
 
 /// Reads `key = value` pairs with libpq's quoting (`conninfo_parse`).
-fn conninfo_secret(text: &str) -> Result<Option<String>, String> {
+fn conninfo_secret(text: &str) -> std::result::Result<Option<String>, String> {
     let mut chars = text.chars().peekable();
     let mut secret = None;
     loop {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::output::Ui;
+use crate::config::connection as conninfo;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::private_dir;
 use crate::restore::carried::{self, Carried, Standby};
@@ -69,6 +70,7 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
+    conninfo::argument(args.connection.as_deref().unwrap_or(""))?;
     let ctx = Context::new(ui)?;
     let identities = Arc::new(ctx.identities()?);
     let found = ctx.find(&args.backup).await?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::context::Context;
 use crate::cli::output::Ui;
+use crate::config::connection;
 use crate::error::{Code, Result};
 use crate::process::lease::Purpose;
 use crate::restore::leftovers as databases;
@@ -48,6 +49,7 @@ struct Swept {
 
 /// Runs it.
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
+    connection::argument(args.connection.as_deref().unwrap_or_default())?;
     let ctx = Context::new(ui)?;
     let mut swept = directories(&ctx, args.dry_run).await;
     if args.databases {

@@ -1,15 +1,10 @@
 //! What a configuration is made from, as values: tests need no environment.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-
 use crate::error::{Code, Error, Result, Stage};
+use crate::types::trusted::{self, Last};
 
 /// Largest configuration file: 1 MiB.
 const LIMIT: u64 = 1024 * 1024;
@@ -95,14 +90,14 @@ impl Inputs {
     pub(super) fn file(&self) -> Result<Option<(PathBuf, String)>> {
         if let Some(path) = &self.config {
             let path = self.cwd.join(path);
-            return match read(&path, true)? {
+            return match read(&path)? {
                 Some(text) => Ok(Some((path, text))),
                 None => Err(refused(&path, "there is no such file")
                     .hint("Check --config, or leave it out to search the usual places.")),
             };
         }
         for path in self.search_path() {
-            if let Some(text) = read(&path, false)? {
+            if let Some(text) = read(&path)? {
                 return Ok(Some((path, text)));
             }
         }
@@ -110,37 +105,14 @@ impl Inputs {
     }
 }
 
-/// Reads a configuration file. One that was found rather than `named` must
-/// belong to the caller or root: whoever can put a `pgseal.toml` into a shared
-/// directory must not decide what root trusts.
-fn read(path: &Path, named: bool) -> Result<Option<String>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
-        Err(e) => return Err(refused(path, "cannot open the file").because(std::io::Error::from(e))),
-    };
-    let meta = file.metadata().map_err(|e| refused(path, "cannot examine the file").because(e))?;
-    if !meta.is_file() {
-        return Err(refused(path, "this is not a regular file"));
-    }
-    if meta.mode() & 0o002 != 0 {
-        return Err(refused(path, "everybody can write the configuration")
-            .hint(format!("Check its content, then close it: chmod o-w {}", path.display())));
-    }
-    if !named && meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(refused(
-            path,
-            format!("the configuration found here belongs to another user (uid {})", meta.uid()),
-        )
-        .hint("If you trust it, name it with --config."));
-    }
-    let mut bytes = Vec::new();
-    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|e| refused(path, "cannot read the file").because(e))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(refused(path, "the configuration is larger than 1 MiB"));
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| refused(path, "the configuration is not UTF-8 text"))
+/// Reads a configuration file: whoever can write it, or exchange it, decides what pgseal
+/// trusts, where backups go and which programs run.
+fn read(path: &Path) -> Result<Option<String>> {
+    let Some(file) = trusted::open(path, Last::Link, Stage::Config)? else { return Ok(None) };
+    let mut bytes = file.closed_to_writers()?.read(LIMIT)?;
+    String::from_utf8(std::mem::take(&mut *bytes))
+        .map(Some)
+        .map_err(|_| refused(path, "the configuration is not UTF-8 text"))
 }
 
 fn refused(path: &Path, message: impl Into<String>) -> Error {

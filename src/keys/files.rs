@@ -2,8 +2,7 @@
 //! that may change meanwhile), bounded, never overwritten.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -11,34 +10,51 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::error::{Code, Error, Result, Stage};
+use crate::types::trusted::{self, Last};
 
 /// Reads a file that holds a secret: a regular file (no symbolic link), owned by
-/// the caller or root, closed to group and others, of at most `limit` bytes.
+/// the caller or root, closed to group and others, of at most `limit` bytes, in
+/// directories where nobody else can exchange it ([`trusted`]).
 ///
 /// The rules are those of OpenSSH for private keys (`sshkey_perm_ok`), with a
 /// check of the owner added.
 pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
-    let (file, meta) = open(path, OFlags::NOFOLLOW)?;
-    let mode = meta.mode() & 0o7777;
+    let file = open(path, Last::File)?;
+    let mode = file.mode();
     if mode & 0o077 != 0 {
         return Err(refused(path, format!("the file is open to others (mode {mode:04o})"))
             .hint(format!("Others may have read this secret. Close it: chmod 600 {}", path.display())));
     }
-    read_bounded(file, path, meta.size(), limit)
+    file.read(limit)
+}
+
+/// Reads the key of a certificate by libpq's rule: 0600, or 0640 where it is root's. A
+/// symbolic link to one is fine where nobody else can exchange it.
+pub fn read_tls_key(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
+    let file = open(path, Last::Link)?;
+    let (mode, forbidden) = (file.mode(), if file.is_roots() { 0o027 } else { 0o077 });
+    if mode & forbidden != 0 {
+        return Err(
+            refused(path, format!("others may use the client key (mode {mode:04o})")).hint("Set its mode to 0600.")
+        );
+    }
+    file.read(limit)
 }
 
 /// Reads a public file that decides about trust: a regular file in the end (a
 /// symbolic link to one is fine), owned by the caller or root, not writable by
-/// group or others, of at most `limit` bytes.
+/// group or others, of at most `limit` bytes, in directories where nobody else
+/// can exchange it ([`trusted`]).
 pub fn read_public(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let (file, meta) = open(path, OFlags::empty())?;
-    let mode = meta.mode() & 0o7777;
-    if mode & 0o022 != 0 {
-        return Err(refused(path, format!("others can write the file (mode {mode:04o})"))
-            .hint(format!("Check its content, then close it: chmod go-w {}", path.display())));
-    }
-    let mut bytes = read_bounded(file, path, meta.size(), limit)?;
+    let mut bytes = open(path, Last::Link)?.closed_to_writers()?.read(limit)?;
     Ok(std::mem::take(&mut *bytes))
+}
+
+fn open(path: &Path, last: Last) -> Result<trusted::Opened> {
+    trusted::open(path, last, Stage::Keys)?.ok_or_else(|| {
+        refused(path, "there is no such file")
+            .hint("Check the path in the configuration; `pgseal keygen` makes new keys.")
+    })
 }
 
 /// Writes a new file with exactly `mode`, and makes file and name durable.
@@ -69,56 +85,6 @@ fn sync_directory_of(path: &Path) -> std::io::Result<()> {
         _ => Path::new("."),
     };
     File::open(directory)?.sync_all()
-}
-
-/// Opens without waiting on a FIFO and judges the opened file.
-fn open(path: &Path, extra: OFlags) -> Result<(File, std::fs::Metadata)> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | extra;
-    let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| match e {
-        Errno::NOENT => refused(path, "there is no such file")
-            .hint("Check the path in the configuration; `pgseal keygen` makes new keys."),
-        Errno::LOOP => refused(path, "the file is a symbolic link")
-            .hint("A secret must be named directly, so that nobody can point it elsewhere; give the real path."),
-        other => refused(path, "cannot open the file").because(std::io::Error::from(other)),
-    })?;
-    let file = File::from(fd);
-    let meta = file.metadata().map_err(|e| refused(path, "cannot examine the file").because(e))?;
-    if !meta.is_file() {
-        return Err(refused(path, "this is not a regular file")
-            .hint("Give the path of a file, not of a directory, pipe or device."));
-    }
-    let me = rustix::process::geteuid().as_raw();
-    if meta.uid() != me && meta.uid() != 0 {
-        return Err(refused(path, format!("the file belongs to another user (uid {})", meta.uid()))
-            .hint("Its owner could change it at any time; make it belong to the user who runs pgseal, or to root."));
-    }
-    Ok((file, meta))
-}
-
-fn read_bounded(file: File, path: &Path, size: u64, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
-    let too_large = || {
-        refused(path, format!("the file is larger than the {limit} bytes allowed"))
-            .hint("Check that the path names the file you mean.")
-    };
-    if size > limit {
-        return Err(too_large());
-    }
-    // All room at once: growing would leave copies of the secret behind.
-    let mut bytes =
-        Zeroizing::new(Vec::with_capacity(usize::try_from(limit).unwrap_or(usize::MAX).min(size as usize + 64)));
-    let mut chunk = Zeroizing::new([0u8; 4096]);
-    let mut file = file.take(limit.saturating_add(1));
-    loop {
-        let n = file.read(&mut chunk[..]).map_err(|e| refused(path, "cannot read the file").because(e))?;
-        if n == 0 {
-            break;
-        }
-        bytes.extend_from_slice(&chunk[..n]);
-    }
-    if bytes.len() as u64 > limit {
-        return Err(too_large());
-    }
-    Ok(bytes)
 }
 
 fn refused(path: &Path, message: impl Into<String>) -> Error {
@@ -182,6 +148,53 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_others_can_write_is_refused_and_a_sticky_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        let path = file(&inner, "key", 0o600);
+        let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        // Kubernetes: a link to a link to a directory of its own.
+        symlink("b", dir.path().join("a/..data")).unwrap();
+        symlink("..data/key", dir.path().join("a/link")).unwrap();
+        let link = dir.path().join("a/link");
+        let read = |path: &Path| {
+            [read_secret(path, 6).map(|_| ()), read_public(path, 6).map(|_| ()), read_tls_key(path, 6).map(|_| ())]
+        };
+        for (parent, above, good) in [
+            (0o755, 0o700, true),
+            (0o1777, 0o755, true),
+            (0o755, 0o1777, true),
+            (0o777, 0o755, false),
+            (0o775, 0o755, false),
+            (0o755, 0o777, false),
+            (0o2775, 0o755, false),
+        ] {
+            mode(&inner, parent);
+            mode(&dir.path().join("a"), above);
+            for read in read(&path).into_iter().chain(read(&link).into_iter().skip(1)) {
+                assert_eq!(read.is_ok(), good, "{parent:o} {above:o}: {read:?}");
+                if let Err(e) = read {
+                    assert!(
+                        e.text().contains("can write the directory") && e.next_step().unwrap().contains("chmod go-w"),
+                        "{e:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_certificate_may_be_read_by_roots_group() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = rustix::process::geteuid().is_root();
+        for (mode, good) in [(0o600, true), (0o400, true), (0o640, root), (0o644, false), (0o660, false)] {
+            let path = file(dir.path(), &format!("key{mode:o}"), mode);
+            assert_eq!(read_tls_key(&path, 6).is_ok(), good, "{mode:o}");
+        }
+    }
+
+    #[test]
     fn a_foreign_owner_is_refused() {
         if !rustix::process::geteuid().is_root() {
             return;
@@ -191,6 +204,21 @@ mod tests {
         std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
         assert!(read_secret(&path, 6).unwrap_err().to_string().contains("another user (uid 12345)"));
         assert!(read_public(&path, 6).unwrap_err().to_string().contains("another user (uid 12345)"));
+
+        // Nor in a directory of another user, nor through another user's link in a sticky one.
+        let theirs = dir.path().join("theirs");
+        std::fs::create_dir(&theirs).unwrap();
+        let path = file(&theirs, "key", 0o600);
+        let shared = dir.path().join("shared");
+        std::fs::create_dir(&shared).unwrap();
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o1777)).unwrap();
+        let link = shared.join("link");
+        symlink(&path, &link).unwrap();
+        assert_eq!(read_public(&link, 6).unwrap(), b"secret");
+        std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
+        assert!(read_public(&link, 6).unwrap_err().to_string().contains("can write the directory"));
+        std::os::unix::fs::chown(&theirs, Some(12345), None).unwrap();
+        assert!(read_secret(&path, 6).unwrap_err().to_string().contains("belongs to uid 12345"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub mod recipients;
 pub mod signing;
 pub mod trust;
 
-pub use files::{read_public, read_secret, write_new};
+pub use files::{read_public, read_secret, read_tls_key, write_new};
 pub use identities::Identities;
 pub use recipients::Recipients;
 pub use signing::{Namespace, Signer};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::RepoId;
+use crate::types::trusted::{self, Last};
 
 const LIMIT: u64 = 1024 * 1024;
 
@@ -89,18 +90,8 @@ impl Pins {
     }
 
     fn read(&self) -> Result<BTreeMap<String, RepoId>> {
-        let file = match File::open(self.file()) {
-            Ok(f) => f,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            Err(e) => return Err(self.broken("cannot read the pinned repository ids").because(e)),
-        };
-        let mut text = Vec::new();
-        file.take(LIMIT + 1)
-            .read_to_end(&mut text)
-            .map_err(|e| self.broken("cannot read the pinned repository ids").because(e))?;
-        if text.len() as u64 > LIMIT {
-            return Err(self.broken("the pinned repository ids are larger than 1 MiB"));
-        }
+        let Some(file) = trusted::open(&self.file(), Last::File, Stage::Config)? else { return Ok(BTreeMap::new()) };
+        let text = file.closed_to_writers()?.read(LIMIT)?;
         serde_json::from_slice(&text).map_err(|e| self.broken("the pinned repository ids are damaged").because(e))
     }
 

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -12,17 +13,6 @@ use crate::types::Secret;
 
 /// Largest password file read, bytes.
 const LIMIT: u64 = 1024 * 1024;
-
-/// Reads a small file whole; wiped when dropped.
-pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
-    let fault = |e: std::io::Error| Error::usage("cannot read the file").on(path.display().to_string()).because(e);
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path).and_then(|f| f.take(limit + 1).read_to_end(&mut bytes)).map_err(fault)?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::usage(format!("the file is larger than {limit} bytes")).on(path.display().to_string()));
-    }
-    Ok(bytes)
-}
 
 /// The password for this connection, if the file has one.
 ///
@@ -42,7 +32,10 @@ pub fn find(path: &Path, explicit: bool, host: &str, port: u16, db: &str, user: 
             Ok(None)
         }
     };
-    let Ok(meta) = std::fs::metadata(path) else {
+    // It decides about no trust: as in libpq, it may lie anywhere and belong to anybody. What is
+    // judged is what is read, and a FIFO does not hang.
+    let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    let Ok((file, meta)) = opened.and_then(|f| f.metadata().map(|m| (f, m))) else {
         return refuse("the password file cannot be read");
     };
     if !meta.is_file() {
@@ -51,7 +44,12 @@ pub fn find(path: &Path, explicit: bool, host: &str, port: u16, db: &str, user: 
     if meta.mode() & 0o077 != 0 {
         return refuse("the password file may be read or written by others");
     }
-    let bytes = read_bounded(path, LIMIT)?;
+    let fault = |e: std::io::Error| Error::usage("cannot read the file").on(path.display().to_string()).because(e);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(meta.size().min(LIMIT) as usize + 1));
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(Error::usage(format!("the file is larger than {LIMIT} bytes")).on(path.display().to_string()));
+    }
     let port = port.to_string();
     for line in bytes.split(|b| *b == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);

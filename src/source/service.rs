@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::conninfo::{Options, is_known, is_space};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Stage};
 
 /// Largest service file read, bytes.
 const LIMIT: u64 = 1024 * 1024;
@@ -47,9 +47,9 @@ pub fn apply(
 /// Reads the section; whether it was there.
 fn section(file: &Path, name: &str, options: &mut Options) -> Result<bool> {
     let at = |n: usize| format!("{}:{n}", file.display());
-    let text = super::passfile::read_bounded(file, LIMIT)?;
-    let text =
-        String::from_utf8(text.to_vec()).map_err(|_| Error::usage("is not UTF-8").on(file.display().to_string()))?;
+    // It decides which server is meant, and who gets the password.
+    let text = crate::keys::read_public(file, LIMIT).map_err(|e| e.at(Stage::Source))?;
+    let text = String::from_utf8(text).map_err(|_| Error::usage("is not UTF-8").on(file.display().to_string()))?;
     let mut inside = false;
     for (n, line) in text.lines().enumerate() {
         let line = line.trim_matches(is_space);

@@ -4,7 +4,6 @@
 //! checked without the host name (`verify-ca`), and a self-signed server
 //! certificate is good when it is itself in `sslrootcert`.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +17,11 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::conn::{ConnParams, SslMode};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Stage};
+use crate::keys;
+
+/// Largest file of certificates or of a key in bytes: the bundle of all public authorities has a tenth of it.
+const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// Builds the connector for these parameters.
 ///
@@ -35,8 +38,8 @@ pub(super) fn connector(params: &ConnParams) -> Result<MakeRustlsConnect> {
     let config = match (&params.sslcert, &params.sslkey) {
         (Some(cert), Some(key)) if cert.exists() => {
             let chain = certificates(cert)?;
-            check_key_mode(key)?;
-            let key = PrivateKeyDer::from_pem_file(key)
+            let pem = keys::read_tls_key(key, LIMIT).map_err(|e| e.at(Stage::Source))?;
+            let key = PrivateKeyDer::from_pem_slice(&pem)
                 .map_err(|e| Error::usage("cannot read the client key").on(key.display().to_string()).because(e))?;
             builder.with_client_auth_cert(chain, key).map_err(|e| {
                 Error::usage("the client certificate cannot be used").on(cert.display().to_string()).because(e)
@@ -52,24 +55,11 @@ pub(super) fn connector(params: &ConnParams) -> Result<MakeRustlsConnect> {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let fault = |what: &str| Error::usage(what).on(path.display().to_string());
-    let list: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
+    let pem = keys::read_public(path, LIMIT).map_err(|e| e.at(Stage::Source))?;
+    let list: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<std::result::Result<_, _>>()
         .map_err(|e| fault("cannot read certificates").because(e))?;
     if list.is_empty() { Err(fault("there is no certificate in the file")) } else { Ok(list) }
-}
-
-/// libpq's rule: 0600 where it is ours, 0640 where it is root's.
-fn check_key_mode(path: &Path) -> Result<()> {
-    let meta = std::fs::metadata(path)
-        .map_err(|e| Error::usage("cannot read the client key").on(path.display().to_string()).because(e))?;
-    let forbidden = if meta.uid() == 0 { 0o027 } else { 0o077 };
-    if meta.mode() & forbidden != 0 {
-        let mode = meta.mode() & 0o7777;
-        return Err(Error::usage(format!("others may use the client key (mode {mode:04o})"))
-            .on(path.display().to_string())
-            .hint("Set its mode to 0600."));
-    }
-    Ok(())
 }
 
 #[derive(Debug)]

@@ -15,6 +15,7 @@
 //! | [`secret`] | strings that never show themselves |
 //! | [`event`] | progress, as it leaves the core |
 //! | [`text`] | showing hostile text safely |
+//! | [`trusted`] | files that nobody else can have written |
 
 pub mod digest;
 pub mod event;
@@ -29,6 +30,7 @@ pub mod rows;
 pub mod secret;
 pub mod severity;
 pub mod text;
+pub mod trusted;
 
 pub use digest::{Digest, Hasher};
 pub use event::{Event, Observer, Silent};

@@ -10,6 +10,8 @@ mod help;
 mod init;
 #[path = "cli/keygen.rs"]
 mod keygen;
+#[path = "cli/process.rs"]
+mod process;
 #[path = "cli/sealed.rs"]
 mod sealed;
 #[path = "cli/signals.rs"]

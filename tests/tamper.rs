@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 #![allow(clippy::unused_self, clippy::unused_async, clippy::case_sensitive_file_extension_comparisons)]
 
+#[path = "tamper/bombs.rs"]
+mod bombs;
 #[path = "tamper/commit.rs"]
 mod commit;
 #[path = "tamper/data.rs"]

@@ -46,6 +46,9 @@ impl<'a> Context<'a> {
 
     fn of(ui: &'a Ui, inputs: Inputs) -> Result<Self> {
         let loaded = config::load(&inputs)?;
+        if let Some(bytes) = loaded.config.memory {
+            crate::sys::limit_memory(bytes);
+        }
         Ok(Self { ui, inputs, loaded, store: OnceCell::new(), reading: OnceCell::new() })
     }
 

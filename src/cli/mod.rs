@@ -35,9 +35,13 @@ use crate::error::{Code, Error};
 /// How long work on other threads may go on after the end.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Least default of `limits.memory`: 1 GiB.
+const LEAST_MEMORY: u64 = 1 << 30;
+
 /// Runs the program with `args` (the first is its name).
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     crate::sys::keep_open_files();
+    crate::sys::limit_memory(crate::sys::half_of_the_host().max(LEAST_MEMORY));
     exit::install_panic_hook();
     let args: Vec<OsString> = args.into_iter().collect();
     let done = std::panic::catch_unwind(|| parse_and_run(&args));

@@ -19,6 +19,9 @@ use crate::types::{Kind, Redaction, SourceName};
 /// and room to work in.
 const LEAST_MEMORY: u64 = 512 << 20;
 
+/// Least `limits.memory`: buffers for a few parts, and the facts of a small database.
+const LEAST_OWN_MEMORY: u64 = 128 << 20;
+
 /// Largest size that is taken for one: 1 EiB.
 const MOST_BYTES: u64 = 1 << 60;
 
@@ -73,6 +76,13 @@ fn read(top: &Section<'_>, inputs: &Inputs) -> Result<Config> {
     };
     state.finish()?;
 
+    let limits = top.sub("limits")?;
+    let memory = limits.number("memory", LEAST_OWN_MEMORY..=MOST_BYTES, values::size)?;
+    if memory.is_none() {
+        limits.explain("memory", "half of the host's, at least 1 GiB", Origin::Default);
+    }
+    limits.finish()?;
+
     let scratch = scratch(&top.sub("scratch")?)?;
 
     let report = top.sub("report")?;
@@ -85,7 +95,7 @@ fn read(top: &Section<'_>, inputs: &Inputs) -> Result<Config> {
         sources.insert(name, source(&section)?);
     }
     top.finish()?;
-    Ok(Config { repository, keys, pg_bindir, state_dir, scratch, redact, sources })
+    Ok(Config { repository, keys, pg_bindir, state_dir, memory, scratch, redact, sources })
 }
 
 /// `$XDG_STATE_HOME/pgseal`; else `/var/lib/pgseal` for root and

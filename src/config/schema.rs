@@ -22,6 +22,9 @@ pub struct Config {
     pub pg_bindir: Option<PathBuf>,
     /// `state.dir`: locks, witness.
     pub state_dir: PathBuf,
+    /// `limits.memory`: most memory of pgseal itself in bytes; default half of the host's, at
+    /// least 1 GiB ([`crate::sys::limit_memory`]).
+    pub memory: Option<u64>,
     /// `[scratch]`.
     pub scratch: Scratch,
     /// `report.redact`: names of the database in drill reports; default `names`,

@@ -33,6 +33,9 @@ url = @URL@
 # [state]
 # dir = "/var/lib/pgseal"
 
+# [limits]
+# memory = "4GiB"                  # of pgseal itself; default: half of the host's
+
 # [scratch]
 # dir = "/var/tmp"                 # needs room for one restored copy
 # user = "postgres"                # who runs the servers when pgseal is root

@@ -284,9 +284,8 @@ const MEMORY: u64 = 1 << 30;
 /// What each process may use: by default half of the host's memory, so that one
 /// that runs away meets its limit before the host does.
 fn limits(scratch: &schema::Scratch) -> Limits {
-    let host = rustix::system::sysinfo();
-    let half = host.totalram.saturating_mul(u64::from(host.mem_unit)) / 2;
-    Limits { memory: Some(scratch.max_memory.unwrap_or(half.max(MEMORY))), processes: Some(scratch.max_processes) }
+    let usual = || crate::sys::half_of_the_host().max(MEMORY);
+    Limits { memory: Some(scratch.max_memory.unwrap_or_else(usual)), processes: Some(scratch.max_processes) }
 }
 
 /// A fault of this host says nothing about the backup.

@@ -8,19 +8,21 @@
 //! |---|---|
 //! | [`model`] | the document |
 //! | [`parse`] | bounds and rules that a document must meet |
-//! | `strict` | no key twice |
+//! | [`memory`] | what of a backup is held in memory, and how much that may be |
+//! | [`strict`] | no key twice, and how many values |
 //! | [`parts`] | part receipts, inside the manifest or beside it |
 //! | [`chain`] | what a sequence of manifests must meet |
 //! | [`repo`] | `repo.json` |
 //! | [`pin`] | which repository this host saw at which URL |
 
 pub mod chain;
+pub mod memory;
 pub mod model;
 pub mod parse;
 pub mod parts;
 pub mod pin;
 pub mod repo;
-mod strict;
+pub mod strict;
 
 pub use chain::{Link, Problem};
 pub use model::Manifest;

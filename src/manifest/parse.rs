@@ -12,6 +12,8 @@ use crate::types::Kind;
 pub const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Deepest nesting, checked before parsing.
 const MAX_DEPTH: usize = 16;
+/// Most values in it: ten thousand streams and a thousand parts have fewer.
+const MAX_VALUES: u64 = 400_000;
 /// Largest number of parts of one backup.
 pub const MAX_PARTS: u64 = 1_000_000;
 /// Largest part in plain bytes.
@@ -40,6 +42,9 @@ pub fn from_bytes(bytes: &[u8], object: &str) -> Result<Manifest> {
     }
     if depth(bytes) > MAX_DEPTH {
         return Err(limit(format!("nested deeper than {MAX_DEPTH}")));
+    }
+    if strict::values(bytes) > MAX_VALUES {
+        return Err(limit(format!("more than {MAX_VALUES} values")));
     }
     let bad = |m: String| Error::new(Code::Corrupt, Stage::Manifest, m).on(object);
     if !bytes.starts_with(b"{") || !bytes.ends_with(b"}\n") {

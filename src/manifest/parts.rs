@@ -18,6 +18,9 @@ pub const POINTER: &str = "parts_json";
 /// Largest `parts.json` in bytes.
 pub const MAX_BYTES: u64 = 128 * 1024 * 1024;
 
+/// Most values in it: three for each part, two for each stream.
+const MAX_VALUES: u64 = 5_000_000;
+
 /// `parts.json`: receipts by stream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +76,10 @@ pub fn join(manifest: &mut Manifest, pointer: &Pointer, bytes: &[u8]) -> Result<
     let bad = |m: &str| Error::new(Code::Corrupt, Stage::Manifest, m.to_owned()).on(key.as_str());
     if bytes.len() as u64 != pointer.bytes || Digest::of(bytes) != pointer.sha256 {
         return Err(bad("does not match the signed manifest"));
+    }
+    if strict::values(bytes) > MAX_VALUES {
+        let what = format!("more than {MAX_VALUES} values");
+        return Err(Error::new(Code::Limit, Stage::Manifest, what).on(key.as_str()));
     }
     strict::no_duplicate_keys(bytes).map_err(|e| bad("not readable").because(e))?;
     let file: PartsFile = serde_json::from_slice(bytes).map_err(|e| bad("not readable").because(e))?;

@@ -9,6 +9,10 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
 use crate::types::Digest;
 
+/// Largest header of an age file in bytes. Of up to 64 recipients, each has a few hundred at most;
+/// the reader keeps all of it, at many times its size.
+const MAX_HEADER: usize = 256 * 1024;
+
 /// What the signed manifest says of a stored part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartRef {
@@ -66,6 +70,12 @@ impl Opener {
     pub fn open(&mut self, part: &PartRef, stored: &[u8], object: &str, into: &mut Vec<u8>) -> Result<()> {
         part.check_stored(stored, object)?;
         let corrupt = |m: &str| Error::new(Code::Corrupt, Stage::Fetch, m.to_owned()).on(object);
+        // Where the header ends (age-encryption.org/v1, "Header").
+        let head = &stored[..stored.len().min(MAX_HEADER)];
+        if stored.len() > MAX_HEADER && memchr::memmem::find(head, b"\n---").is_none() {
+            let what = format!("the age header is larger than {MAX_HEADER} bytes");
+            return Err(Error::new(Code::Limit, Stage::Fetch, what).on(object));
+        }
         let decryptor = age::Decryptor::new(stored).map_err(|e| corrupt("not an age file").because(e.to_string()))?;
         let mut reader = decryptor.decrypt(self.identities.iter()).map_err(|e| match e {
             age::DecryptError::NoMatchingKeys => {

@@ -13,6 +13,9 @@ use crate::store::{Key, SharedStore};
 use crate::types::Event;
 use crate::types::event::Progress;
 
+/// Plain bytes that are fetched ahead where one part is not more by itself.
+const MAX_AHEAD: u64 = 512 * 1024 * 1024;
+
 /// Fetches, checks and opens parts.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -31,6 +34,17 @@ impl Reader {
         let workers = Workers::start("open", workers, move || Opener::new(Arc::clone(&identities)))?;
         let buffers = ahead * streams.max(1);
         Ok(Self { store, workers, ahead, stored: Pool::new(buffers), plain: Pool::new(buffers + streams.max(1)) })
+    }
+
+    /// The same for parts of `bytes` plain bytes, of which fewer are fetched ahead where they
+    /// are large: a signer may write parts of 256 MiB that are stored in a few kilobytes.
+    #[must_use]
+    pub fn for_parts_of(self, bytes: u64, streams: usize) -> Self {
+        let streams = streams.max(1);
+        let fit = usize::try_from(MAX_AHEAD / bytes.max(1)).unwrap_or(usize::MAX) / streams;
+        let ahead = self.ahead.min(fit.max(1));
+        let buffers = ahead * streams;
+        Self { ahead, stored: Pool::new(buffers), plain: Pool::new(buffers + streams), ..self }
     }
 
     /// The plain bytes of `parts`, in order. Stops at the first error.

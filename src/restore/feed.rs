@@ -12,6 +12,7 @@ use tokio::process::ChildStdin;
 
 use super::Opened;
 use crate::error::{Code, Error, Result, Stage};
+use crate::manifest::memory;
 use crate::manifest::model::Stream;
 use crate::pipeline::buffers::Buffer;
 use crate::source::archive_list::{self, Listed};
@@ -74,10 +75,15 @@ pub async fn into_child(mut from: Begun, mut stdin: ChildStdin) -> Result<()> {
 
 /// Reads a small stream (globals, schema) into memory that has a file
 /// descriptor: nothing touches a disk, and `pg_restore` can seek in it.
+///
+/// # Errors
+/// 44 where it is too large for that, before any of it is fetched.
 pub async fn into_memory(opened: &Opened, stream: &Stream, progress: &Progress) -> Result<File> {
     let failed = |e: std::io::Error| Error::internal("cannot keep a stream in memory").because(e);
+    let parts = opened.parts(stream)?;
+    memory::stream_fits(stream, &parts)?;
     let mut file = File::from(memfd_create("pgseal", MemfdFlags::CLOEXEC).map_err(|e| failed(e.into()))?);
-    let mut parts = std::pin::pin!(opened.reader.stream(opened.parts(stream)?, Arc::clone(progress)));
+    let mut parts = std::pin::pin!(opened.reader.stream(parts, Arc::clone(progress)));
     while let Some(part) = parts.next().await {
         file.write_all(&part?).map_err(failed)?;
     }

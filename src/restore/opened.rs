@@ -7,7 +7,7 @@ use crate::catalog::{Entry, load};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
 use crate::manifest::model::{Manifest, Role, Stream};
-use crate::manifest::parts;
+use crate::manifest::{memory, parts};
 use crate::pipeline::{PartRef, Reader};
 use crate::source::Facts;
 use crate::store::{Key, SharedStore};
@@ -95,9 +95,12 @@ impl Opened {
         fitting(&entry.manifest, identities)?;
         let manifest = load::with_parts(store, entry.manifest.clone()).await?;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let reader = Reader::start(Arc::clone(store), Arc::clone(identities), workers, streams)?;
+        let reader = Reader::start(Arc::clone(store), Arc::clone(identities), workers, streams)?
+            .for_parts_of(manifest.part_bytes, streams);
         let (key, part) = parts::of_facts(&manifest);
+        memory::facts_fit(&part, key.as_str())?;
         let plain = reader.part(key.clone(), part).await?;
+        memory::values_fit(&plain, key.as_str())?;
         let bad = |m: &str| Error::new(Code::Corrupt, Stage::Fetch, m.to_owned()).on(key.as_str());
         let facts: Facts = serde_json::from_slice(&plain).map_err(|e| bad("the facts are not readable").because(e))?;
         if facts.format != Facts::FORMAT || facts.version != 1 {

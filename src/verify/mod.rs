@@ -21,7 +21,7 @@ use crate::catalog::{Catalog, Entry, Reading, load, witness::Witness};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
 use crate::manifest::chain::Problem;
-use crate::manifest::{Manifest, parts};
+use crate::manifest::{Manifest, memory, parts};
 use crate::pipeline::buffers::Pool;
 use crate::pipeline::{PartRef, Reader, fetch};
 use crate::source::Facts;
@@ -252,19 +252,23 @@ async fn open(
     out: &mut BackupOutcome,
 ) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let reader = Reader::start(Arc::clone(store), Arc::clone(identities), workers, 1)?;
+    let reader =
+        Reader::start(Arc::clone(store), Arc::clone(identities), workers, 1)?.for_parts_of(manifest.part_bytes, 1);
     let (facts_key, facts_part) = parts::of_facts(manifest);
     if out.errors.iter().any(|e| e.object() == Some(facts_key.as_str())) {
         return hash(store, objects, progress, out).await;
     }
     // The facts first: without an identity that fits, or with facts that nobody can
     // read, the rest need not be fetched.
-    let opened = reader.part(facts_key.clone(), facts_part).await.and_then(|plain| {
+    let opened = async {
+        memory::facts_fit(&facts_part, facts_key.as_str())?;
+        let plain = reader.part(facts_key.clone(), facts_part).await?;
+        memory::values_fit(&plain, facts_key.as_str())?;
         serde_json::from_slice::<Facts>(&plain).map(drop).map_err(|e| {
             Error::new(Code::Corrupt, Stage::Verify, "the facts are not readable").on(facts_key.as_str()).because(e)
         })
-    });
-    match opened {
+    };
+    match opened.await {
         Ok(()) => (out.hashed, out.opened) = (1, 1),
         Err(e) if unavailable(&e) => return Err(e),
         Err(e) => {

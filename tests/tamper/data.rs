@@ -234,6 +234,12 @@ fn what_lies_inside_a_sealed_part_is_bounded_too() {
     let bomb = zstd::bulk::compress(&vec![0u8; 64 << 20], 3).unwrap();
     assert_eq!(code(&bomb, 100_000), Err(Code::Limit));
     assert_eq!(code(&frame, 99_999), Err(Code::Limit));
+    // Stanzas of recipients, of which the reader would keep each one.
+    let mut many = b"age-encryption.org/v1\n".to_vec();
+    many.extend(std::iter::repeat_n(b"-> x\n\n".as_slice(), 100_000).flatten());
+    let part = PartRef { stored_sha256: Digest::of(&many), stored_bytes: many.len() as u64, plain_bytes: 1 };
+    let opened = Opener::new(Arc::clone(&identities)).unwrap().open(&part, &many, "o", &mut Vec::new());
+    assert_eq!(opened.unwrap_err().code(), Code::Limit);
     assert_eq!(code(&frame, 100_001), Err(Code::Limit));
     assert_eq!(code(&[&frame[..], &frame[..]].concat(), 100_000), Err(Code::Corrupt));
     assert_eq!(code(&[&frame[..], b"x"].concat(), 100_000), Err(Code::Corrupt));

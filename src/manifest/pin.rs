@@ -153,6 +153,6 @@ mod tests {
             assert_eq!(pins.check("file:///r", &RepoId::new([1; 16])).unwrap_err().code(), Code::Usage);
         }
         std::fs::write(dir.path().join("repository.json"), vec![b' '; (1 << 20) + 1]).unwrap();
-        assert!(pins.get("file:///r").unwrap_err().text().contains("larger than 1 MiB"));
+        assert!(pins.get("file:///r").unwrap_err().text().contains("larger than the 1048576 bytes"));
     }
 }

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn values_are_counted_outside_of_texts() {
-        for (text, expected) in [("", 1), ("1", 1), ("[1,2]", 3), (r#"{"a,[{:\\"":[],"b":"\\\\"}"#, 6)] {
+        for (text, expected) in [("", 1), ("1", 1), ("[1,2]", 3), (r#"{"a,[{:\"":[],"b":"\\"}"#, 6)] {
             assert_eq!(values(text.as_bytes()), expected, "{text}");
         }
     }

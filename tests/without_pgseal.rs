@@ -108,33 +108,27 @@ fn a_database_comes_back_the_same() {
     assert!(older.status.success() && said(&older).contains("20261121T"), "{}", said(&older));
 
     // Roles that a signer that lies wrote: psql would run each of these lines.
-    for line in [
-        r"\! touch $0/ran",
-        r"SELECT 1 \! touch $0/ran",
-        r"SELECT 1 \g |touch $0/ran",
-        r"\copy (SELECT 1) TO PROGRAM 'touch $0/ran'",
-        r"\o |touch $0/ran",
-    ] {
-        let hostile = format!(
-            r#"line=$(printf '%s' '{}' | sed "s|\$0|$dir|")
-            d=s/shop/d/20261122T030000Z-0000000000000002/s01
-            {{ age -d -i "$dir/made/identity" $d/00001.zst.age | zstd -q -dc; printf '%s\n' "$line"; }} >"$dir/plain"
-            zstd -q -c "$dir/plain" | age -r "$(age-keygen -y "$dir/made/identity")" >x; mv x $d/00001.zst.age
-            sha=$(sha256sum <$d/00001.zst.age | cut -d' ' -f1) size=$(stat -c %s $d/00001.zst.age) plain=$(stat -c %s "$dir/plain")
-            {}"#,
-            line.replace('\'', r"'\''"),
-            resigned(".streams[0].stored = [[$sha, $size]] | .streams[0].plain_bytes = $plain")
-                .replace("jq -c", r#"jq -c --arg sha "$sha" --argjson size "$size" --argjson plain "$plain""#)
-        );
-        let output =
-            f.restore(&hostile, r#"--source shop --identity "$dir/made/identity" --target-db never --with-globals"#);
-        assert!(
-            !output.status.success() && said(&output).contains("roles could not be created"),
-            "{line}: {}",
-            said(&output)
-        );
-        assert_eq!(f.ok(r#"find "$dir" . -maxdepth 1 -name ran"#), "", "{line}");
-    }
+    let lines = r"\! touch $0/ran
+SELECT 1 \! touch $0/ran
+SELECT 1 \g |touch $0/ran
+\copy (SELECT 1) TO PROGRAM 'touch $0/ran'
+\o |touch $0/ran";
+    let hostile = format!(
+        r#"lines=$(printf '%s' '{}' | sed "s|\$0|$dir|")
+        d=s/shop/d/20261122T030000Z-0000000000000002/s01
+        {{ age -d -i "$dir/made/identity" $d/00001.zst.age | zstd -q -dc; printf '%s\n' "$lines"; }} >"$dir/plain"
+        zstd -q -c "$dir/plain" | age -r "$(age-keygen -y "$dir/made/identity")" >x; mv x $d/00001.zst.age
+        sha=$(sha256sum <$d/00001.zst.age | cut -d' ' -f1) size=$(stat -c %s $d/00001.zst.age) plain=$(stat -c %s "$dir/plain")
+        {}"#,
+        lines.replace('\'', r"'\''"),
+        resigned(".streams[0].stored = [[$sha, $size]] | .streams[0].plain_bytes = $plain")
+            .replace("jq -c", r#"jq -c --arg sha "$sha" --argjson size "$size" --argjson plain "$plain""#)
+    );
+    let output =
+        f.restore(&hostile, r#"--source shop --identity "$dir/made/identity" --target-db never --with-globals"#);
+    let text = said(&output);
+    assert!(!output.status.success() && text.contains("roles could not be created"), "{text}");
+    assert_eq!(f.ok(r#"find "$dir" . -maxdepth 1 -name ran"#), "", "{text}");
 
     // Failures leave no database behind, neither under the wanted name nor under the working one.
     for (what, change, identity, expected) in [

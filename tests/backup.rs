@@ -8,6 +8,8 @@ mod children;
 mod golden;
 #[path = "backup/interrupts.rs"]
 mod interrupts;
+#[path = "backup/left_out.rs"]
+mod left_out;
 #[path = "support/pg.rs"]
 mod pg;
 #[path = "backup/refused.rs"]

@@ -15,6 +15,10 @@ mod dump;
 mod libpq;
 #[path = "source/odd.rs"]
 mod odd;
+#[path = "source/pinned.rs"]
+mod pinned;
+#[path = "source/standby.rs"]
+mod standby;
 #[path = "source/tapped.rs"]
 mod tapped;
 #[path = "source/tls.rs"]

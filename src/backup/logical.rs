@@ -10,32 +10,68 @@ use super::{Job, Ready};
 use crate::config::schema::Databases;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::archive::ArchiveContents;
-use crate::source::catalog::CatalogTable;
-use crate::source::facts::ObjectName;
-use crate::source::{ConnParams, Session, Snapshot, Tapped, coverage, logical, probe};
+use crate::source::catalog::{self, CatalogTable};
+use crate::source::facts::{DatabaseFacts, ObjectName};
+use crate::source::left_out::{Part, Why};
+use crate::source::probe::Listed;
+use crate::source::{ConnParams, LeftOut, Session, Snapshot, Tapped, coverage, logical, probe};
+use crate::types::Event;
 
-/// The databases of the set with their sizes.
-pub(super) async fn databases(job: &Job<'_>, conn: &ConnParams, session: &Session) -> Result<Vec<(String, u64)>> {
-    let all = probe::database_sizes(session).await?;
+/// How often a database is begun in which something vanishes while it is read.
+const TRIES: u32 = 5;
+
+/// The databases of the set with their sizes, and what the set leaves out.
+pub(super) async fn databases(
+    job: &Job<'_>,
+    conn: &ConnParams,
+    session: &Session,
+) -> Result<(Vec<(String, u64)>, Vec<LeftOut>)> {
+    let all = probe::listed(session).await?;
     let wanted: Vec<String> = match &job.source.databases {
-        Databases::All => return Ok(all),
+        Databases::All => return everything(conn, all).await,
         Databases::Connected => vec![conn.dbname.clone()],
         Databases::Named(names) => names.clone(),
     };
-    wanted
-        .into_iter()
-        .map(|name| {
-            all.iter().find(|d| d.0 == name).cloned().ok_or_else(|| {
-                Error::new(
-                    Code::SourceUnusable,
-                    Stage::Source,
-                    "there is no such database, or it accepts no connections",
-                )
-                .on(name)
-                .hint("Check source.*.databases.")
-            })
-        })
-        .collect()
+    let find = |name: String| {
+        let refuse = |what: &str| {
+            let e = Error::new(Code::SourceUnusable, Stage::Source, what).on(name.clone());
+            Err(e.hint("Check source.*.databases."))
+        };
+        match all.iter().find(|d| d.name == name) {
+            None => refuse("there is no such database"),
+            Some(d) => match d.why {
+                Some(Why::NoConnections) => refuse("the database accepts no connections"),
+                Some(Why::Invalid) => refuse("the database is invalid: its DROP DATABASE was interrupted"),
+                // A template that is named is wanted.
+                _ => Ok((d.name.clone(), d.bytes)),
+            },
+        }
+    };
+    Ok((wanted.into_iter().map(find).collect::<Result<_>>()?, Vec::new()))
+}
+
+/// What `databases = "all"` means. A `template1` in which nobody made anything is
+/// not worth a word.
+async fn everything(conn: &ConnParams, all: Vec<Listed>) -> Result<(Vec<(String, u64)>, Vec<LeftOut>)> {
+    let (mut set, mut left_out) = (Vec::new(), Vec::new());
+    for d in all {
+        let Some(why) = d.why else {
+            set.push((d.name, d.bytes));
+            continue;
+        };
+        if why == Why::Template && d.name == "template1" {
+            let pristine = match conn.with_database(&d.name).connect_read_only("pgseal backup").await {
+                Ok(session) => probe::is_pristine(&session).await?,
+                // Not allowed to look: then it may hold something.
+                Err(_) => false,
+            };
+            if pristine {
+                continue;
+            }
+        }
+        left_out.push(LeftOut::database(&d.name, why));
+    }
+    Ok((set, left_out))
 }
 
 /// Takes everything.
@@ -44,42 +80,134 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     for program in ["pg_dump", "pg_dumpall"] {
         taken.producer.insert(program.into(), ready.bin.version_line(program).await?);
     }
-    let mut number = 1;
+    let (mut number, mut last) = (1, None);
     let globals = logical::globals(&ready.bin, &ready.conn, private, job.source.role_passwords)?;
     taken.streams.push(work.run(reference(number), globals).await?);
     let session = ready.conn.connect_read_only("pgseal backup").await?;
     taken.server(&session, work.progress).await?;
     drop(session);
 
+    let all = job.source.databases == Databases::All;
     for (name, _) in &ready.databases {
-        let conn = ready.conn.with_database(name);
-        // Held open until every child that imports it has finished.
-        let snapshot = Snapshot::open(&conn).await?;
-        let mut facts = snapshot.facts().await?;
-        let tables = snapshot.tables().await?;
-        let sizes = snapshot.table_sizes().await?;
-        let streams = logical::database(
-            &ready.bin,
-            &conn,
-            private,
-            snapshot.id(),
-            &sizes,
-            job.source.jobs,
-            job.source.lock_wait,
-        )?;
-        let mut done = try_join_all(streams.into_iter().map(|s| {
-            number += 1;
-            work.run(reference(number), s)
-        }))
-        .await?;
-        drop(snapshot);
-        // Every table of the snapshot is in exactly one stream, or there is no backup.
-        coverage::fill(&mut facts, &tables, &archives(&done)?)?;
-        name_tables(&mut done, &tables);
-        taken.databases.push(facts);
-        taken.streams.extend(done);
+        match database(job, ready, work, private, name, &mut number).await {
+            Ok(one) => {
+                taken.databases.push(one.facts);
+                taken.streams.extend(one.done);
+                taken.left_out.extend(one.left_out);
+            }
+            Err(e) => {
+                // One that was asked for by name must be had. Of all that there are, one
+                // that nobody can read must not take the others with it.
+                let why = if is_there(ready, name).await? { Why::of(&e) } else { Some(Why::Dropped) };
+                let Some(why) = why.filter(|_| all) else { return Err(e) };
+                tracing::warn!(error = %e, database = name, "a database is left out");
+                taken.left_out.push(LeftOut::database(name, why));
+                last = Some(e);
+            }
+        }
     }
-    Ok(taken)
+    match last {
+        Some(e) if taken.databases.is_empty() => Err(e),
+        _ => Ok(taken),
+    }
+}
+
+async fn is_there(ready: &Ready, name: &str) -> Result<bool> {
+    let session = ready.conn.connect_read_only("pgseal backup").await?;
+    Ok(probe::listed(&session).await?.iter().any(|d| d.name == name))
+}
+
+/// What was taken of one database.
+struct One {
+    facts: DatabaseFacts,
+    done: Vec<Done>,
+    left_out: Option<LeftOut>,
+}
+
+/// One database, in a new snapshot for each try: what vanished since the last one
+/// is not in the next one.
+async fn database(
+    job: &Job<'_>,
+    ready: &Ready,
+    work: &Work<'_>,
+    private: &Path,
+    name: &str,
+    number: &mut usize,
+) -> Result<One> {
+    let conn = ready.conn.with_database(name);
+    let mut left = TRIES;
+    loop {
+        left -= 1;
+        let snapshot = Snapshot::open(&conn).await?;
+        let objects = snapshot.objects().await?;
+        let e = match in_snapshot(job, ready, work, private, &conn, snapshot, number).await {
+            Ok(Some(one)) => return Ok(one),
+            Ok(None) => None,
+            Err(e) => Some(e),
+        };
+        let again = match &e {
+            // The last try goes without locks; pg_dump tells what is gone.
+            None => true,
+            Some(e) if left == 0 || !matches!(e.code(), Code::SourceUnusable | Code::DumpFailed) => false,
+            Some(_) => objects.have_changed(&conn).await?,
+        };
+        match e {
+            Some(e) if !again => return Err(e),
+            _ if left == 0 => {
+                let what = format!("tables are dropped faster than they can be read ({TRIES} tries)");
+                return Err(Error::new(Code::SourceUnusable, Stage::Dump, what)
+                    .on(name)
+                    .hint("Run the backup at a quieter time."));
+            }
+            _ => {
+                let text = format!("database {name}: objects were dropped meanwhile; beginning again");
+                work.progress.event(Event::Note(text));
+            }
+        }
+    }
+}
+
+/// All of it; nothing where a table of the snapshot is gone already.
+async fn in_snapshot(
+    job: &Job<'_>,
+    ready: &Ready,
+    work: &Work<'_>,
+    private: &Path,
+    conn: &ConnParams,
+    snapshot: Snapshot,
+    number: &mut usize,
+) -> Result<Option<One>> {
+    // Held open until every child that imports it has finished.
+    let mut conn = conn.clone();
+    for (setting, safe) in snapshot.session().refuse_lossy_reads().await? {
+        conn = conn.with_setting(setting, safe);
+    }
+    let tables = snapshot.tables().await?;
+    if !snapshot.hold(&tables).await? {
+        return Ok(None);
+    }
+    let mut facts = snapshot.facts().await?;
+    let sizes = snapshot.table_sizes().await?;
+    let not_here = catalog::not_here(snapshot.session()).await?;
+    let (jobs, lock_wait) = (job.source.jobs, job.source.lock_wait);
+    let streams = logical::database(&ready.bin, &conn, private, &snapshot, &sizes, &not_here.1, jobs, lock_wait)?;
+    let mut done = try_join_all(streams.into_iter().map(|s| {
+        *number += 1;
+        work.run(reference(*number), s)
+    }))
+    .await?;
+    drop(snapshot);
+    // Every table of the snapshot is in exactly one stream, or there is no backup.
+    coverage::fill(&mut facts, &tables, &archives(&done)?)?;
+    name_tables(&mut done, &tables);
+    let objects = [not_here.0, not_here.1].concat();
+    let left_out = (!objects.is_empty()).then(|| LeftOut {
+        database: conn.dbname.clone(),
+        part: Part::Content,
+        why: Why::UnloggedOnStandby,
+        objects,
+    });
+    Ok(Some(One { facts, done, left_out }))
 }
 
 /// Gives the tables of each stream the catalog's names: an archive has them in

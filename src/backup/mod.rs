@@ -14,6 +14,7 @@
 //! | [`logical`] / [`physical`] | what is dumped |
 //! | [`commit`] | the slot, the signature, the manifest |
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,7 +30,8 @@ use crate::manifest::model::{Compression, Counts, Encryption, FactsRef, Manifest
 use crate::pipeline::{Writer, seal, writer};
 use crate::process::private_dir;
 use crate::source::facts::Facts;
-use crate::source::{ConnParams, PgBin, probe};
+use crate::source::left_out::{Part, Why};
+use crate::source::{ConnParams, LeftOut, PgBin, Purpose, pinned, probe};
 use crate::store::layout;
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
@@ -96,6 +98,8 @@ pub struct Plan {
     pub programs: PathBuf,
     /// Databases with their size in bytes.
     pub databases: Vec<(String, u64)>,
+    /// What it would leave out.
+    pub left_out: Vec<LeftOut>,
     /// Slot it would take.
     pub next_seq: u64,
     /// Short hashes of the recipients.
@@ -116,6 +120,7 @@ struct Ready {
     next_seq: u64,
     part_bytes: u64,
     warnings: Vec<String>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Job<'_> {
@@ -128,6 +133,7 @@ impl Job<'_> {
             server: ready.server.version_num.to_string(),
             programs: ready.bin.dir().to_path_buf(),
             databases: ready.databases,
+            left_out: ready.left_out,
             next_seq: ready.next_seq,
             recipients: self.recipients.short_ids(),
             part_bytes: ready.part_bytes,
@@ -170,9 +176,26 @@ impl Job<'_> {
         };
         self.progress.event(Event::Finished);
         ready.warnings.extend(taken.warnings.iter().cloned());
+        ready.left_out.extend(taken.left_out.iter().cloned());
+        self.tell(&mut ready);
         let manifest = self.draft(&ready, &id, &writer, started_at, taken).await?;
         let committed = commit::commit(self, &ready.catalog, ready.next_seq, manifest).await?;
         Ok(Outcome { manifest: committed, warnings: ready.warnings })
+    }
+
+    /// Says what is left out. What no backup of this kind could hold is told; what
+    /// this one should hold is a warning. A physical one has the files of a database
+    /// that its role may not enter.
+    fn tell(&self, ready: &mut Ready) {
+        for l in &ready.left_out {
+            let may_be = l.why.is_by_design() || (l.part == Part::Facts && l.why == Why::NotAllowed);
+            if may_be {
+                self.progress.event(Event::Note(l.text()));
+            } else {
+                self.progress.event(Event::Warning { text: l.text(), hint: None });
+                ready.warnings.push(l.text());
+            }
+        }
     }
 
     /// Everything that can fail before the dump starts, cheapest first.
@@ -196,6 +219,7 @@ impl Job<'_> {
 
         let conn = ConnParams::resolve(&self.source.connection, self.env)?;
         let session = conn.connect("pgseal backup").await?;
+        let conn = conn.with_major(session.major());
         let server = probe::server(&session).await?;
         if let Some(head) = catalog.head()
             && head.manifest.pg.system_identifier != server.system_identifier
@@ -210,16 +234,17 @@ impl Job<'_> {
             .hint("If the cluster was re-created or upgraded on purpose, run once with --accept-new-system."));
         }
         let bin = PgBin::find(self.pg_bindir.as_deref(), server.version_num.major()).await?;
-        let databases = match self.kind {
+        let (databases, left_out) = match self.kind {
             Kind::Logical => logical::databases(self, &conn, &session).await?,
             Kind::Physical => {
                 crate::source::physical::preflight(&session).await?;
-                probe::database_sizes(&session).await?
+                let all = probe::listed(&session).await?.into_iter().filter(|d| d.why.is_none());
+                (all.map(|d| (d.name, d.bytes)).collect(), Vec::new())
             }
         };
         let largest: u64 = databases.iter().map(|d| d.1).sum();
         let part_bytes = part_size(self.source.part_bytes, largest);
-        Ok(Ready { conn, bin, server, databases, catalog, next_seq, part_bytes, warnings })
+        Ok(Ready { conn, bin, server, databases, catalog, next_seq, part_bytes, warnings, left_out })
     }
 
     fn writer(&self, ready: &Ready) -> Result<Writer> {
@@ -255,6 +280,13 @@ impl Job<'_> {
             streams: taken.streams.iter().map(|s| (s.reference.clone(), s.facts.clone())).collect(),
             physical: taken.physical.clone(),
             warnings: ready.warnings.clone(),
+            left_out: ready.left_out.clone(),
+            pinned: match self.kind {
+                Kind::Logical => pinned::pinned(Purpose::Read, Some(ready.server.version_num.major()))
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect(),
+                Kind::Physical => BTreeMap::new(),
+            },
         };
         let plain = serde_json::to_vec(&facts).map_err(|e| Error::internal("cannot write the facts").because(e))?;
         let facts_key = layout::facts(&self.name, id);

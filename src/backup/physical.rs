@@ -6,7 +6,12 @@ use super::Ready;
 use super::streams::{Taken, Work, reference};
 use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
-use crate::source::{Snapshot, Tapped, physical};
+use crate::source::facts::DatabaseFacts;
+use crate::source::left_out::Why;
+use crate::source::{LeftOut, Snapshot, Tapped, physical};
+
+/// How often the facts of a database are read in which something vanishes meanwhile.
+const TRIES: u32 = 5;
 
 /// Takes everything.
 pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksums: FileChecksums) -> Result<Taken> {
@@ -16,8 +21,15 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     taken.server(&session, work.progress).await?;
     drop(session);
     for (name, _) in &ready.databases {
-        let snapshot = Snapshot::open(&ready.conn.with_database(name)).await?;
-        taken.databases.push(snapshot.facts().await?);
+        match facts(ready, name).await {
+            Ok(facts) => taken.databases.push(facts),
+            // Its files are copied all the same.
+            Err(e) => {
+                let Some(why) = Why::of(&e) else { return Err(e) };
+                tracing::warn!(error = %e, database = name, "nothing is known of a database");
+                taken.left_out.push(LeftOut::facts(name, why));
+            }
+        }
     }
     // The slot must exist before the checkpoint whose WAL it keeps.
     let hold = physical::hold_wal(&ready.conn).await?;
@@ -38,4 +50,19 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     taken.physical = Some(facts.clone());
     taken.streams.push(done);
     Ok(taken)
+}
+
+async fn facts(ready: &Ready, name: &str) -> Result<DatabaseFacts> {
+    let mut left = TRIES;
+    loop {
+        left -= 1;
+        let conn = ready.conn.with_database(name);
+        let snapshot = Snapshot::open(&conn).await?;
+        let objects = snapshot.objects().await?;
+        match snapshot.facts().await {
+            // Something vanished since the snapshot: the next one does not have it.
+            Err(e) if left > 0 && e.code() == Code::SourceUnusable && objects.have_changed(&conn).await? => (),
+            other => return other,
+        }
+    }
 }

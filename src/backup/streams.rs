@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
 use crate::pipeline::{Receipt, Writer};
 use crate::source::facts::{DatabaseFacts, MembershipFacts, PhysicalFacts, RoleFacts, StreamFacts};
-use crate::source::{DumpStream, Posture, Session, StreamRole, Tapped, posture, probe};
+use crate::source::{DumpStream, LeftOut, Posture, Session, StreamRole, Tapped, posture, probe};
 use crate::store::layout;
 use crate::types::event::Progress;
 use crate::types::{BackupId, Event, SourceName};
@@ -57,6 +57,8 @@ pub struct Taken {
     pub physical: Option<PhysicalFacts>,
     /// What was worth a warning.
     pub warnings: Vec<String>,
+    /// What is not in the backup, or not known of it.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Taken {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::StreamExt as _;
 use tokio_postgres::SimpleQueryMessage;
 
-use super::Subject;
+use super::{Subject, shadows};
 use crate::config::schema::Question;
 use crate::scratch::conn;
 use crate::types::text::{quote_ident, quote_literal};
@@ -51,19 +51,27 @@ pub(super) async fn ask(subject: &Subject<'_>, question: &Question) -> Result<An
     };
     let session = subject.instance.connect(database).await.map_err(|e| e.text())?;
     let client = session.client();
-    let set_up = format!(
-        "set search_path = \"$user\", public; set statement_timeout = {}",
-        quote_literal(&question.timeout.as_millis().to_string())
-    );
-    client.batch_execute(&set_up).await.map_err(|e| conn::reduced(&e))?;
     if let Some(role) = &question.role {
         let there = client.query_opt("select from pg_catalog.pg_roles where rolname = $1", &[role]).await;
         if there.map_err(|e| conn::reduced(&e))?.is_none() {
             return Ok(Answer::NoRole);
         }
+    }
+    let path = shadows::path(client, question.role.as_deref().unwrap_or(subject.instance.superuser())).await?;
+    shadows::refuse(client, &path, &question.query).await?;
+    if let Some(role) = &question.role {
         let become_it = format!("set row_security = on; set session authorization {}", quote_ident(role));
         client.batch_execute(&become_it).await.map_err(|e| conn::reduced(&e))?;
     }
+    // After the last statement of our own: from here on names are looked up in the
+    // schemas of users as well.
+    let path: Vec<String> = path.iter().map(|s| quote_ident(s)).collect();
+    let set_up = format!(
+        "set search_path = {}; set statement_timeout = {}",
+        path.join(", "),
+        quote_literal(&question.timeout.as_millis().to_string())
+    );
+    client.batch_execute(&set_up).await.map_err(|e| conn::reduced(&e))?;
     // The simple protocol gives every value in its output form.
     let failed = |e: tokio_postgres::Error| match e.code().map(|c| c.code().to_owned()) {
         Some(state) if state == "57014" => Err(format!("it took longer than {} s", question.timeout.as_secs())),

@@ -7,6 +7,7 @@
 //! | file | check |
 //! |---|---|
 //! | [`rows`] | INT-ROWS: every table's rows and content |
+//! | [`left_out`] | INT-COMPLETE: nothing was left out of the backup |
 //! | [`restored`] | INT-RESTORE: what pg_restore said |
 //! | [`databases`] | INT-DATABASE: locale and settings of databases |
 //! | [`tables`] | INT-TABLES: the set of tables |
@@ -30,7 +31,7 @@
 //! | [`read`] | PHY-READ: every row of every table can be read |
 //! | [`user_sql`] | USR-SQL: the operator's own queries |
 //! | [`canary`] | USR-CANARY: the operator's token is there |
-//! | [`asked`] | how both ask |
+//! | [`asked`], [`shadows`] | how both ask, and what could mislead them |
 //! | [`subject`], [`inventory`] | what is checked |
 //! | [`result`], [`table_rows`] | what a check says, in all and of each table |
 
@@ -46,6 +47,7 @@ pub mod grants;
 pub mod indexes;
 pub mod inventory;
 pub mod large_objects;
+pub mod left_out;
 pub mod manifest;
 pub mod matviews;
 pub mod members;
@@ -58,6 +60,7 @@ pub mod row_security;
 pub mod rows;
 pub mod schema;
 pub mod sequences;
+mod shadows;
 pub mod subject;
 pub mod table_rows;
 pub mod tables;
@@ -107,6 +110,7 @@ pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
     if kind == Kind::Physical {
         all = all.into_iter().map(CheckResult::moving).collect();
     }
+    all.extend(left_out::run(subject));
     all.push(collations::run(&inventories, kind));
     let (read, tables) = match kind {
         Kind::Logical => rows::run(subject).await,

@@ -57,7 +57,7 @@ async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally>
         port: i.port(),
         user: i.superuser().to_owned(),
         database: facts.name.clone(),
-        monetary: subject.facts.server.settings.get("lc_monetary").cloned(),
+        monetary: subject.facts.monetary(facts).map(str::to_owned),
     };
     // Tables whose digest is not known are present and stay unexamined.
     let known = facts.tables.iter().filter(|t| t.rows.is_some() && t.digest.is_some()).cloned();

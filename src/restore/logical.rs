@@ -17,9 +17,10 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Role, Stream};
 use crate::process::{Exit, Stdin, Tool};
 use crate::source::facts::{DatabaseFacts, ObjectName};
-use crate::source::{ConnParams, PgBin, Session, archive_list};
+use crate::source::{ConnParams, PgBin, Purpose, Session, archive_list};
 use crate::types::Event;
 use crate::types::event::Progress;
+use crate::types::text::quote_literal;
 
 /// Where a logical backup goes.
 #[derive(Debug)]
@@ -175,6 +176,26 @@ impl LogicalTarget<'_> {
         Ok(file.into_temp_path())
     }
 
+    /// The connection under which text of money means what it did when it was
+    /// written: backups of older versions were not written under today's pin.
+    async fn written_under(&self, opened: &Opened, facts: &DatabaseFacts) -> Result<ConnParams> {
+        let conn = self.conn.clone();
+        let Some(locale) = opened.facts.monetary(facts) else { return Ok(conn) };
+        let try_it = conn.connect("pgseal restore").await?;
+        let sql = format!("SET lc_monetary = {}", quote_literal(locale));
+        if try_it.client().batch_execute(&sql).await.is_ok() {
+            return Ok(conn.with_setting("lc_monetary", locale));
+        }
+        self.progress.event(Event::Warning {
+            text: format!(
+                "database {}: the server lacks the locale {locale}, in which values of type money were written",
+                facts.name
+            ),
+            hint: Some("If a table has columns of this type, install the locale and restore again.".into()),
+        });
+        Ok(conn)
+    }
+
     async fn database(
         &self,
         opened: &Opened,
@@ -182,7 +203,7 @@ impl LogicalTarget<'_> {
         working: &str,
         schema: Schema,
     ) -> Result<Restored> {
-        let conn = self.conn.with_database(working);
+        let conn = self.written_under(opened, facts).await?.with_database(working);
         self.run(self.section(&conn, "pre-data", &schema)?).await?;
         let data = opened.streams(Role::Data, Some(&facts.name));
         let last = data.last().map(|s| s.reference.clone());
@@ -211,7 +232,7 @@ impl LogicalTarget<'_> {
             .bin
             .tool("pg_restore")?
             .under(self.under.clone())
-            .envs(conn.child_env(self.private)?)
+            .envs(conn.child_env(self.private, Purpose::Load)?)
             .args(["--exit-on-error", "--no-password", "--dbname="]);
         if self.scratch {
             tool = tool.args(["--no-subscriptions", "--no-publications", "--no-tablespaces"]);

@@ -11,20 +11,28 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::{Code, Error, Result, Stage};
+use crate::source::{Purpose, pinned};
 
 /// How long opening a session may take.
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// Settings of every session, given at its start: `ALTER ROLE … SET` and
-/// `ALTER DATABASE … SET` of the backup outrank the server's command line but
-/// not these. The preload settings keep such an entry from loading a library;
-/// the output settings are those under which content digests were taken. Locks
-/// are not waited for without end: a prepared transaction of the source comes
-/// back with those it held.
-const OPTIONS: &str = "-c search_path=pg_catalog -c session_preload_libraries= -c local_preload_libraries= \
-     -c row_security=off -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=3 \
-     -c bytea_output=hex -c xmlbinary=base64 -c quote_all_identifiers=off -c synchronize_seqscans=off -c statement_timeout=0 -c lock_timeout=10s \
-     -c idle_in_transaction_session_timeout=0 -c default_transaction_isolation=read\\ committed -c lc_messages=C";
+/// Given at the start of every session besides what [`crate::source::pinned`] lists
+/// for reading: `ALTER ROLE … SET` and `ALTER DATABASE … SET` of the backup outrank
+/// the server's command line but not these. The preload settings keep such an entry
+/// from loading a library. Locks are not waited for without end: a prepared
+/// transaction of the source comes back with those it held.
+const OPTIONS: [(&str, &str); 6] = [
+    ("search_path", "pg_catalog,pg_temp"),
+    ("session_preload_libraries", ""),
+    ("local_preload_libraries", ""),
+    ("row_security", "off"),
+    ("lock_timeout", "10s"),
+    ("lc_messages", "C"),
+];
+
+/// What only newer majors, or only some minors, know.
+const LATER: &str = "SELECT set_config(name, CASE vartype WHEN 'integer' THEN '0' ELSE '' END, false) FROM pg_settings \
+     WHERE name IN ('idle_session_timeout', 'transaction_timeout', 'restrict_nonsystem_relation_kind')";
 
 /// A session; closed when dropped.
 #[derive(Debug)]
@@ -39,7 +47,24 @@ impl Session {
     /// # Errors
     /// 53 where the server does not accept it; its text is not in the error.
     pub async fn open(socket_dir: &Path, port: u16, user: &str, database: &str, read_only: bool) -> Result<Self> {
-        let options = format!("{OPTIONS} -c default_transaction_read_only={}", if read_only { "on" } else { "off" });
+        let place = (socket_dir, port, user, database, read_only);
+        let (session, major) = Self::enter(place, None).await?;
+        if session.client.batch_execute(LATER).await.is_ok() {
+            return Ok(session);
+        }
+        // The database may end idle sessions at once, which only a setting that older
+        // majors refuse prevents.
+        let (session, _) = Self::enter(place, Some(major)).await?;
+        session.client.batch_execute(LATER).await.map_err(|e| failed(Code::CouldNotRun, &e).on(database))?;
+        Ok(session)
+    }
+
+    async fn enter(
+        (socket_dir, port, user, database, read_only): (&Path, u16, &str, &str, bool),
+        major: Option<u32>,
+    ) -> Result<(Self, u32)> {
+        let mode = [("default_transaction_read_only", if read_only { "on" } else { "off" })];
+        let options = pinned::options(pinned::pinned(Purpose::Read, major).chain(OPTIONS).chain(mode));
         let mut config = Config::new();
         config
             .host_path(socket_dir)
@@ -55,11 +80,12 @@ impl Session {
                 Error::new(Code::CouldNotRun, Stage::Scratch, "the scratch server does not answer").on(database)
             })?
             .map_err(|e| failed(Code::CouldNotRun, &e).on(database))?;
+        let major = pinned::major(connection.parameter("server_version"));
         // Its end is seen by every later query.
         let task = tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(Self { client, task })
+        Ok((Self { client, task }, major))
     }
 
     /// The client.

@@ -14,6 +14,9 @@ use crate::error::Result;
 /// Schemas that pg_dump never dumps.
 pub(super) const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
+/// Unlogged relations have no content on a standby, and reading them is an error.
+const NOT_HERE: &str = "(c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())";
+
 /// Sequences read by one query.
 const BATCH: usize = 500;
 
@@ -33,6 +36,8 @@ pub struct CatalogTable {
     pub extension_member: bool,
     /// Bytes by the planner's page count, with TOAST; may lag behind.
     pub estimated_bytes: u64,
+    /// Whether it has no content here: it is unlogged, and the server a standby.
+    pub unreadable: bool,
 }
 
 fn name(row: &Row) -> ObjectName {
@@ -172,7 +177,7 @@ pub async fn tables(session: &impl Ask) -> Result<Vec<CatalogTable>> {
                     EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
                            AND x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid), \
                     (GREATEST(c.relpages, 0)::int8 + COALESCE(GREATEST(t.relpages, 0), 0)) \
-                      * pg_catalog.current_setting('block_size')::int8 \
+                      * pg_catalog.current_setting('block_size')::int8, {NOT_HERE} \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid \
              WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {USER_SCHEMA} \
@@ -190,6 +195,7 @@ pub async fn tables(session: &impl Ask) -> Result<Vec<CatalogTable>> {
             from_extension: r.get(4),
             extension_member: r.get(5),
             estimated_bytes: r.get::<_, i64>(6).unsigned_abs(),
+            unreadable: r.get(7),
         })
         .collect())
 }
@@ -205,7 +211,7 @@ pub async fn sequences(session: &impl Ask) -> Result<Vec<SequenceFacts>> {
         &format!(
             "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND {USER_SCHEMA} \
+             WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND NOT {NOT_HERE} AND {USER_SCHEMA} \
                AND NOT EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
                  AND ((x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid) \
                    OR (x.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND x.objid = n.oid))) \
@@ -231,6 +237,25 @@ pub async fn sequences(session: &impl Ask) -> Result<Vec<SequenceFacts>> {
         }));
     }
     Ok(out)
+}
+
+/// Tables and sequences of user schemas that have no content on this server,
+/// tables first, each in order of name.
+pub async fn not_here(session: &impl Ask) -> Result<(Vec<ObjectName>, Vec<ObjectName>)> {
+    let list = rows(
+        session,
+        "the unlogged relations",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text, c.relkind = 'S' FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('r', 'S') AND {NOT_HERE} AND {USER_SCHEMA} \
+             ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    let (sequences, tables): (Vec<&Row>, Vec<&Row>) = list.iter().partition(|r| r.get(2));
+    Ok((tables.into_iter().map(name).collect(), sequences.into_iter().map(name).collect()))
 }
 
 /// Number of objects by kind in user schemas, without what extensions own.

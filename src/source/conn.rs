@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::conninfo::{KNOWN, Options, Use, parse};
+use super::pinned::{Purpose, options, pinned};
 use super::{passfile, service};
 use crate::error::{Error, Result};
 use crate::types::Secret;
@@ -21,24 +22,6 @@ const SOCKET_DIRS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// Time to connect where none is given: an unattended run must not hang.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// What both our sessions and the children's pin, so that neither `ALTER ROLE …
-/// SET` nor `ALTER DATABASE … SET` changes a dump: settings of the startup
-/// packet come after both (`GucSource` in PostgreSQL's guc.h). Only settings
-/// that every user may set and that exist since 13.
-pub(super) const PINNED: &[(&str, &str)] = &[
-    ("statement_timeout", "0"),
-    ("lock_timeout", "0"),
-    ("idle_in_transaction_session_timeout", "0"),
-    ("TimeZone", "UTC"),
-    ("DateStyle", "ISO"),
-    ("IntervalStyle", "postgres"),
-    ("extra_float_digits", "3"),
-    ("bytea_output", "hex"),
-    ("xmlbinary", "base64"),
-    ("quote_all_identifiers", "off"),
-    ("synchronize_seqscans", "off"),
-];
 
 /// `sslmode` (PostgreSQL manual, "SSL Mode Descriptions").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +83,7 @@ pub struct ConnParams {
     pub connect_timeout: Duration,
     password: Option<Secret>,
     settings: Vec<(String, String)>,
+    pub(super) major: Option<u32>,
 }
 
 impl ConnParams {
@@ -205,6 +189,7 @@ impl ConnParams {
             connect_timeout,
             password,
             settings: Vec::new(),
+            major: None,
         })
     }
 
@@ -223,6 +208,7 @@ impl ConnParams {
             connect_timeout: CONNECT_TIMEOUT,
             password: None,
             settings: Vec::new(),
+            major: None,
         }
     }
 
@@ -247,6 +233,13 @@ impl ConnParams {
         new
     }
 
+    /// The same, of a server whose major is known: settings that older ones do
+    /// not know are pinned, too.
+    #[must_use]
+    pub fn with_major(&self, major: u32) -> Self {
+        Self { major: Some(major), ..self.clone() }
+    }
+
     /// Directory of the unix socket, if it is one.
     pub fn socket_dir(&self) -> Option<&Path> {
         self.host.as_deref().filter(|h| h.starts_with('/') && self.hostaddr.is_none()).map(Path::new)
@@ -256,28 +249,19 @@ impl ConnParams {
         self.password.as_ref()
     }
 
-    /// `-c name=value …` of the startup packet; blanks and backslashes escaped.
-    pub(super) fn startup_options(&self, more: &[(&str, &str)]) -> String {
+    /// The `options` of the startup packet: what is pinned, then what was asked for.
+    pub(super) fn startup_options(&self, purpose: Purpose) -> String {
         let own = self.settings.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-        let all = PINNED.iter().copied().chain(more.iter().copied()).chain(own);
-        let mut text = String::new();
-        for (name, value) in all {
-            text.push_str(if text.is_empty() { "-c " } else { " -c " });
-            for c in format!("{name}={value}").chars() {
-                if c == '\\' || super::conninfo::is_space(c) {
-                    text.push('\\');
-                }
-                text.push(c);
-            }
-        }
-        text
+        options(pinned(purpose, self.major).chain(own))
     }
 
     /// The environment that makes a PostgreSQL program connect here, and only here.
     ///
     /// The password goes into a file of mode 0600 in `private_dir`, which must
-    /// be a directory of mode 0700 that the caller removes.
-    pub fn child_env(&self, private_dir: &Path) -> Result<Vec<(OsString, OsString)>> {
+    /// be a directory of mode 0700 that the caller removes. No `search_path`: the
+    /// programs set their own once they are connected, and a login event trigger
+    /// or a function of an extension needs the database's until then.
+    pub fn child_env(&self, private_dir: &Path, purpose: Purpose) -> Result<Vec<(OsString, OsString)>> {
         let mut vars: Vec<(OsString, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| vars.push((name.into(), value));
         if let Some(host) = &self.host {
@@ -300,9 +284,7 @@ impl ConnParams {
         set("PGGSSENCMODE", "disable".into());
         set("PGCONNECT_TIMEOUT", self.connect_timeout.as_secs().max(2).to_string().into());
         set("PGAPPNAME", "pgseal".into());
-        set("PGTZ", "UTC".into());
-        set("PGDATESTYLE", "ISO".into());
-        set("PGOPTIONS", self.startup_options(&[("search_path", "pg_catalog")]).into());
+        set("PGOPTIONS", self.startup_options(purpose).into());
         // Without a password the name of a file that does not exist, so that no other file is read.
         let file = private_dir.join(format!("pgpass-{}", hex::encode(crate::types::ids::random_bytes::<8>()?)));
         if let Some(password) = &self.password {

@@ -78,6 +78,11 @@ pub const KNOWN: &[(&str, &str, Use)] = &[
     ("scram_server_key", "", Use::Only(&[])),
 ];
 
+/// A value of a `key=value` list, always in quotes.
+pub(super) fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 /// Whether libpq knows a parameter of this name.
 pub fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|k| k.0 == name)

@@ -37,11 +37,30 @@ pub struct Facts {
     pub physical: Option<PhysicalFacts>,
     /// Warnings that the run gave.
     pub warnings: Vec<String>,
+    /// What is not in the backup, or not known of it; empty in backups of older
+    /// versions, which failed instead or said nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<super::LeftOut>,
+    /// Settings that were pinned while the rows were written as text, see
+    /// [`super::pinned`]; empty in backups of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned: BTreeMap<String, String>,
 }
 
 impl Facts {
     /// Value of [`Facts::format`].
     pub const FORMAT: &str = "pgseal-facts";
+
+    /// `lc_monetary` of the text of money, where it is not the one of today's list:
+    /// older backups wrote it as the database or the server had it set.
+    pub fn monetary<'a>(&'a self, database: &'a DatabaseFacts) -> Option<&'a str> {
+        let name = "lc_monetary";
+        if self.pinned.contains_key(name) {
+            return None;
+        }
+        let own = database.settings.iter().find_map(|s| s.strip_prefix(name)?.strip_prefix('='));
+        own.or_else(|| self.server.settings.get(name).map(String::as_str))
+    }
 }
 
 /// The server and the host that took the backup.
@@ -179,7 +198,7 @@ pub struct TableFacts {
     pub bytes: Option<u64>,
     /// Digest of the rows of the table's `COPY … TO STDOUT` text, independent of
     /// their order (see [`crate::types::RowsHasher`]), under TimeZone UTC, DateStyle
-    /// ISO, IntervalStyle postgres, extra_float_digits 3, in the database's encoding.
+    /// ISO, IntervalStyle postgres, extra_float_digits 3 and lc_monetary C, in the database's encoding.
     pub digest: Option<Digest>,
 }
 

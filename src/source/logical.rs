@@ -6,9 +6,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::conninfo;
 use super::facts::ObjectName;
-use super::snapshot::TableSize;
-use super::{ArchiveTap, ConnParams, DumpStream, GlobalsTap, PgBin, StreamRole};
+use super::snapshot::{Snapshot, TableSize};
+use super::{ArchiveTap, ConnParams, DumpStream, GlobalsTap, PgBin, Purpose, StreamRole};
 use crate::error::Result;
 use crate::process::{Stdout, Tool};
 use crate::types::text::quote_ident;
@@ -23,8 +24,12 @@ const MOST_NAMED: usize = 256;
 pub fn globals(bin: &PgBin, conn: &ConnParams, private_dir: &Path, role_passwords: bool) -> Result<DumpStream> {
     let mut tool = bin
         .tool("pg_dumpall")?
-        .args(["--globals-only", "--no-password", "--no-sync"])
-        .envs(conn.child_env(private_dir)?)
+        .args(["--globals-only", "--no-password", "--no-sync", "--encoding=UTF8"])
+        // It would go to `postgres` or `template1`, which the role may not be allowed to
+        // enter or which are not there. As a connection string: a name like "host=evil"
+        // is obeyed otherwise.
+        .arg(format!("--database=dbname={}", conninfo::quoted(&conn.dbname)))
+        .envs(conn.child_env(private_dir, Purpose::Read)?)
         .stdout(Stdout::Piped);
     if !role_passwords {
         tool = tool.arg("--no-role-passwords");
@@ -41,13 +46,16 @@ pub fn globals(bin: &PgBin, conn: &ConnParams, private_dir: &Path, role_password
 /// The streams of one database: `schema` first, then 1 to `jobs` of `data`.
 ///
 /// The largest tables are spread over all but the last data stream; that one
-/// takes everything else with the large objects and all sequence values.
+/// takes everything else with the large objects and all sequence values, without
+/// those that `unreadable` names.
+#[allow(clippy::too_many_arguments)]
 pub fn database(
     bin: &PgBin,
     conn: &ConnParams,
     private_dir: &Path,
-    snapshot_id: &str,
+    snapshot: &Snapshot,
     sizes: &[TableSize],
+    unreadable: &[ObjectName],
     jobs: usize,
     lock_wait: Duration,
 ) -> Result<Vec<DumpStream>> {
@@ -55,10 +63,13 @@ pub fn database(
         Ok(bin
             .tool("pg_dump")?
             .args(["--format=custom", "--compress=0", "--no-password", "--no-sync"])
-            .arg(format!("--snapshot={snapshot_id}"))
+            .arg(format!("--snapshot={}", snapshot.id()))
+            // Not what `ALTER DATABASE … SET client_encoding` says: no conversion can fail,
+            // and the rows have the bytes that their digests are of.
+            .arg(format!("--encoding={}", snapshot.encoding()))
             .arg(format!("--lock-wait-timeout={}", lock_wait.as_millis()))
             .args(section.iter().map(|s| format!("--section={s}")))
-            .envs(conn.child_env(private_dir)?)
+            .envs(conn.child_env(private_dir, Purpose::Read)?)
             .stdout(Stdout::Piped))
     };
     let stream = |role, tool, tables: Vec<ObjectName>| DumpStream {
@@ -68,7 +79,9 @@ pub fn database(
         tap: Box::new(ArchiveTap::new()),
         tables,
     };
-    let spread = spread(sizes, jobs);
+    // pg_dump reads the names of its command line in the encoding of the dump.
+    let can_be_named = |t: &&TableSize| snapshot.encoding() == "UTF8" || t.is_ascii();
+    let spread = spread(sizes.iter().filter(can_be_named), jobs);
     let mut streams = vec![stream(StreamRole::Schema, base(&["pre-data", "post-data"])?, Vec::new())];
     for group in &spread {
         let mut tool = base(&["data"])?;
@@ -85,6 +98,10 @@ pub fn database(
     for table in spread.iter().flatten() {
         rest = rest.arg(format!("--exclude-table-data={}", pattern(&table.name)));
     }
+    // pg_dump passes over unlogged tables of a standby by itself, not over such sequences.
+    for sequence in unreadable {
+        rest = rest.arg(format!("--exclude-table-data={}", pattern(sequence)));
+    }
     let named = |t: &TableSize| spread.iter().flatten().any(|s| s.name == t.name);
     let others = sizes.iter().filter(|t| !t.from_extension && !named(t)).map(|t| t.name.clone()).collect();
     streams.push(stream(StreamRole::Data, rest, others));
@@ -93,11 +110,11 @@ pub fn database(
 
 /// Large tables for `jobs - 1` streams, the largest first to the lightest
 /// stream; the stream of everything else starts with its own weight.
-fn spread(sizes: &[TableSize], jobs: usize) -> Vec<Vec<&TableSize>> {
-    let mut large: Vec<&TableSize> = sizes.iter().filter(|t| !t.from_extension && t.bytes >= LARGE).collect();
+fn spread<'a>(sizes: impl Iterator<Item = &'a TableSize> + Clone, jobs: usize) -> Vec<Vec<&'a TableSize>> {
+    let mut large: Vec<&TableSize> = sizes.clone().filter(|t| !t.from_extension && t.bytes >= LARGE).collect();
     large.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
     large.truncate(MOST_NAMED);
-    let small = sizes.iter().map(|t| t.bytes).sum::<u64>() - large.iter().map(|t| t.bytes).sum::<u64>();
+    let small = sizes.map(|t| t.bytes).sum::<u64>() - large.iter().map(|t| t.bytes).sum::<u64>();
     let mut groups: Vec<(u64, Vec<&TableSize>)> = vec![(0, Vec::new()); jobs.saturating_sub(1)];
     let mut rest = small;
     for table in large {
@@ -133,7 +150,7 @@ mod tests {
     }
 
     fn names(sizes: &[TableSize], jobs: usize) -> Vec<Vec<&str>> {
-        spread(sizes, jobs).into_iter().map(|g| g.into_iter().map(|t| t.name.name.as_str()).collect()).collect()
+        spread(sizes.iter(), jobs).into_iter().map(|g| g.into_iter().map(|t| t.name.name.as_str()).collect()).collect()
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`conninfo`], [`service`], [`passfile`] | libpq's ways to say where a server is, read by libpq's rules |
 //! | [`conn`], [`tls`] | the resolved parameters, encryption of the connection |
+//! | [`pinned`] | the one list of settings that every session of ours and of the children has |
 //! | [`session`] | one SQL session with pinned settings |
 //! | [`tools`] | PostgreSQL's client programs of the right major |
 //! | [`tap`] | what watches a stream as it passes |
@@ -16,6 +17,7 @@
 //! | [`inventory`], [`schema`], [`rights`] | every object of a database: what it is, whose it is, who may use it |
 //! | [`deparsed`] | definitions in a form that survives being restored |
 //! | [`posture`] | how the server can be entered: settings, access rules, sessions |
+//! | [`left_out`] | what a backup does not hold, and why |
 //! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
 //! | [`coverage`] | whether the streams hold what the catalog had |
@@ -40,9 +42,11 @@ pub mod deparsed;
 pub mod facts;
 pub mod inventory;
 pub mod large_objects;
+pub mod left_out;
 pub mod logical;
 pub mod passfile;
 pub mod physical;
+pub mod pinned;
 pub mod posture;
 pub mod probe;
 pub mod rights;
@@ -61,6 +65,8 @@ pub use ask::Ask;
 pub use conn::{ConnParams, SslMode};
 pub use facts::Facts;
 pub use inventory::Inventory;
+pub use left_out::LeftOut;
+pub use pinned::Purpose;
 pub use posture::Posture;
 pub use session::Session;
 pub use snapshot::Snapshot;

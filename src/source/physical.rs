@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{BaseTap, ConnParams, DumpStream, PgBin, Session, StreamRole};
+use super::{BaseTap, ConnParams, DumpStream, PgBin, Purpose, Session, StreamRole};
 use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::Stdout;
@@ -114,7 +114,7 @@ pub fn stream(bin: &PgBin, conn: &ConnParams, private_dir: &Path, checksums: Fil
         .args(["--format=tar", "--pgdata=-", "--wal-method=fetch", "--checkpoint=fast"])
         .arg(format!("--manifest-checksums={}", checksums.pg_name()))
         .args(["--label=pgseal", "--no-password", "--no-sync"])
-        .envs(conn.child_env(private_dir)?)
+        .envs(conn.child_env(private_dir, Purpose::Read)?)
         .stdout(Stdout::Piped);
     Ok(DumpStream { role: StreamRole::Base, database: None, tool, tap: Box::<BaseTap>::default(), tables: Vec::new() })
 }

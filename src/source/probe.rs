@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Session;
 use super::ask::{Ask, rows};
 use super::facts::{MembershipFacts, RoleFacts, ServerFacts};
+use super::left_out::Why;
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::PgVersion;
 
@@ -119,37 +120,63 @@ pub(super) fn names_a_secret(name: &str) -> bool {
     SECRET_PARTS.iter().any(|part| name.contains(part))
 }
 
-/// Names of the databases that a logical backup of everything holds: those
-/// that accept connections and are no templates, in order of name. Databases
-/// whose drop was interrupted (`datconnlimit` -2) cannot be read.
-pub async fn databases(session: &Session) -> Result<Vec<String>> {
-    let rows = session
-        .client()
-        .query(
-            "SELECT datname::text FROM pg_catalog.pg_database \
-             WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 ORDER BY datname COLLATE \"C\"",
-            &[],
-        )
-        .await
-        .map_err(|e| Session::failed("cannot list the databases", e))?;
-    Ok(rows.iter().map(|r| r.get(0)).collect())
+/// A database of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Name.
+    pub name: String,
+    /// Size on disk in bytes; 0 where the role may not ask.
+    pub bytes: u64,
+    /// Why `databases = "all"` does not mean it; nothing for those that it means.
+    pub why: Option<Why>,
 }
 
-/// As [`databases`], with their sizes on disk in bytes; 0 where the role may not ask.
-pub async fn database_sizes(session: &Session) -> Result<Vec<(String, u64)>> {
+/// All databases but `template0`, in order of name. Those whose drop was
+/// interrupted (`datconnlimit` -2) cannot be read.
+pub async fn listed(session: &Session) -> Result<Vec<Listed>> {
     let rows = session
         .client()
         .query(
             "SELECT datname::text, CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') \
                     OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') \
-                    THEN pg_catalog.pg_database_size(oid) ELSE 0 END \
-             FROM pg_catalog.pg_database \
-             WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 ORDER BY datname COLLATE \"C\"",
+                    THEN COALESCE(pg_catalog.pg_database_size(oid), 0) ELSE 0 END, \
+                    datconnlimit = -2, NOT datallowconn, datistemplate \
+             FROM pg_catalog.pg_database WHERE datallowconn OR datname <> 'template0' ORDER BY datname COLLATE \"C\"",
             &[],
         )
         .await
-        .map_err(|e| Session::failed("cannot read the databases' sizes", e))?;
-    Ok(rows.iter().map(|r| (r.get(0), r.get::<_, i64>(1).unsigned_abs())).collect())
+        .map_err(|e| Session::failed("cannot list the databases", e))?;
+    let why = |r: &tokio_postgres::Row| match (r.get(2), r.get(3), r.get(4)) {
+        (true, _, _) => Some(Why::Invalid),
+        (_, true, _) => Some(Why::NoConnections),
+        (_, _, true) => Some(Why::Template),
+        (false, false, false) => None,
+    };
+    Ok(rows.iter().map(|r| Listed { name: r.get(0), bytes: r.get::<_, i64>(1).unsigned_abs(), why: why(r) }).collect())
+}
+
+/// Names of those that `databases = "all"` means: they accept connections and are no templates.
+pub async fn databases(session: &Session) -> Result<Vec<String>> {
+    Ok(listed(session).await?.into_iter().filter(|d| d.why.is_none()).map(|d| d.name).collect())
+}
+
+/// Whether the database holds nothing that users made: a `template1` as initdb left it.
+/// The oids below 16384 are initdb's (PostgreSQL source, `FirstNormalObjectId`).
+pub async fn is_pristine(session: &Session) -> Result<bool> {
+    let row = session
+        .client()
+        .query_one(
+            "SELECT NOT EXISTS(SELECT FROM pg_class WHERE oid >= 16384) \
+                AND NOT EXISTS(SELECT FROM pg_proc WHERE oid >= 16384) \
+                AND NOT EXISTS(SELECT FROM pg_type WHERE oid >= 16384) \
+                AND NOT EXISTS(SELECT FROM pg_namespace WHERE oid >= 16384) \
+                AND NOT EXISTS(SELECT FROM pg_extension WHERE oid >= 16384) \
+                AND NOT EXISTS(SELECT FROM pg_largeobject_metadata)",
+            &[],
+        )
+        .await
+        .map_err(|e| Session::failed("cannot look into the database", e))?;
+    Ok(row.get(0))
 }
 
 /// Roles, without those that PostgreSQL predefines (`pg_…`), in order of name.

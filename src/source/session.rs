@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode as DriverMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use super::conn::{ConnParams, SslMode};
+use super::pinned::{self, LOSSY, Purpose};
 use super::tls;
 use crate::error::{Code, Error, Result, Stage};
 
@@ -15,6 +18,7 @@ use crate::error::{Code, Error, Result, Stage};
 pub struct Session {
     client: Client,
     connection: JoinHandle<()>,
+    major: u32,
 }
 
 impl fmt::Debug for Session {
@@ -29,13 +33,19 @@ impl Drop for Session {
     }
 }
 
+/// Set once the session stands, as pg_dump does: a login event trigger of the
+/// database (17 and newer) finds its own names, sees the rows it may see, and
+/// may write. The call is qualified in full, so that nothing in a schema of the
+/// database's own `search_path` can take its place.
+const AFTERWARDS: [(&str, &str); 3] =
+    [("search_path", "pg_catalog,pg_temp"), ("row_security", "off"), ("client_min_messages", "error")];
+
 impl ConnParams {
     /// Connects.
     ///
-    /// Pinned: `search_path` to `pg_catalog, pg_temp`, no timeouts,
-    /// `row_security` off (a query that policies would filter fails instead),
-    /// `synchronize_seqscans` off (so that COPY has heap order), and the output
-    /// formats that digests of COPY text depend on.
+    /// Pinned is what [`super::pinned`] lists for reading, and from then on
+    /// `search_path` to `pg_catalog, pg_temp` and `row_security` to off (a query
+    /// that policies would filter fails instead).
     ///
     /// # Errors
     /// Source unreachable (20), with the server's or the system's words.
@@ -49,19 +59,33 @@ impl ConnParams {
     }
 
     async fn open(&self, application_name: &str, read_only: bool) -> Result<Session> {
+        let session = self.enter(application_name).await?;
+        let Err(e) = session.prepare(read_only).await else { return Ok(session) };
+        let failed = |e| self.unreachable("cannot prepare the session").because(e);
+        if self.major.is_some() || !gone(&e) {
+            return Err(failed(e));
+        }
+        // Ended before its first statement: the database may end idle sessions at
+        // once, which only a setting that older majors refuse prevents.
+        let session = self.with_major(session.major).enter(application_name).await?;
+        session.prepare(read_only).await.map_err(failed)?;
+        Ok(session)
+    }
+
+    fn unreachable(&self, message: &str) -> Error {
+        Error::new(Code::SourceUnreachable, Stage::Source, message)
+            .on(self.to_string())
+            .hint("Try the same connection with psql; see pg_hba.conf and the server's log.")
+    }
+
+    async fn enter(&self, application_name: &str) -> Result<Session> {
         let mut config = tokio_postgres::Config::new();
-        let options = self.startup_options(&[
-            ("search_path", "pg_catalog,pg_temp"),
-            ("row_security", "off"),
-            ("client_min_messages", "error"),
-            ("default_transaction_read_only", if read_only { "on" } else { "off" }),
-        ]);
         config
             .port(self.port)
             .user(&self.user)
             .dbname(&self.dbname)
             .application_name(application_name)
-            .options(options)
+            .options(self.startup_options(Purpose::Read))
             .connect_timeout(self.connect_timeout);
         if let Some(password) = self.password() {
             config.password(password.expose());
@@ -74,11 +98,6 @@ impl ConnParams {
         if let Some(host) = self.host.as_ref().or(address.as_ref()) {
             config.host(host);
         }
-        let unreachable = |message: &str| {
-            Error::new(Code::SourceUnreachable, Stage::Source, message)
-                .on(self.to_string())
-                .hint("Try the same connection with psql; see pg_hba.conf and the server's log.")
-        };
         let plain = self.socket_dir().is_some() || self.sslmode == SslMode::Disable;
         let tls = if plain { None } else { Some(tls::connector(self)?) };
         config.ssl_mode(match self.sslmode {
@@ -89,27 +108,33 @@ impl ConnParams {
         });
         let connecting = async {
             match tls {
-                None => config.connect(NoTls).await.map(|(client, c)| (client, tokio::spawn(drive(c)))),
-                Some(tls) => config.connect(tls).await.map(|(client, c)| (client, tokio::spawn(drive(c)))),
+                None => config.connect(NoTls).await.map(|(client, c)| started(client, c)),
+                Some(tls) => config.connect(tls).await.map(|(client, c)| started(client, c)),
             }
         };
-        let (client, connection) = tokio::time::timeout(self.connect_timeout, connecting)
+        tokio::time::timeout(self.connect_timeout, connecting)
             .await
-            .map_err(|_| unreachable(&format!("no answer within {} s", self.connect_timeout.as_secs())))?
-            .map_err(|e| unreachable("cannot connect").because(e))?;
-        let session = Session { client, connection };
-        // Timeouts that only newer majors know (idle_session_timeout 14, transaction_timeout 17).
-        session
-            .client
-            .batch_execute(
-                "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
-                 WHERE name IN ('idle_session_timeout', 'transaction_timeout')",
-            )
-            .await
-            .map_err(|e| unreachable("cannot prepare the session").because(e))?;
-        Ok(session)
+            .map_err(|_| self.unreachable(&format!("no answer within {} s", self.connect_timeout.as_secs())))?
+            .map_err(|e| self.unreachable("cannot connect").because(e))
     }
 }
+
+fn started<S, T>(client: Client, connection: tokio_postgres::Connection<S, T>) -> Session
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let major = pinned::major(connection.parameter("server_version"));
+    Session { client, connection: tokio::spawn(drive(connection)), major }
+}
+
+/// Whether the server ended the session.
+fn gone(e: &tokio_postgres::Error) -> bool {
+    e.is_closed() || e.as_db_error().is_none() || e.code() == Some(&SqlState::from_code(IDLE_SESSION_TIMEOUT))
+}
+
+/// PostgreSQL manual, "PostgreSQL Error Codes".
+const IDLE_SESSION_TIMEOUT: &str = "57P05";
 
 /// Carries the messages until the client is gone or the connection breaks;
 /// a break surfaces as an error of the query that waits.
@@ -123,6 +148,49 @@ impl Session {
     /// The driver's client.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Major version of the server, as it told when the session began.
+    pub const fn major(&self) -> u32 {
+        self.major
+    }
+
+    async fn prepare(&self, read_only: bool) -> Result<(), tokio_postgres::Error> {
+        let calls: Vec<String> = AFTERWARDS
+            .iter()
+            .copied()
+            .chain(read_only.then_some(("default_transaction_read_only", "on")))
+            .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', false)"))
+            .collect();
+        self.client.batch_execute(&format!("SELECT {}", calls.join(", "))).await?;
+        // Only some minors know it. A database may forbid views to everybody.
+        let views =
+            "SELECT set_config(name, '', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
+        self.client.batch_execute(views).await
+    }
+
+    /// Gives what the children of this session's role and database must pin
+    /// besides, so that a damaged page is an error and not a page without rows.
+    ///
+    /// # Errors
+    /// Source unusable (22) where such a setting is on and the role may not set it.
+    pub async fn refuse_lossy_reads(&self) -> Result<Vec<(&'static str, &'static str)>> {
+        let mut more = Vec::new();
+        for (name, safe) in LOSSY {
+            let row = self.client.query_one("SELECT current_setting($1)", &[&name]).await;
+            let value: String = row.map_err(|e| Self::failed("cannot read a setting", e))?.get(0);
+            if value == safe {
+                continue;
+            }
+            self.client.batch_execute(&format!("SET {name} = {safe}")).await.map_err(|e| {
+                let what = format!("{name} is {value}: rows of damaged pages would be missing without a word");
+                Error::new(Code::SourceUnusable, Stage::Source, what).because(e).hint(format!(
+                    "Reset {name} in postgresql.conf and for the role and the database (\\drds in psql)."
+                ))
+            })?;
+            more.push((name, safe));
+        }
+        Ok(more)
     }
 
     /// Sends and receives text in the database's own encoding from here on, as

@@ -1,5 +1,9 @@
 //! One snapshot of a database, held open and shared with every pg_dump child.
 
+use std::collections::HashSet;
+
+use tokio_postgres::error::SqlState;
+
 use super::catalog::{self, CatalogTable};
 use super::facts::{DatabaseFacts, ObjectName};
 use super::{ConnParams, Inventory, Session, inventory};
@@ -14,6 +18,39 @@ pub struct Snapshot {
     conn: ConnParams,
     session: Session,
     id: String,
+    encoding: String,
+}
+
+/// How often the objects of a database are asked for.
+const INVENTORY_TRIES: u32 = 3;
+
+/// Tables that one statement locks.
+const LOCKED_AT_ONCE: usize = 500;
+
+/// Numbers of a database's objects.
+#[derive(Debug, Clone, Default)]
+pub struct Objects(Vec<u32>);
+
+impl Objects {
+    /// What users made: numbers from 16384 on (PostgreSQL source, `FirstNormalObjectId`).
+    /// The same number in two catalogues is rare, and a try too many then.
+    async fn read(session: &Session) -> Result<Self> {
+        const SQL: &str = "SELECT COALESCE(array_agg(oid), '{}') FROM ( \
+            SELECT oid FROM pg_class WHERE relpersistence <> 't' AND relkind <> 't' UNION ALL SELECT oid FROM pg_proc \
+            UNION ALL SELECT oid FROM pg_type t WHERE typrelid = 0 AND typelem = 0 UNION ALL SELECT oid FROM pg_namespace \
+            UNION ALL SELECT oid FROM pg_constraint UNION ALL SELECT oid FROM pg_trigger \
+            UNION ALL SELECT oid FROM pg_rewrite UNION ALL SELECT oid FROM pg_policy \
+            UNION ALL SELECT oid FROM pg_statistic_ext UNION ALL SELECT oid FROM pg_extension) o WHERE oid >= 16384";
+        let row = session.client().query_one(SQL, &[]).await;
+        Ok(Self(row.map_err(|e| Session::failed("cannot list the objects", e))?.get(0)))
+    }
+
+    /// Whether something of it is not there any more.
+    pub async fn have_changed(&self, conn: &ConnParams) -> Result<bool> {
+        let now = Self::read(&conn.connect_read_only("pgseal snapshot").await?).await?;
+        let now: HashSet<u32> = now.0.into_iter().collect();
+        Ok(self.0.iter().any(|oid| !now.contains(oid)))
+    }
 }
 
 /// A table and what it weighs.
@@ -29,6 +66,15 @@ pub struct TableSize {
     pub owned_sequences: Vec<ObjectName>,
 }
 
+impl TableSize {
+    /// Whether the name is the same in every encoding.
+    pub(super) fn is_ascii(&self) -> bool {
+        self.name.schema.is_ascii()
+            && self.name.name.is_ascii()
+            && self.owned_sequences.iter().all(|s| s.schema.is_ascii() && s.name.is_ascii())
+    }
+}
+
 impl Snapshot {
     /// Opens it.
     pub async fn open(conn: &ConnParams) -> Result<Self> {
@@ -40,15 +86,53 @@ impl Snapshot {
             .map_err(|e| Session::failed("cannot open a snapshot", e))?;
         let row = session
             .client()
-            .query_one("SELECT pg_catalog.pg_export_snapshot()", &[])
+            .query_one("SELECT pg_catalog.pg_export_snapshot(), pg_catalog.getdatabaseencoding()::text", &[])
             .await
             .map_err(|e| Session::failed("cannot export a snapshot", e))?;
-        Ok(Self { conn: conn.clone(), id: row.get(0), session })
+        Ok(Self { conn: conn.clone(), id: row.get(0), encoding: row.get(1), session })
+    }
+
+    /// Keeps the tables of the snapshot from being dropped or changed until it ends,
+    /// as pg_dump does: what comes after looks at the newest catalogue now and then,
+    /// and fails where it has changed meanwhile. Gives false where a table is gone
+    /// already; another snapshot will not have it.
+    ///
+    /// A lock that another session holds off, or that the role may not take, is left
+    /// to pg_dump, which needs the same one and tells.
+    pub async fn hold(&self, tables: &[CatalogTable]) -> Result<bool> {
+        let client = self.session.client();
+        let failed = |e| Session::failed("cannot keep the tables", e);
+        client.batch_execute("SAVEPOINT held; SET LOCAL lock_timeout = '2s'").await.map_err(failed)?;
+        let own: Vec<String> = tables.iter().filter(|t| !t.from_extension).map(|t| t.name.quoted()).collect();
+        for names in own.chunks(LOCKED_AT_ONCE) {
+            let lock = format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", names.join(", ONLY "));
+            let Err(e) = client.batch_execute(&lock).await else { continue };
+            if e.is_closed() || e.as_db_error().is_none() {
+                return Err(failed(e));
+            }
+            let gone =
+                matches!(e.code(), Some(s) if *s == SqlState::UNDEFINED_TABLE || *s == SqlState::INVALID_SCHEMA_NAME);
+            client.batch_execute("ROLLBACK TO SAVEPOINT held").await.map_err(failed)?;
+            return Ok(!gone);
+        }
+        client.batch_execute("SET LOCAL lock_timeout = 0").await.map_err(failed)?;
+        Ok(true)
+    }
+
+    /// Numbers of what the snapshot has of each catalogue that a dump asks the
+    /// newest state of.
+    pub async fn objects(&self) -> Result<Objects> {
+        Objects::read(&self.session).await
     }
 
     /// Its name, for `pg_dump --snapshot`.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The database's encoding.
+    pub fn encoding(&self) -> &str {
+        &self.encoding
     }
 
     /// The session that holds it; what it reads is in the snapshot.
@@ -68,10 +152,9 @@ impl Snapshot {
     ///
     /// The server's functions that write definitions look at the newest catalogue
     /// and refuse what was dropped since the snapshot. That would end its
-    /// transaction, so another session asks, and asks once more.
+    /// transaction, so another session asks, and asks again.
     async fn inventory(&self) -> Result<Option<Inventory>> {
-        let mut again = true;
-        loop {
+        for left in (0..INVENTORY_TRIES).rev() {
             let session = self.conn.connect_read_only("pgseal inventory").await?;
             let import = format!(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
@@ -81,7 +164,7 @@ impl Snapshot {
             session.client().batch_execute(&import).await.map_err(failed)?;
             match inventory::read(&session).await {
                 Ok(inventory) => return Ok(Some(inventory)),
-                Err(e) if e.code() == Code::SourceUnusable && again => again = false,
+                Err(e) if e.code() == Code::SourceUnusable && left > 0 => (),
                 // A backup that proves less is better than none; its drills will say so.
                 Err(e) if matches!(e.code(), Code::Limit | Code::SourceUnusable) => {
                     tracing::warn!(error = %e, "the backup will hold no inventory of the objects of a database");
@@ -90,6 +173,7 @@ impl Snapshot {
                 Err(e) => return Err(e),
             }
         }
+        Ok(None)
     }
 
     /// Tables in the snapshot.

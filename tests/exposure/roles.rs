@@ -252,6 +252,8 @@ async fn facts(pg: &PgServer) -> Facts {
             bytes: 1,
         }),
         warnings: Vec::new(),
+        left_out: Vec::new(),
+        pinned: BTreeMap::new(),
     }
 }
 

@@ -113,6 +113,8 @@ pub fn facts() -> Facts {
         streams: BTreeMap::new(),
         physical: None,
         warnings: vec![],
+        left_out: Vec::new(),
+        pinned: BTreeMap::new(),
     }
 }
 

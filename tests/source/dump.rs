@@ -175,7 +175,7 @@ async fn the_taps_read_what_the_tables_hold_under_load_and_after_a_restore() {
     assert!(sizes.iter().any(|t| t.name.name == "ser" && t.bytes > 50_000 && t.owned_sequences.len() == 1));
     pretend_large(&mut sizes, &["t, ( $1 .*?[a]", "ser", "new\nline", "-t📚", "part_1"]);
     let streams =
-        logical::database(&bin, &conn, private.path(), snapshot.id(), &sizes, 4, Duration::from_mins(1)).unwrap();
+        logical::database(&bin, &conn, private.path(), &snapshot, &sizes, &[], 4, Duration::from_mins(1)).unwrap();
     assert_eq!(streams.iter().filter(|s| s.role == StreamRole::Data).count(), 4);
     let planned: Vec<Vec<ObjectName>> = streams.iter().map(|s| s.tables.clone()).collect();
     let archives = archives(streams).await;
@@ -240,7 +240,7 @@ async fn hostile_database_names_are_names_to_every_program() {
         let snapshot = Snapshot::open(&conn).await.unwrap();
         let sizes = snapshot.table_sizes().await.unwrap();
         let wait = Duration::from_secs(5);
-        let streams = logical::database(&bin, &conn, private.path(), snapshot.id(), &sizes, 1, wait).unwrap();
+        let streams = logical::database(&bin, &conn, private.path(), &snapshot, &sizes, &[], 1, wait).unwrap();
         assert_eq!(streams.len(), 2);
         let got = archives(streams).await;
         let t = &got[1].1.tables[0].facts;
@@ -293,7 +293,7 @@ async fn a_role_that_policies_would_filter_fails_instead() {
         let snapshot = Snapshot::open(&reader).await.unwrap();
         let sizes = snapshot.table_sizes().await.unwrap();
         let wait = Duration::from_secs(5);
-        let mut s = logical::database(&bin, &reader, private.path(), snapshot.id(), &sizes, 1, wait).unwrap();
+        let mut s = logical::database(&bin, &reader, private.path(), &snapshot, &sizes, &[], 1, wait).unwrap();
         run(s.remove(1)).await
     };
     let e = dump().await.unwrap_err();

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use pgseal::Code;
-use pgseal::source::ConnParams;
+use pgseal::source::{ConnParams, Purpose};
 
 use crate::pg::{PgServer, bindir, free_port};
 
@@ -128,7 +128,7 @@ async fn psql_and_pgseal_reach_the_same_server() {
     let conn = ConnParams::resolve(&text, &|_| None).unwrap();
     let private = tempfile::tempdir().unwrap();
     std::fs::set_permissions(private.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    let vars = conn.child_env(private.path()).unwrap();
+    let vars = conn.child_env(private.path(), Purpose::Read).unwrap();
     assert!(!format!("{conn:?} {conn} {vars:?}").contains("ss'w"));
     let mut psql = std::process::Command::new(server.bindir().join("psql"));
     let out = psql.env_clear().envs(vars.clone()).args(["-XAtqw", "-c", WHO]).output().unwrap();
@@ -136,7 +136,7 @@ async fn psql_and_pgseal_reach_the_same_server() {
     let file = vars.iter().find(|v| v.0 == "PGPASSFILE").unwrap().1.clone();
     assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::set_permissions(private.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(conn.child_env(private.path()).is_err());
+    assert!(conn.child_env(private.path(), Purpose::Read).is_err());
 }
 
 #[test]

@@ -17,7 +17,7 @@ async fn dumped(conn: &ConnParams) -> (Vec<CatalogTable>, DatabaseFacts) {
     let (tables, mut facts) = (snapshot.tables().await.unwrap(), snapshot.facts().await.unwrap());
     let sizes = snapshot.table_sizes().await.unwrap();
     let wait = Duration::from_secs(5);
-    let streams = logical::database(&bin, conn, private.path(), snapshot.id(), &sizes, 2, wait).unwrap();
+    let streams = logical::database(&bin, conn, private.path(), &snapshot, &sizes, &[], 2, wait).unwrap();
     let got = archives(streams).await;
     let all: Vec<_> = got.iter().map(|a| &a.1).collect();
     coverage::fill(&mut facts, &tables, &all).unwrap();

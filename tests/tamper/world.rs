@@ -176,6 +176,8 @@ impl World {
             streams: [("s01".to_owned(), stream)].into(),
             physical: None,
             warnings: vec![],
+            left_out: Vec::new(),
+            pinned: std::collections::BTreeMap::new(),
         };
         let key = layout::facts(&self.name, &id);
         let sealed = writer.object(key.clone(), &serde_json::to_vec(&facts).unwrap()).await.unwrap();

@@ -116,5 +116,8 @@ fn plan_text(p: &Plan) -> String {
     for (name, bytes) in &p.databases {
         let _ = writeln!(text, "database    {} ({})", shown(name), ByteSize(*bytes));
     }
+    for l in &p.left_out {
+        let _ = writeln!(text, "left out    {}", shown(&l.text()));
+    }
     text
 }

@@ -98,6 +98,38 @@ async fn your_queries_are_compared_and_never_quoted() {
         assert_eq!(c.outcome, outcome, "{canary:?}: {c:?}");
         assert!(!format!("{c:?}").contains("secret"), "{c:?}");
     }
+
+    // What whoever may create in public puts in place of PostgreSQL's own.
+    let run = async |sql: &str| admin.client().batch_execute(sql).await.unwrap();
+    run("create table public.state (s varchar); insert into public.state values ('bad'); grant create on schema public to staff; \
+         create function public.totals() returns bigint language sql as $$ select count(*) from state where lower(s) = 'bad' $$; \
+         set role staff; create function public.same(varchar, varchar) returns bool language sql as 'select false'; \
+         create operator public.= (leftarg = varchar, rightarg = varchar, function = public.same); reset role")
+    .await;
+    let faked = sql("f", "select count(*) from state where s = 'bad'::varchar", "0");
+    let c = checks::user_sql::run(&subject, std::slice::from_ref(&faked)).await;
+    assert_eq!(c.outcome, Outcome::NotEvaluated, "{c:?}");
+    assert!(c.reason.as_deref().unwrap().starts_with("f: = of schema public, which belongs to staff, could"), "{c:?}");
+    run("drop operator public.= (varchar, varchar)").await;
+    assert_eq!(checks::user_sql::run(&subject, &[faked]).await.outcome, Outcome::Finding);
+    // Functions count where the query, or what it calls, names them.
+    run("set role staff; create function public.lower(varchar) returns text language sql as $$ select 'good' $$; reset role").await;
+    for (query, outcome) in [
+        ("select 1", Outcome::Pass),
+        ("select count(*) from state", Outcome::Pass),
+        ("select count(*) from state where LOWER(s) = 'good'", Outcome::NotEvaluated),
+        ("select totals()", Outcome::NotEvaluated),
+    ] {
+        let c = checks::user_sql::run(&subject, &[sql("q", query, "1")]).await;
+        assert_eq!(c.outcome, outcome, "{query}: {c:?}");
+    }
+    // A superuser's are meant; a schema of the superuser's name that is not his is not looked into.
+    run("alter function public.lower(varchar) owner to postgres; create schema postgres authorization staff; \
+         create table postgres.state (s varchar)")
+    .await;
+    let c =
+        checks::user_sql::run(&subject, &[sql("q", "select count(*) from state where lower(s) = 'good'", "1")]).await;
+    assert_eq!(c.outcome, Outcome::Pass, "{c:?}");
     drop(admin);
 
     let elsewhere = SqlCheck {

@@ -212,10 +212,12 @@ fn no_value_and_no_key_of_a_backup_is_ever_run() {
                     let next = work.lock().unwrap().next();
                     let Some((n, (documents, document, at))) = next else { return };
                     let file = keys.path(&format!("canary/{n}"));
-                    // Bash arithmetic, word expansion, eval, psql, and the end of a quote.
-                    let command =
-                        format!("a[$(touch {f})]';$(touch {f})`touch {f}`\n\\! touch {f}\n", f = file.display());
-                    let plain = format!("a[$(touch {})]", file.display());
+                    // Bash arithmetic (of an array that exists), word expansion, eval, psql, and the end of a quote.
+                    let command = format!(
+                        "BASH_VERSINFO[$(touch {f})]';$(touch {f})`touch {f}`\n\\! touch {f}\n",
+                        f = file.display()
+                    );
+                    let plain = format!("BASH_VERSINFO[$(touch {})]", file.display());
                     for payload in [&plain, &command] {
                         // The second form is for what no pattern of one line holds back.
                         if payload == &command && document == Document::Manifest {
@@ -241,7 +243,7 @@ fn no_value_and_no_key_of_a_backup_is_ever_run() {
     assert!(refused.len() > total / 2, "{refused:?}");
 
     // Keys: of more fields everywhere, and of the streams.
-    let key = format!("a[$(touch {})]", keys.path("canary/key").display());
+    let key = format!("BASH_VERSINFO[$(touch {})]", keys.path("canary/key").display());
     for (documents, document) in
         [(&outside, Document::Manifest), (&outside, Document::Parts), (&inside, Document::Facts)]
     {

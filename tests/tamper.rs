@@ -20,6 +20,8 @@ mod honest;
 mod in_memory;
 #[path = "tamper/limits.rs"]
 mod limits;
+#[path = "tamper/model.rs"]
+mod model;
 #[path = "tamper/nth.rs"]
 mod nth;
 #[path = "support/pg.rs"]
@@ -28,6 +30,8 @@ mod pg;
 mod program;
 #[path = "tamper/proof.rs"]
 mod proof;
+#[path = "tamper/remembered.rs"]
+mod remembered;
 #[path = "tamper/signature.rs"]
 mod signature;
 #[path = "tamper/soup.rs"]

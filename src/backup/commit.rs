@@ -9,7 +9,8 @@ use crate::catalog::{Catalog, load};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::signing::Namespace;
 use crate::keys::trust::Signature;
-use crate::manifest::{Manifest, chain, parse, parts};
+use crate::manifest::chain::{self, Seen};
+use crate::manifest::{Manifest, parse, parts};
 use crate::store::{Key, Store, StoreError, layout};
 use crate::types::{Digest, Event};
 
@@ -61,7 +62,7 @@ pub(super) async fn commit(
     let witness = Witness::new(&job.reading.state_dir, &job.reading.repo, &job.name);
     // A slot this host saw in use is no junk, whatever lies there now: to list it as
     // skipped would silence the alarm about the backup that was in it.
-    let known = witness.read()?.map_or(0, |s| s.seq);
+    let known = witness.read()?.last().map_or(0, |s| s.seq);
     for _ in 0..TRIES {
         manifest.seq = slot;
         (manifest.prev_seq, manifest.prev_sha256) = (head.map(|h| h.0), head.map(|h| h.1));
@@ -85,7 +86,8 @@ pub(super) async fn commit(
         match put_manifest(store, &key, &bytes, &digest).await {
             Ok(()) => {
                 read_back(job, &key, &sig_key, &bytes, armor.as_bytes()).await?;
-                witness.remember(slot, digest, Timestamp::now())?;
+                let prev = head.map(|(seq, digest)| Seen { seq, digest });
+                witness.remember(Seen { seq: slot, digest }, prev, Timestamp::now())?;
                 return Ok(Manifest { streams, ..manifest });
             }
             Err(StoreError::Exists) => {

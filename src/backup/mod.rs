@@ -10,6 +10,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`lock`] | one run per source and host |
+//! | `clock` | whether a backup of now fits behind those before it |
 //! | [`streams`] | a child, its tap and its parts, to a receipt |
 //! | [`logical`] / [`physical`] | what is dumped |
 //! | [`commit`] | the slot, the signature, the manifest |
@@ -21,7 +22,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::catalog::witness::Witness;
 use crate::catalog::{Catalog, Reading};
 use crate::config::schema;
 use crate::error::{Code, Error, Result, Stage};
@@ -37,6 +37,7 @@ use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
 use crate::types::{BackupId, Event, Kind, SourceName};
 
+mod clock;
 pub mod commit;
 pub mod lock;
 pub mod logical;
@@ -179,6 +180,7 @@ impl Job<'_> {
         ready.left_out.extend(taken.left_out.iter().cloned());
         self.tell(&mut ready);
         let manifest = self.draft(&ready, &id, &writer, started_at, taken).await?;
+        ready.warnings.extend(clock::recheck(self, &ready.catalog, started_at).await);
         let committed = commit::commit(self, &ready.catalog, ready.next_seq, manifest).await?;
         Ok(Outcome { manifest: committed, warnings: ready.warnings })
     }
@@ -202,10 +204,9 @@ impl Job<'_> {
     async fn prepare(&self) -> Result<Ready> {
         commit::check_signer(self)?;
         let catalog = Catalog::load(&self.reading, &self.name).await?;
-        let seen = Witness::new(&self.reading.state_dir, &self.reading.repo, &self.name).read()?;
         // A history that was tampered with must not stop new backups, or whoever can
         // delete one object could stop them all. It is told, and `verify` fails.
-        let warnings: Vec<String> =
+        let mut warnings: Vec<String> =
             catalog.problems.iter().map(|p| format!("slot {}: {}", p.seq, p.text)).take(10).collect();
         if let Some(p) = catalog.problems.iter().find(|p| p.code == Code::Usage) {
             // Signed by a trusted key in a format we cannot read: following what is
@@ -215,7 +216,9 @@ impl Job<'_> {
                 .hint("Use the version of pgseal that wrote it, or a later one."));
         }
         let head = catalog.head().map_or(0, |e| e.manifest.seq);
-        let next_seq = catalog.free_slot(head.max(seen.map_or(0, |s| s.seq)));
+        let next_seq = catalog.free_slot(head.max(catalog.seen.last().map_or(0, |s| s.seq)));
+        warnings.extend(clock::check(&catalog)?);
+        warnings.extend(catalog.not_remembered.iter().cloned());
 
         let conn = ConnParams::resolve(&self.source.connection, self.env)?;
         let session = conn.connect("pgseal backup").await?;
@@ -308,7 +311,7 @@ impl Job<'_> {
             streams: streams.len() as u64,
             parts: streams.iter().map(|s| s.parts).sum(),
         };
-        let finished_at = Timestamp::now();
+        let finished_at = Timestamp::now().max(started_at);
         let mut x = serde_json::Map::new();
         if self.accept_new_system {
             x.insert(crate::manifest::chain::NEW_SYSTEM.into(), true.into());

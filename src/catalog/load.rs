@@ -7,15 +7,18 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
+use super::clock::Clock;
+use super::proof::Proof;
+use super::reported;
 use super::witness::Witness;
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::signing::Namespace;
 use crate::keys::trust::{Signature, Trust};
-use crate::manifest::chain::{self, Link, Problem};
-use crate::manifest::{Manifest, parse, parts};
+use crate::manifest::chain::{self, Against, Link, Seen};
+use crate::manifest::{Manifest, Problem, parse, parts};
 use crate::store::layout::{self, ManifestObject};
 use crate::store::{ObjectMeta, SharedStore, StoreError, list_all};
-use crate::types::{Digest, RepoId, SourceName};
+use crate::types::{Digest, Known, RepoId, SourceName};
 
 /// Most objects below `m/` that are looked at.
 const MAX_OBJECTS: usize = 2_000_000;
@@ -57,8 +60,16 @@ pub struct Catalog {
     pub source: SourceName,
     /// Backups with good signatures, oldest first.
     pub entries: Vec<Entry>,
-    /// What [`chain::judge`] found.
+    /// What [`chain::judge`] found, and what signed reports contradict.
     pub problems: Vec<Problem>,
+    /// What this host saw before; empty on the first look.
+    pub seen: Vec<Seen>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Why this look could not be remembered, where it could not.
+    pub not_remembered: Option<String>,
+    /// Whether reports could be asked which backups they saw.
+    pub reports: Known<()>,
     /// Slots with anything in them, good or bad, ascending.
     pub slots: Vec<u64>,
     /// Objects below `m/` that are not ours.
@@ -80,22 +91,62 @@ impl Catalog {
             .buffered(PARALLEL)
             .try_collect()
             .await?;
+        let clock = Clock::read(reading.store.as_ref()).await?;
         let witness = Witness::new(&reading.state_dir, &reading.repo, source);
         let seen = witness.read()?;
-        let problems = chain::judge(&reading.repo, source, &links, seen);
-        let slots = links.iter().map(|l| l.seq).collect();
-        let entries = links
-            .into_iter()
-            .filter_map(|l| match (l.signature, l.manifest) {
-                (Signature::Good { signer }, Some(manifest))
-                    if manifest.source == *source && manifest.seq == l.seq && manifest.repo_id == reading.repo =>
-                {
-                    Some(Entry { manifest, digest: l.digest, signer, stored_at: l.stored_at })
-                }
+        let against = Against { repo: &reading.repo, source, seen: &seen, now: clock.store_or_host() };
+        let mut problems = chain::judge(&against, &links);
+        let pieces = against.pieces(&links, &problems);
+        let entries: Vec<Entry> = links
+            .iter()
+            .filter_map(|l| match (&l.signature, against.valid(l)) {
+                (Signature::Good { signer }, Some(manifest)) => Some(Entry {
+                    manifest: manifest.clone(),
+                    digest: l.digest,
+                    signer: signer.clone(),
+                    stored_at: l.stored_at,
+                }),
                 _ => None,
             })
             .collect();
-        Ok(Self { source: source.clone(), entries, problems, slots, foreign_objects: foreign })
+        let reports = reported::absent(reading, source, &chain_of(&entries)).await?.map(|p| problems.extend(p));
+        // Judged first, remembered then; and nothing while something is hidden, or what a
+        // forger shows in its place would become what this host believes.
+        let hides = problems.iter().any(|p| p.fault.hides());
+        let remembered = if hides { Ok(()) } else { witness.advance(&pieces, Timestamp::now()) };
+        Ok(Self {
+            source: source.clone(),
+            entries,
+            problems,
+            seen,
+            clock,
+            not_remembered: remembered.err().map(|e| e.to_string()),
+            reports,
+            slots: links.iter().map(|l| l.seq).collect(),
+            foreign_objects: foreign,
+        })
+    }
+
+    /// Holds the history beside all signed reports of the source.
+    pub fn hear(&mut self, proofs: &[Proof]) {
+        for p in reported::of(proofs, &chain_of(&self.entries)) {
+            if !self.problems.iter().any(|known| (known.seq, known.fault) == (p.seq, p.fault)) {
+                self.problems.push(p);
+            }
+        }
+    }
+
+    /// What is worth a warning beside the problems: clocks that disagree, and what this
+    /// look could not do.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = self.clock.doubts(&self.entries);
+        doubts.extend(self.not_remembered.iter().map(|why| format!("this look is not remembered: {why}")));
+        doubts
+    }
+
+    /// The problems of one number.
+    pub fn problems_of(&self, seq: u64) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(move |p| p.seq == seq)
     }
 
     /// The first slot above `after` in which nothing lies. Not the one behind the
@@ -132,6 +183,10 @@ impl Catalog {
                 .hint("See `pgseal verify` for all of them; find out who can write to the store before trusting it."),
         )
     }
+}
+
+fn chain_of(entries: &[Entry]) -> Vec<Seen> {
+    entries.iter().map(|e| Seen { seq: e.manifest.seq, digest: e.digest }).collect()
 }
 
 type Slots = BTreeMap<u64, ObjectMeta>;

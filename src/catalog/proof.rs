@@ -13,18 +13,22 @@ use crate::keys::trust::Signature;
 use crate::store::{StoreError, layout, list_all};
 use crate::types::{BackupId, Digest, SourceName};
 
-const MAX_REPORTS: usize = 1_000_000;
+/// Most reports of a source that are listed.
+pub(super) const MAX_REPORTS: usize = 1_000_000;
 /// Largest report that is read, bytes: room for every finding that all checks may
 /// list, with the longest names.
 pub const MAX_REPORT: u64 = 32 * 1024 * 1024;
 const MAX_SIGNATURE: u64 = 16 * 1024;
-const PARALLEL: usize = 16;
+/// Requests at the same time.
+pub(super) const PARALLEL: usize = 16;
 
 /// What the newest signed report with a verdict says of one backup.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Proof {
     /// Which backup.
     pub backup_id: BackupId,
+    /// Which number of the chain, as the report says; absent where it names another source.
+    pub seq: Option<u64>,
     /// Which manifest bytes.
     pub manifest_sha256: Digest,
     /// `passed`, `failed`, `inconclusive`, `unsafe`.
@@ -59,6 +63,8 @@ impl Proof {
 struct Fields {
     format: String,
     version: u32,
+    source: Option<SourceName>,
+    seq: Option<u64>,
     backup_id: BackupId,
     manifest_sha256: Digest,
     verdict: String,
@@ -67,7 +73,7 @@ struct Fields {
     rto_s: Option<f64>,
 }
 
-/// The newest trustworthy report of each backup, and how many objects beside it
+/// The newest trustworthy report of each manifest, and how many objects beside it
 /// are no trustworthy reports (unsigned, unknown key, unreadable, not ours).
 pub async fn load(reading: &Reading, source: &SourceName) -> Result<(Vec<Proof>, usize)> {
     let prefix = layout::report_prefix(source);
@@ -86,12 +92,12 @@ pub async fn load(reading: &Reading, source: &SourceName) -> Result<(Vec<Proof>,
         .buffered(PARALLEL)
         .try_collect()
         .await?;
-    let mut newest: BTreeMap<BackupId, Proof> = BTreeMap::new();
+    let mut newest: BTreeMap<(BackupId, Digest), Proof> = BTreeMap::new();
     for proof in read {
         match proof {
             None => untrusted += 1,
             Some(p) => {
-                let slot = newest.entry(p.backup_id.clone()).or_insert_with(|| p.clone());
+                let slot = newest.entry((p.backup_id.clone(), p.manifest_sha256)).or_insert_with(|| p.clone());
                 // A drill that could not run says nothing about the backup: it
                 // does not stand before one that did.
                 let says = |p: &Proof| p.verdict != "inconclusive";
@@ -104,7 +110,7 @@ pub async fn load(reading: &Reading, source: &SourceName) -> Result<(Vec<Proof>,
     Ok((newest.into_values().collect(), untrusted))
 }
 
-async fn read_one(
+pub(super) async fn read_one(
     reading: &Reading,
     source: &SourceName,
     seq: u64,
@@ -130,7 +136,9 @@ async fn read_one(
     if f.format != "pgseal-drill-report" || f.version != 1 {
         return Ok(None);
     }
+    let here = f.source.as_ref() == Some(source);
     Ok(Some(Proof {
+        seq: f.seq.filter(|_| here),
         backup_id: f.backup_id,
         manifest_sha256: f.manifest_sha256,
         proven: f.proven.unwrap_or(f.verdict == "passed"),

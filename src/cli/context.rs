@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use super::output::{Out, Ui};
 use crate::catalog::{Catalog, Entry, Proof, Reading, Selector, proof};
 use crate::config::{self, Config, Inputs, Loaded, Override, schema};
 use crate::error::{Code, Error, Result, Stage};
-use crate::keys::{Identities, Recipients, Signer, Trust};
-use crate::manifest::{Pins, Repo, repo};
+use crate::keys::trust::Signature;
+use crate::keys::{Identities, Namespace, Recipients, Signer, Trust, allowed};
+use crate::manifest::{Pins, Problem, Repo, repo};
 use crate::store::{self, SharedStore, StoreError, layout};
 use crate::types::SourceName;
 use crate::types::event::Progress;
@@ -163,27 +165,41 @@ impl<'a> Context<'a> {
         let reading = self.reading().await?;
         let (mut catalogs, mut proofs) = (Vec::new(), Vec::new());
         for name in names {
-            catalogs.push(Catalog::load(&reading, &name).await?);
+            let mut catalog = Catalog::load(&reading, &name).await?;
             // Every report of a source is fetched for this: only where the name asks for it.
             if matches!(selector, Selector::LatestProven(_)) {
-                proofs.extend(proof::load(&reading, &name).await?.0);
+                let (found, _) = proof::load(&reading, &name).await?;
+                catalog.hear(&found);
+                proofs.extend(found);
             }
+            catalogs.push(catalog);
         }
         let entry = selector.find(&catalogs, &proofs)?.clone();
-        for p in catalogs.iter().filter(|c| c.source == entry.manifest.source).flat_map(|c| &c.problems) {
-            let text = format!("history of {}: slot {}: {}", entry.manifest.source, p.seq, p.text);
+        let catalogs = catalogs.into_iter().find(|c| c.source == entry.manifest.source);
+        let catalog = catalogs.ok_or_else(|| Error::internal("a backup of no catalog"))?;
+        self.tell(&catalog.source, &catalog.problems);
+        for doubt in catalog.doubts() {
+            self.ui.progress.warn(&doubt, Some(DOUBT));
+        }
+        Ok(Found { entry, catalog })
+    }
+
+    fn tell(&self, source: &SourceName, problems: &[Problem]) {
+        for p in problems {
+            let text = format!("history of {source}: slot {}: {}", p.seq, p.text);
             self.ui
                 .progress
                 .warn(&text, Some("`pgseal verify` shows everything; this backup's own signature is good."));
         }
-        let catalogs = catalogs.into_iter().find(|c| c.source == entry.manifest.source);
-        let catalog = catalogs.ok_or_else(|| Error::internal("a backup of no catalog"))?;
-        Ok(Found { entry, catalog })
     }
 
-    /// What the newest signed report says of a backup.
-    pub async fn proof(&self, entry: &Entry) -> Result<Option<Proof>> {
+    /// What the newest signed report says of a backup. All reports are read for it, so
+    /// the history is held beside them.
+    pub async fn proof(&self, found: &mut Found) -> Result<Option<Proof>> {
+        let (entry, known) = (&found.entry, found.catalog.problems.len());
         let (proofs, _) = proof::load(&self.reading().await?, &entry.manifest.source).await?;
+        found.catalog.hear(&proofs);
+        self.tell(&entry.manifest.source, &found.catalog.problems[known..]);
         let of_this = |p: &Proof| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest;
         Ok(proofs.into_iter().find(of_this))
     }
@@ -221,6 +237,37 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// [`Self::report_signer`], where the pinned signers accept its reports of `source`.
+    ///
+    /// # Errors
+    /// 53 where they do not: nobody would believe the report.
+    pub fn trusted_report_signer(&self, source: &SourceName) -> Result<Signer> {
+        let signer = self.report_signer()?;
+        let probe = b"pgseal report probe\n";
+        let armor = signer.sign(Namespace::Report, probe)?;
+        let verdict =
+            self.trust()?.verify(Namespace::Report, source.as_str(), Timestamp::now(), probe, armor.as_bytes());
+        let reason = match verdict {
+            Signature::Good { .. } => return Ok(signer),
+            Signature::Unknown { reason, .. } | Signature::Bad { reason } => reason,
+        };
+        let keys = &self.config().keys;
+        let file = keys.allowed_signers.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+        let line = allowed::line(std::slice::from_ref(source), Namespace::Report.as_str(), signer.public_line());
+        let key = if keys.report_key.is_some() { "keys.report_key" } else { "keys.signing_key" };
+        Err(Error::new(
+            Code::CouldNotRun,
+            Stage::Keys,
+            format!("nobody would believe the report that {key} signs: {reason}"),
+        )
+        .on(source.as_str())
+        .hint(format!(
+            "Nothing was restored. Make a key for reports with `pgseal keygen signer --role drill --source {source} -o \
+                 FILE` and set keys.report_key, or let this key sign reports: echo '{line}' >> {file} (here and on \
+                 every host that reads them)"
+        )))
+    }
+
     /// `keys.allowed_signers` and `keys.revoked_keys`.
     pub fn trust(&self) -> Result<Trust> {
         let keys = &self.config().keys;
@@ -235,6 +282,9 @@ impl<'a> Context<'a> {
         }
     }
 }
+
+/// The next step where [`Catalog::doubts`] has something to say.
+pub const DOUBT: &str = "Compare this host's clock (`timedatectl`) with the store's, and check state.dir.";
 
 /// The repository was here before and is not now.
 pub fn vanished(url: &str, id: &str) -> Error {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::standing::Standing;
 use crate::checks::{CheckResult, Rule, Severity};
 use crate::error::Result;
 use crate::report::history::History;
@@ -85,12 +86,15 @@ pub(super) fn trend(factor: f64, history: &[PastDrill], kind: Kind, rto: f64) ->
 
 /// RPO-BUDGET: the snapshot of the newest backup was not older than configured
 /// when the drill began. The age is that of the signed manifest.
-pub(super) fn age(limit: Option<Duration>, newest: bool, rpo_s: u64) -> CheckResult {
+pub(super) fn age(limit: Option<Duration>, standing: &Standing, rpo_s: u64) -> CheckResult {
     let Some(limit) = limit else { return AGE.not_applicable("source.NAME.drill.max_rpo is not set") };
-    if !newest {
+    if !standing.newest {
         return AGE.not_applicable("another than the newest backup was drilled");
     }
     if rpo_s <= limit.as_secs() {
+        if let Some(doubt) = standing.doubts.first() {
+            return AGE.not_evaluated(1, format!("nobody can say how old it is: {doubt}"));
+        }
         return AGE.judged(1, 1, Vec::new());
     }
     let message = format!("its data is {rpo_s} s old, {} s are allowed", limit.as_secs());
@@ -126,10 +130,14 @@ mod tests {
         assert_eq!(budget(minute, 60.0).outcome, Outcome::Pass);
         assert_eq!(budget(minute, 60.1).outcome, Outcome::Finding);
         assert_eq!(budget(None, 1e9).outcome, Outcome::NotApplicable);
-        assert_eq!(age(minute, true, 60).outcome, Outcome::Pass);
-        assert_eq!(age(minute, true, 61).outcome, Outcome::Finding);
-        assert_eq!(age(minute, false, 61).outcome, Outcome::NotApplicable);
-        assert_eq!(age(None, true, u64::MAX).outcome, Outcome::NotApplicable);
+        let newest = |newest| Standing { newest, ..Standing::default() };
+        let doubtful = Standing { newest: true, doubts: vec!["x".into()], ..Standing::default() };
+        assert_eq!(age(minute, &doubtful, 60).outcome, Outcome::NotEvaluated);
+        assert_eq!(age(minute, &doubtful, 61).outcome, Outcome::Finding);
+        assert_eq!(age(minute, &newest(true), 60).outcome, Outcome::Pass);
+        assert_eq!(age(minute, &newest(true), 61).outcome, Outcome::Finding);
+        assert_eq!(age(minute, &newest(false), 61).outcome, Outcome::NotApplicable);
+        assert_eq!(age(None, &newest(true), u64::MAX).outcome, Outcome::NotApplicable);
     }
 
     #[test]

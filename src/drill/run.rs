@@ -247,7 +247,7 @@ impl Work<'_> {
         let (wanted, rto) = (self.job.drill, objectives::rto(record.timings));
         record.checks.push(objectives::budget(wanted.max_restore, rto));
         record.checks.push(objectives::trend(wanted.max_slowdown, &record.history, kind, rto));
-        record.checks.push(objectives::age(wanted.max_rpo, self.job.standing.newest, record.rpo_s(self.job.entry)));
+        record.checks.push(objectives::age(wanted.max_rpo, &self.job.standing, record.rpo_s(self.job.entry)));
         record.timings.checks = record.stage("checks", began);
     }
 

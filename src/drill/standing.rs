@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use crate::catalog::Catalog;
 use crate::checks::{CheckResult, Rule, Severity};
 use crate::error::{Code, Error, Stage};
-use crate::manifest::Manifest;
-use crate::manifest::chain::Problem;
+use crate::manifest::{Manifest, Problem};
 use crate::types::shown;
 
 /// CHAIN-HISTORY. A warning: what is gone from the past stays gone, and says
@@ -30,6 +29,10 @@ pub struct Standing {
     pub problems: Vec<Problem>,
     /// Whether the backup is the newest.
     pub newest: bool,
+    /// Why nobody can say here how old it is.
+    pub doubts: Vec<String>,
+    /// The latest time that any clock tells; `None` is that of the drill.
+    pub now: Option<Timestamp>,
     /// When the oldest backup that is sealed for a recipient was made, by its short id.
     pub sealed_for: BTreeMap<String, Timestamp>,
 }
@@ -48,6 +51,8 @@ impl Standing {
             slots: catalog.slots.len() as u64,
             problems: catalog.problems.clone(),
             newest: catalog.head().is_some_and(|head| head.manifest.seq == seq),
+            doubts: catalog.clock.doubts(&catalog.entries),
+            now: Some(catalog.clock.at_least(catalog.head())),
         }
     }
 
@@ -69,16 +74,24 @@ impl Standing {
         if !self.newest {
             return (FRESH.not_applicable("an older backup was asked for"), None);
         }
+        // Before it is due by a clock that is wrong is not fresh.
+        let remedy = "Compare this host's clock (`timedatectl`) with the store's.";
+        let mut doubtful: Vec<_> =
+            self.doubts.iter().map(|d| FRESH.finding(manifest.backup_id.as_str(), shown(d), remedy)).collect();
         let Some(due) = manifest.next_due else {
+            if !doubtful.is_empty() {
+                return (FRESH.judged(1, 1, doubtful), None);
+            }
             return (FRESH.not_applicable("source.NAME.next_due was not set when it was made"), None);
         };
-        if now <= due {
-            return (FRESH.judged(1, 1, Vec::new()), None);
+        if self.now.map_or(now, |n| n.max(now)) <= due {
+            return (FRESH.judged(1, 1, doubtful), None);
         }
         let what = format!("the next backup was due at {due}");
         let remedy = "Find out why backups stopped, or who holds back the newer ones.";
         let late = Error::new(Code::Stale, Stage::Verify, what.clone()).on(manifest.backup_id.as_str()).hint(remedy);
-        (FRESH.judged(1, 1, vec![FRESH.finding(manifest.backup_id.as_str(), what, remedy)]), Some(late))
+        doubtful.push(FRESH.finding(manifest.backup_id.as_str(), what, remedy));
+        (FRESH.judged(1, 1, doubtful), Some(late))
     }
 }
 
@@ -105,8 +118,26 @@ mod tests {
     }
 
     #[test]
+    fn before_it_is_due_by_a_clock_that_is_wrong_is_not_fresh() {
+        let mut m = sample(3, None);
+        m.next_due = Some("2026-11-24T05:00:00Z".parse().unwrap());
+        let host: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
+        let fresh = |doubts: &[String], now: Option<&str>| {
+            let now = now.map(|n| n.parse().unwrap());
+            let standing = Standing { slots: 3, newest: true, doubts: doubts.to_vec(), now, ..Standing::default() };
+            let (checks, late) = standing.judge(&m, host);
+            (checks[1].outcome, late.map(|e| e.code()))
+        };
+        let doubt = ["this host's clock says 2020".to_owned()];
+        assert_eq!(fresh(&[], None), (Outcome::Pass, None));
+        assert_eq!(fresh(&doubt, None), (Outcome::Finding, None));
+        // Another clock knows that it is overdue.
+        assert_eq!(fresh(&doubt, Some("2026-11-24T05:00:01Z")), (Outcome::Finding, Some(Code::Stale)));
+    }
+
+    #[test]
     fn holes_in_the_history_are_told() {
-        let problem = Problem { seq: 2, code: Code::History, text: "the manifest of this slot is gone\u{1b}".into() };
+        let problem = Problem::new(2, crate::manifest::Fault::Gone, "the manifest of this slot is gone\u{1b}");
         let s = Standing { slots: 3, problems: vec![problem], newest: true, ..Standing::default() };
         let (checks, _) = s.judge(&sample(3, None), "2026-11-24T00:00:00Z".parse().unwrap());
         assert_eq!(checks[0].outcome, Outcome::Finding);

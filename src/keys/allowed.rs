@@ -10,8 +10,10 @@
 //! line here refuses the whole file when it is loaded, so that a typo shows on
 //! the day it is made.
 
+use crate::types::SourceName;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
@@ -237,6 +239,16 @@ fn matches(text: &[u8], pattern: &[u8]) -> bool {
         }
     }
     pattern[p..].iter().all(|c| *c == b'*')
+}
+
+/// A line for this public key: who it may sign for (everybody where `principals` is
+/// empty), and what.
+pub fn line(principals: &[SourceName], namespaces: &str, public: &str) -> String {
+    let principals = match principals {
+        [] => "*".to_owned(),
+        some => some.iter().map(SourceName::as_str).collect::<Vec<_>>().join(","),
+    };
+    format!("{principals} namespaces=\"{namespaces}\" {public}")
 }
 
 #[cfg(test)]

@@ -2,16 +2,16 @@
 //!
 //! Pure: the catalog fetches, this judges.
 
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
+
+use super::clock::{self, Times};
+use super::problem::{Fault, Problem};
 use crate::error::Code;
 use crate::keys::trust::Signature;
 use crate::manifest::Manifest;
-use crate::types::{Digest, RepoId, SourceName};
-
-/// How far clocks may be apart before it counts as a lie.
-const SKEW: SignedDuration = SignedDuration::from_hours(1);
+use crate::types::{BackupId, Digest, RepoId, SourceName};
 
 /// Where skipped slots are named: a field of `x`, an array of numbers.
 pub const SKIPPED: &str = "skipped";
@@ -33,31 +33,27 @@ pub struct Link {
     pub stored_at: Timestamp,
 }
 
-/// Something wrong with the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// Slot.
-    pub seq: u64,
-    /// 41, 42, 40 or 44.
-    #[serde(serialize_with = "as_number")]
-    pub code: Code,
-    /// What is the matter.
-    pub text: String,
-}
-
-// serde hands over a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn as_number<S: serde::Serializer>(code: &Code, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_u8(code.number())
-}
-
-/// What this host saw of the chain before.
+/// A backup that this host saw before, with a good signature. As each manifest
+/// names the digest of its predecessor, it stands for all before it, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// Highest slot.
+    /// Slot.
     pub seq: u64,
     /// Its digest.
     pub digest: Digest,
+}
+
+/// What one chain is judged against.
+#[derive(Debug, Clone, Copy)]
+pub struct Against<'a> {
+    /// The repository, as pinned.
+    pub repo: &'a RepoId,
+    /// The source.
+    pub source: &'a SourceName,
+    /// What this host saw before.
+    pub seen: &'a [Seen],
+    /// The store's time.
+    pub now: Timestamp,
 }
 
 /// Judges `links` (sorted by slot) of one source.
@@ -66,249 +62,155 @@ pub struct Seen {
 /// * documents: of this repository, source and slot, else 42;
 /// * links: each valid manifest names the valid one before it, else 42 (fork, gap);
 /// * slots: none missing unless a later valid manifest lists it as skipped, else 42;
-/// * `seen`: the chain reaches at least as far as before, with the same bytes, else 42;
+/// * `seen`: each is there, with the same bytes and a good signature, else 42;
 /// * system identifier: does not change without notice, else 42;
-/// * time: the newest was not finished long before its predecessor was begun, nor
-///   begun long after the store received it, else 42.
-pub fn judge(repo: &RepoId, source: &SourceName, links: &[Link], seen: Option<Seen>) -> Vec<Problem> {
+/// * time: rises along the chain ([`clock`]), else 42 for the one that is out of line;
+/// * ids: each is new, and of the time at which the backup was begun, else 42.
+pub fn judge(against: &Against<'_>, links: &[Link]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut say = |seq: u64, code: Code, text: String| problems.push(Problem { seq, code, text });
-    let skipped = skipped_slots(repo, source, links);
-    let mut before: Option<&Link> = None;
+    let valid: HashMap<u64, &Link> = links.iter().filter(|l| against.valid(l).is_some()).map(|l| (l.seq, l)).collect();
+    let skipped = against.skipped(links);
+    let mut ids: HashMap<&BackupId, u64> = HashMap::new();
+    let mut before: Option<(&Link, &Manifest)> = None;
     let mut next = 1u64;
     for link in links {
-        for missing in next..link.seq.min(next + 1000) {
-            if !skipped.contains(&missing) {
-                say(missing, Code::History, "the manifest of this slot is gone".into());
-            }
+        for missing in (next..link.seq.min(next + 1000)).filter(|s| !skipped.contains(s)) {
+            problems.push(Problem::new(missing, Fault::Gone, "the manifest of this slot is gone"));
         }
         next = link.seq + 1;
-        match &link.signature {
-            Signature::Good { .. } => {}
-            _ if skipped.contains(&link.seq) => continue,
-            Signature::Unknown { signer, reason } => {
-                say(link.seq, Code::Untrusted, format!("signed by {signer}, which is not trusted: {reason}"));
-                continue;
-            }
-            Signature::Bad { reason } => {
-                say(link.seq, Code::Untrusted, format!("bad signature: {reason}"));
-                continue;
-            }
-        }
-        let Some(m) = &link.manifest else {
-            let (code, why) = link.unreadable.clone().unwrap_or((Code::Corrupt, "not readable".into()));
-            say(link.seq, code, why);
+        let Some(m) = against.valid(link) else {
+            problems.extend(invalid(link, skipped.contains(&link.seq)));
             continue;
         };
-        if !belongs(m, repo, source, link.seq) {
-            say(
-                link.seq,
-                Code::History,
-                format!("belongs to slot {} of source {} in repository {}", m.seq, m.source, m.repo_id),
-            );
-            continue;
+        let mut say = |fault: Fault, text: String| problems.push(Problem::new(link.seq, fault, text));
+        if skipped.contains(&link.seq) {
+            say(Fault::Fork, "a later manifest says that there is none here: one of the two is forged".into());
         }
-        match before {
-            Some(b) if m.prev_seq != Some(b.seq) || m.prev_sha256 != Some(b.digest) => {
-                say(
-                    link.seq,
-                    Code::History,
-                    format!("does not follow slot {}: the history was forked or rewritten", b.seq),
-                );
-            }
-            None if m.prev_seq.is_some() => {
-                say(link.seq, Code::History, "its predecessor is gone".into());
-            }
-            _ => {}
+        if let Some((fault, text)) = follows(link, m, before.map(|b| b.0), &valid) {
+            say(fault, text);
         }
-        if let Some(b) = before.and_then(|b| b.manifest.as_ref())
+        if let Some((_, b)) = before
             && b.pg.system_identifier != m.pg.system_identifier
             && m.x.get(NEW_SYSTEM) != Some(&serde_json::Value::Bool(true))
         {
-            say(link.seq, Code::History, "is of another database system than the backups before it".into());
+            say(Fault::System, "is of another database system than the backups before it".into());
         }
-        // Only of the newest: a clock that was wrong once is no alarm for ever.
-        if links.last().is_some_and(|last| last.seq == link.seq)
-            && let Some(text) = clock(m, before.and_then(|b| b.manifest.as_ref()), link.stored_at)
-        {
-            say(link.seq, Code::History, text);
+        if let Some(first) = ids.get(&m.backup_id) {
+            say(Fault::Id, format!("has the id of backup #{first}"));
+        } else {
+            ids.insert(&m.backup_id, link.seq);
         }
-        before = Some(link);
+        if !m.backup_id.is_of(m.started_at) {
+            say(Fault::Id, format!("its id is not of the time at which it was begun, {}", m.started_at));
+        }
+        before = Some((link, m));
     }
-    if let Some(seen) = seen {
-        match links.iter().find(|l| l.seq == seen.seq) {
-            Some(l) if l.digest == seen.digest => {}
-            Some(_) => say(seen.seq, Code::History, "is not the manifest that this host saw before".into()),
-            None if links.last().is_none_or(|l| l.seq < seen.seq) => {
-                say(seen.seq, Code::History, "this host saw this slot before: the history was rolled back".into());
-            }
-            // A hole in the middle was already told above.
-            None => {}
-        }
-    }
+    let times: Vec<Times> = links
+        .iter()
+        .filter_map(|l| Some((l, against.valid(l)?)))
+        .map(|(l, m)| Times { seq: l.seq, started: m.started_at, finished: m.finished_at, stored: l.stored_at })
+        .collect();
+    let out_of_line = clock::judge(&times, against.now).into_iter();
+    problems.extend(out_of_line.map(|(seq, text)| Problem::new(seq, Fault::Clock, text)));
+    problems.extend(against.forgotten(links, &valid));
     problems
+}
+
+/// What is wrong with what a valid manifest says of the one before it.
+fn follows(link: &Link, m: &Manifest, before: Option<&Link>, valid: &HashMap<u64, &Link>) -> Option<(Fault, String)> {
+    if m.prev_seq == before.map(|b| b.seq) && m.prev_sha256 == before.map(|b| b.digest) {
+        return None;
+    }
+    let gone = m.prev_seq.is_some_and(|p| p < link.seq && !valid.contains_key(&p));
+    let fault = if gone { Fault::Orphan } else { Fault::Fork };
+    Some(match before {
+        Some(b) => (fault, format!("does not follow slot {}: the history was forked or rewritten", b.seq)),
+        None => (fault, "its predecessor is gone".into()),
+    })
+}
+
+/// What is wrong with one that is not valid.
+fn invalid(link: &Link, skipped: bool) -> Option<Problem> {
+    let untrusted = |text: String| (!skipped).then(|| Problem::new(link.seq, Fault::Signature, text));
+    match (&link.signature, &link.manifest) {
+        (Signature::Unknown { signer, reason }, _) => {
+            untrusted(format!("signed by {signer}, which is not trusted: {reason}"))
+        }
+        (Signature::Bad { reason }, _) => untrusted(format!("bad signature: {reason}")),
+        (Signature::Good { .. }, Some(m)) => {
+            let text = format!("belongs to slot {} of source {} in repository {}", m.seq, m.source, m.repo_id);
+            Some(Problem::new(link.seq, Fault::Foreign, text))
+        }
+        (Signature::Good { .. }, None) => {
+            let (code, why) = link.unreadable.clone().unwrap_or((Code::Corrupt, "not readable".into()));
+            Some(Problem { code, ..Problem::new(link.seq, Fault::Unreadable, why) })
+        }
+    }
+}
+
+impl Against<'_> {
+    /// The document, where the signature is good and it lies where it belongs.
+    pub fn valid<'l>(&self, link: &'l Link) -> Option<&'l Manifest> {
+        let good = matches!(link.signature, Signature::Good { .. });
+        let belongs = |m: &&Manifest| m.repo_id == *self.repo && m.source == *self.source && m.seq == link.seq;
+        link.manifest.as_ref().filter(|_| good).filter(belongs)
+    }
+
+    /// Slots that valid manifests list as skipped because junk lay there. A manifest
+    /// speaks only of slots between its predecessor and itself, and a new one never of
+    /// what this host already saw: a signer who can delete would forgive himself.
+    fn skipped(&self, links: &[Link]) -> HashSet<u64> {
+        let newest_seen = self.seen.iter().map(|s| s.seq).max().unwrap_or(0);
+        let mut skipped = HashSet::new();
+        for m in links.iter().filter_map(|l| self.valid(l)) {
+            let after = m.prev_seq.unwrap_or(0).max(if m.seq > newest_seen { newest_seen } else { 0 });
+            let listed = m.x.get(SKIPPED).and_then(serde_json::Value::as_array).into_iter().flatten();
+            skipped.extend(listed.filter_map(serde_json::Value::as_u64).filter(|s| *s > after && *s < m.seq));
+        }
+        skipped
+    }
+
+    /// What this host saw and is not there as it was.
+    fn forgotten(&self, links: &[Link], valid: &HashMap<u64, &Link>) -> Vec<Problem> {
+        let missing = |s: &&Seen| valid.get(&s.seq).is_none_or(|l| l.digest != s.digest);
+        let say = |s: &Seen| {
+            let text = match links.iter().find(|l| l.seq == s.seq) {
+                Some(l) if l.digest == s.digest => "this host saw it with a good signature, which it has no more",
+                Some(_) => "is not the manifest that this host saw before",
+                None => "this host saw this slot before: the history was rolled back",
+            };
+            Problem::new(s.seq, Fault::Remembered, text)
+        };
+        self.seen.iter().filter(missing).map(say).collect()
+    }
+
+    /// The chain in pieces that are whole, as what a host remembers of it: the last of
+    /// each piece stands for all of it. Not those that begin with a fork: to
+    /// remember the forged side would call the true one a forgery once it is back.
+    pub fn pieces(&self, links: &[Link], problems: &[Problem]) -> Vec<Vec<Seen>> {
+        let forks: HashSet<u64> = problems.iter().filter(|p| p.fault == Fault::Fork).map(|p| p.seq).collect();
+        let mut pieces: Vec<(bool, Vec<Seen>)> = Vec::new();
+        for (link, m) in links.iter().filter_map(|l| Some((l, self.valid(l)?))) {
+            let this = Seen { seq: link.seq, digest: link.digest };
+            let forked = forks.contains(&link.seq);
+            match pieces.last_mut() {
+                Some((_, piece))
+                    if !forked
+                        && piece
+                            .last()
+                            .is_some_and(|l| m.prev_seq == Some(l.seq) && m.prev_sha256 == Some(l.digest)) =>
+                {
+                    piece.push(this);
+                }
+                _ => pieces.push((forked, vec![this])),
+            }
+        }
+        pieces.into_iter().filter(|(forked, _)| !forked).map(|(_, piece)| piece).collect()
+    }
 }
 
 /// Field of `x` by which the operator accepted a new system identifier.
 pub const NEW_SYSTEM: &str = "accepted_new_system";
 
-/// Whether a manifest lies where it says it belongs.
-fn belongs(m: &Manifest, repo: &RepoId, source: &SourceName, seq: u64) -> bool {
-    m.repo_id == *repo && m.source == *source && m.seq == seq
-}
-
-/// What is wrong with the times of `m`, written after `before` and received at `stored_at`.
-fn clock(m: &Manifest, before: Option<&Manifest>, stored_at: Timestamp) -> Option<String> {
-    let later = |a: Timestamp, b: Timestamp| a.duration_since(b) > SKEW;
-    if later(m.started_at, stored_at) {
-        return Some(format!("was begun at {}, but the store received it at {stored_at}", m.started_at));
-    }
-    let b = before.filter(|b| later(b.started_at, m.finished_at))?;
-    Some(format!("time ran backwards: finished at {}, its predecessor was begun at {}", m.finished_at, b.started_at))
-}
-
-/// Slots that valid manifests list as skipped because junk lay there. A manifest
-/// speaks only for its own chain, and only of slots between its predecessor and itself.
-fn skipped_slots(repo: &RepoId, source: &SourceName, links: &[Link]) -> std::collections::HashSet<u64> {
-    let mut skipped = std::collections::HashSet::new();
-    for link in links {
-        let Some(m) = link.manifest.as_ref().filter(|m| belongs(m, repo, source, link.seq)) else { continue };
-        let listed = m.x.get(SKIPPED).and_then(serde_json::Value::as_array).into_iter().flatten();
-        let between = |s: &u64| *s > m.prev_seq.unwrap_or(0) && *s < m.seq;
-        skipped.extend(listed.filter_map(serde_json::Value::as_u64).filter(between));
-    }
-    skipped
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::manifest::parse::tests::sample;
-
-    fn good() -> Signature {
-        Signature::Good { signer: "SHA256:x".into() }
-    }
-
-    fn link(m: Manifest) -> Link {
-        let digest = Digest::of(&crate::manifest::parse::to_bytes(&m).unwrap());
-        Link { seq: m.seq, digest, signature: good(), stored_at: m.finished_at, manifest: Some(m), unreadable: None }
-    }
-
-    fn chain(n: u64) -> Vec<Link> {
-        let mut links: Vec<Link> = Vec::new();
-        for seq in 1..=n {
-            let prev = links.last().map(|l| (l.seq, l.digest));
-            links.push(link(sample(seq, prev)));
-        }
-        links
-    }
-
-    fn codes(links: &[Link], seen: Option<Seen>) -> Vec<(u64, Code)> {
-        let m = sample(1, None);
-        judge(&m.repo_id, &m.source, links, seen).into_iter().map(|p| (p.seq, p.code)).collect()
-    }
-
-    #[test]
-    fn a_whole_chain_is_silent() {
-        assert_eq!(codes(&chain(5), None), []);
-        let c = chain(5);
-        assert_eq!(codes(&c, Some(Seen { seq: 5, digest: c[4].digest })), []);
-        assert_eq!(codes(&c, Some(Seen { seq: 3, digest: c[2].digest })), []);
-        assert_eq!(codes(&[], None), []);
-    }
-
-    #[test]
-    fn rollback_gap_and_fork_are_seen() {
-        let whole = chain(5);
-        let seen = Some(Seen { seq: 5, digest: whole[4].digest });
-        assert_eq!(codes(&whole[..2], seen), [(5, Code::History)]);
-        assert_eq!(codes(&[], seen), [(5, Code::History)]);
-        let mut gap = whole.clone();
-        gap.remove(2);
-        assert_eq!(codes(&gap, None), [(3, Code::History), (4, Code::History)]);
-        let mut fork = whole.clone();
-        let mut m = fork[4].manifest.clone().unwrap();
-        m.prev_sha256 = Some(Digest::of(b"another"));
-        fork[4] = link(m);
-        assert_eq!(codes(&fork, None), [(5, Code::History)]);
-        assert_eq!(codes(&fork, seen), [(5, Code::History), (5, Code::History)]);
-        let mut headless = whole.clone();
-        headless.remove(0);
-        assert_eq!(codes(&headless, None), [(1, Code::History), (2, Code::History)]);
-    }
-
-    #[test]
-    fn foreign_and_untrusted_slots_are_seen() {
-        let mut c = chain(3);
-        c[2].signature = Signature::Bad { reason: "x".into() };
-        assert_eq!(codes(&c, None), [(3, Code::Untrusted)]);
-        c[2].signature = Signature::Unknown { signer: "k".into(), reason: "x".into() };
-        assert_eq!(codes(&c, None), [(3, Code::Untrusted)]);
-        let mut c = chain(2);
-        if let Some(m) = &mut c[1].manifest {
-            m.source = "other".parse().unwrap();
-        }
-        assert_eq!(codes(&c, None), [(2, Code::History)]);
-        let mut c = chain(2);
-        if let Some(m) = &mut c[1].manifest {
-            m.pg.system_identifier = "1".into();
-        }
-        assert_eq!(codes(&c, None), [(2, Code::History)]);
-    }
-
-    #[test]
-    fn junk_that_a_later_manifest_skipped_is_tolerated() {
-        let mut c = chain(1);
-        let junk = Link { signature: Signature::Bad { reason: "junk".into() }, manifest: None, seq: 2, ..c[0].clone() };
-        let mut m = sample(3, Some((1, c[0].digest)));
-        m.x.insert(SKIPPED.into(), serde_json::json!([2]));
-        c.push(junk);
-        c.push(link(m.clone()));
-        assert_eq!(codes(&c, None), []);
-        // Not by a manifest that belongs elsewhere, nor of slots before its predecessor.
-        m.seq = 4;
-        c[2].manifest = Some(m);
-        assert_eq!(codes(&c, None), [(2, Code::Untrusted), (3, Code::History)]);
-        let mut c = chain(3);
-        let mut m = sample(4, Some((3, c[2].digest)));
-        m.x.insert(SKIPPED.into(), serde_json::json!([2]));
-        c.push(link(m));
-        c.remove(1);
-        assert_eq!(codes(&c, None), [(2, Code::History), (3, Code::History)]);
-    }
-
-    #[test]
-    fn a_new_system_is_accepted_only_by_true() {
-        for (value, expected) in
-            [(serde_json::json!(true), vec![]), (serde_json::json!(false), vec![(2, Code::History)])]
-        {
-            let mut c = chain(1);
-            let mut m = sample(2, Some((1, c[0].digest)));
-            m.pg.system_identifier = "1".into();
-            m.x.insert(NEW_SYSTEM.into(), value);
-            c.push(link(m));
-            assert_eq!(codes(&c, None), expected);
-        }
-    }
-
-    #[test]
-    fn time_that_runs_backwards_is_seen_at_the_newest_only() {
-        let dated = |seq: u64, prev: Option<&Link>, hours: i64| {
-            let mut m = sample(seq, prev.map(|l| (l.seq, l.digest)));
-            m.started_at += SignedDuration::from_hours(hours);
-            m.finished_at = m.started_at;
-            link(m)
-        };
-        let first = dated(1, None, 5);
-        let second = dated(2, Some(&first), 3);
-        assert_eq!(codes(&[first.clone(), second.clone()], None), [(2, Code::History)]);
-        let third = dated(3, Some(&second), 6);
-        assert_eq!(codes(&[first.clone(), second, third], None), []);
-        let close = dated(2, Some(&first), 4);
-        assert_eq!(codes(&[first.clone(), close], None), []);
-        // Begun after the store had it.
-        let mut early = dated(2, Some(&first), 6);
-        early.stored_at -= SignedDuration::from_hours(2);
-        assert_eq!(codes(&[first, early], None), [(2, Code::History)]);
-    }
-}
+mod tests;

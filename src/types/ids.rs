@@ -70,7 +70,16 @@ text_id!(
 impl BackupId {
     /// A new id for a backup started at `now`.
     pub fn new(now: Timestamp, random: [u8; 8]) -> Self {
-        Self(format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), hex::encode(random)))
+        Self(format!("{}-{}", Self::second(now), hex::encode(random)))
+    }
+
+    fn second(at: Timestamp) -> String {
+        at.strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
+
+    /// Whether it names this second.
+    pub fn is_of(&self, at: Timestamp) -> bool {
+        self.0.split_once('-').is_some_and(|(second, _)| second == Self::second(at))
     }
 }
 
@@ -141,6 +150,10 @@ mod tests {
         let id = BackupId::new(t, [0xab; 8]);
         assert_eq!(id.as_str(), "20261123T030000Z-abababababababab");
         assert_eq!(id.as_str().parse::<BackupId>().unwrap(), id);
+        assert!(id.is_of(t) && id.is_of(t + jiff::SignedDuration::from_millis(999)));
+        assert!(
+            !id.is_of(t - jiff::SignedDuration::from_millis(1)) && !id.is_of(t + jiff::SignedDuration::from_secs(1))
+        );
         for bad in ["", "20261123T030000Z-ABABABABABABABAB", "20261123T030000Z-abababababababa", "../../etc"] {
             assert!(bad.parse::<BackupId>().is_err(), "{bad}");
         }

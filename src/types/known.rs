@@ -26,6 +26,14 @@ impl<T> Known<T> {
         }
     }
 
+    /// The same of what `f` makes of the value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Known<U> {
+        match self {
+            Self::Yes(value) => Known::Yes(f(value)),
+            Self::No(reason) => Known::No(reason),
+        }
+    }
+
     /// The value, where it is known.
     pub fn ok(&self) -> Option<&T> {
         self.get().ok()

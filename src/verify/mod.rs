@@ -17,11 +17,10 @@ use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::catalog::{Catalog, Entry, Reading, load, witness::Witness};
+use crate::catalog::{Catalog, Entry, Reading, load, proof};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
-use crate::manifest::chain::Problem;
-use crate::manifest::{Manifest, memory, parts};
+use crate::manifest::{Fault, Manifest, Problem, memory, parts};
 use crate::pipeline::buffers::Pool;
 use crate::pipeline::{PartRef, Reader, fetch};
 use crate::source::Facts;
@@ -52,6 +51,12 @@ pub struct SourceOutcome {
     pub source: SourceName,
     /// Of the chain.
     pub problems: Vec<Problem>,
+    /// What cannot be relied on: clocks that disagree, a look that is not remembered.
+    pub doubts: Vec<String>,
+    /// Why signed reports could not be asked which backups they saw, as on a host that
+    /// only writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reports_unread: Option<String>,
     /// Objects below the manifests' prefix that are not ours.
     pub foreign_objects: usize,
     /// Backups in the chain; those looked at may be fewer.
@@ -86,7 +91,8 @@ impl SourceOutcome {
     pub fn code(&self) -> Code {
         let codes = self.problems.iter().map(|p| p.code);
         let found = self.backups.iter().flat_map(|b| b.errors.iter().map(Error::code));
-        codes.chain(found).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
+        let doubt = (!self.doubts.is_empty()).then_some(Code::Warnings);
+        codes.chain(found).chain(doubt).min_by_key(|c| c.precedence()).unwrap_or(Code::Done)
     }
 }
 
@@ -98,7 +104,8 @@ pub async fn source(
     depth: &Depth,
     progress: &Progress,
 ) -> Result<SourceOutcome> {
-    let catalog = Catalog::load(reading, source).await?;
+    let mut catalog = Catalog::load(reading, source).await?;
+    let reports_unread = hear(reading, source, &mut catalog).await?;
     let entries: Vec<&Entry> = catalog.entries.iter().filter(|e| wanted(e)).collect();
     let total = entries.iter().map(|e| e.manifest.stored_bytes()).sum();
     let fetches = depth.deep || depth.identities.is_some();
@@ -108,19 +115,15 @@ pub async fn source(
         backups.push(backup(reading, entry, depth, progress).await?);
     }
     progress.event(Event::Finished);
-    // Fully verified first, remembered then: the other way round a crash in
-    // between would make an unverified head the measure.
-    if catalog.problems.is_empty()
-        && let Some(head) = catalog.head()
-    {
-        let witness = Witness::new(&reading.state_dir, &reading.repo, source);
-        witness.remember(head.manifest.seq, head.digest, Timestamp::now())?;
-    }
+    let doubts = catalog.doubts();
+    let now = catalog.clock.at_least(catalog.head());
     let mut problems = catalog.problems;
-    problems.extend(stale(catalog.entries.last(), Timestamp::now()));
+    problems.extend(stale(catalog.entries.last(), now));
     Ok(SourceOutcome {
         source: source.clone(),
         problems,
+        doubts,
+        reports_unread,
         foreign_objects: catalog.foreign_objects,
         chain: catalog.entries.len(),
         backups,
@@ -131,7 +134,17 @@ pub async fn source(
 fn stale(newest: Option<&Entry>, now: Timestamp) -> Option<Problem> {
     let newest = &newest?.manifest;
     let due = newest.next_due.filter(|due| *due < now)?;
-    Some(Problem { seq: newest.seq, code: Code::Stale, text: format!("the next backup was due at {due}") })
+    Some(Problem::new(newest.seq, Fault::Overdue, format!("the next backup was due at {due}")))
+}
+
+/// Holds the history beside all reports; gives what stood in the way.
+async fn hear(reading: &Reading, source: &SourceName, catalog: &mut Catalog) -> Result<Option<String>> {
+    match proof::load(reading, source).await {
+        Ok((proofs, _)) => catalog.hear(&proofs),
+        Err(e) if e.code() == Code::StoreDenied => return Ok(Some(e.to_string())),
+        Err(e) => return Err(e),
+    }
+    Ok(catalog.reports.get().err().map(ToString::to_string))
 }
 
 /// Verifies the data of one backup whose manifest has a good signature.

@@ -343,4 +343,19 @@ async fn listings_that_lag_and_systems_that_change() {
     assert_eq!(host.code().await, Code::Done);
     host.accept_new_system = false;
     assert_eq!(host.backup().await.unwrap().manifest.seq, 4);
+
+    // A clock that would make a backup which nobody can use is refused before, and one that is
+    // a little off is told.
+    let off = |by: jiff::SignedDuration| {
+        let rule = Rule::new(Calls::Of(Op::Now), When::Always, Fault::ClockOff(by));
+        Host::new(&w, "a", Arc::new(Faulty::new(shared()).with(rule)))
+    };
+    let before = memory.keys();
+    let e = off(jiff::SignedDuration::from_hours(-3)).backup().await.unwrap_err();
+    assert_eq!(e.code(), Code::Refused, "{e}");
+    assert!(e.next_step().unwrap().contains("timedatectl"));
+    assert_eq!(memory.keys(), before, "nothing was stored");
+    let done = off(jiff::SignedDuration::from_mins(20)).backup().await.unwrap();
+    assert!(done.warnings.iter().any(|w| w.contains("this host's clock says")), "{:?}", done.warnings);
+    assert_eq!(host.code().await, Code::Done);
 }

@@ -194,6 +194,8 @@ async fn another_system_is_a_violation_unless_accepted() {
     m.pg.system_identifier = "1".into();
     w.put(m.clone(), &plain);
     assert_eq!(judged(&w).await, (vec![(2, HIS)], Err(HIS)));
+    // Another host: this one has seen the other manifest in this slot.
+    w.forget_witness();
     m.x.insert(chain::NEW_SYSTEM.into(), true.into());
     w.put(m, &plain);
     assert_eq!(judged(&w).await, (vec![], Ok(2)));

@@ -138,6 +138,7 @@ fn exit_codes_of_a_store_that_was_tampered_with() {
 
     data(&host, &server, &id);
     history(&host, &id);
+    clocks(&host);
     repository(&host);
     host.run(&["verify", "--open"]).is(0, &[]);
 }
@@ -170,6 +171,36 @@ fn data(host: &Host, server: &PgServer, id: &str) {
     assert_eq!(server.psql("postgres", databases), before, "nothing half restored stays behind");
     host.run_with(&restore, &env).is(0, &[]);
     assert_eq!(server.psql("back", "SELECT count(*) FROM t"), "60000");
+}
+
+/// With libfaketime's clock, while files keep their true times.
+fn at_another_time(host: &Host, by: &str, args: &[&str]) -> Said {
+    let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    assert!(std::path::Path::new(library).exists(), "the tests need libfaketime");
+    host.run_with(
+        args,
+        &[("LD_PRELOAD", library), ("FAKETIME", by), ("NO_FAKE_STAT", "1"), ("DONT_FAKE_MONOTONIC", "1")],
+    )
+}
+
+fn clocks(host: &Host) {
+    // Far behind: nothing is fresh, and no age is 0.
+    at_another_time(host, "-400d", &["verify"]).is(3, &["this host's clock says"]);
+    at_another_time(host, "-400d", &["list"]).is(3, &["future"]);
+    at_another_time(host, "-400d", &["show", "shop@latest"]).is(3, &["in the future"]);
+    // A backup that nobody could use is refused; nothing of it is stored.
+    for by in ["+5d", "-5d"] {
+        at_another_time(host, by, &["backup", "shop", "-q"]).is(13, &["timedatectl"]);
+    }
+    host.run(&["verify", "shop"]).is(0, &["history of 2 backups is whole"]);
+    // The report key is looked at before anything else.
+    let allowed = host.path("allowed");
+    let line = std::fs::read_to_string(&allowed).unwrap().replace("manifest@pgseal,report@pgseal", "manifest@pgseal");
+    host.while_changed(&allowed, Some(line.as_bytes()), || {
+        host.run(&["drill", "shop"]).is(53, &["shop namespaces=\"report@pgseal\" ssh-ed25519", "Nothing was restored"]);
+    });
+    let number = host.run(&["show", "shop@#1"]).is(0, &["slot 1"]);
+    assert!(!number.out.contains("slot 2"));
 }
 
 fn history(host: &Host, id: &str) {

@@ -2,6 +2,7 @@
 
 use pgseal::Code;
 use pgseal::catalog::witness::Witness;
+use pgseal::manifest::chain::Seen;
 use pgseal::manifest::{Repo, parse, parts};
 use pgseal::store::{Key, layout};
 use pgseal::types::{Digest, SourceName};
@@ -168,7 +169,7 @@ proptest::proptest! {
         std::fs::write(place.join("shop.json"), &bytes).unwrap();
         let witness = Witness::new(dir.path(), &repo, &"shop".parse().unwrap());
         proptest::prop_assert_eq!(witness.read().unwrap_err().code(), Code::Usage);
-        let again = witness.remember(1, Digest::of(b""), jiff::Timestamp::now());
+        let again = witness.remember(Seen { seq: 1, digest: Digest::of(b"") }, None, jiff::Timestamp::now());
         proptest::prop_assert_eq!(again.unwrap_err().code(), Code::Usage);
     }
 }

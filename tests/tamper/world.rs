@@ -149,7 +149,8 @@ impl World {
 
     /// Seals `plain` and drafts its manifest for a slot.
     pub async fn draft(&self, seq: u64, prev: Option<(u64, Digest)>, plain: &[u8]) -> Manifest {
-        let id = BackupId::new(jiff::Timestamp::now(), pgseal::types::ids::random_bytes().unwrap());
+        let now = jiff::Timestamp::now();
+        let id = BackupId::new(now, pgseal::types::ids::random_bytes().unwrap());
         let options = Options {
             part_bytes: self.part_bytes as usize,
             level: 3,
@@ -181,7 +182,6 @@ impl World {
         };
         let key = layout::facts(&self.name, &id);
         let sealed = writer.object(key.clone(), &serde_json::to_vec(&facts).unwrap()).await.unwrap();
-        let now = jiff::Timestamp::now();
         Manifest {
             format: Manifest::FORMAT.into(),
             version: 1,

@@ -126,7 +126,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     if args.self_test {
         return self_test::run(&ctx, &found, identities).await;
     }
-    let signer = ctx.report_signer()?;
+    let signer = ctx.trusted_report_signer(&found.entry.manifest.source)?;
     let (_, source) = ctx.source(found.entry.manifest.source.as_str())?;
     files::ready(args.report_dir.as_deref(), args.metrics.as_deref())?;
     let key = pseudonyms::key(&ctx.config().state_dir)?;

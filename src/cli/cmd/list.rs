@@ -4,8 +4,9 @@ use bytesize::ByteSize;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::catalog::clock::CLOSE;
 use crate::catalog::{Catalog, Entry, Proof, proof};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, DOUBT};
 use crate::cli::output::Ui;
 use crate::cli::table::Table;
 use crate::error::{Code, Result};
@@ -31,13 +32,17 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let mut rows: Vec<(Entry, Option<Proof>)> = Vec::new();
     let mut worst: Option<crate::Error> = None;
     for name in ctx.sources(args.source.as_deref())? {
-        let catalog = Catalog::load(&reading, &name).await?;
+        let mut catalog = Catalog::load(&reading, &name).await?;
         let (proofs, untrusted) = proof::load(&reading, &name).await?;
         if untrusted > 0 {
             ui.progress.warn(
                 &format!("{untrusted} objects among the reports of {name} are not reports signed by a trusted key and were not read"),
                 Some("Whoever put them there can write to the store; compare with your drill hosts' keys."),
             );
+        }
+        catalog.hear(&proofs);
+        for doubt in catalog.doubts() {
+            ui.progress.warn(&format!("{name}: {doubt}"), Some(DOUBT));
         }
         if let Some(e) = catalog.first_problem()
             && worst.as_ref().is_none_or(|w| e.code().precedence() < w.code().precedence())
@@ -94,7 +99,7 @@ fn text(rows: &[(Entry, Option<Proof>)], now: Timestamp) -> String {
             ByteSize(m.plain_bytes()).to_string(),
             ByteSize(m.stored_bytes()).to_string(),
             format!("{ratio:.1}"),
-            proof.as_ref().map_or_else(none, |p| format!("{} ago", age(p.at, now))),
+            proof.as_ref().map_or_else(none, |p| ago(p.at, now)),
             proof.as_ref().map_or("-".to_owned(), |p| p.word().to_owned()),
             proof.as_ref().map_or("-".to_owned(), |p| p.proof_level.clone()),
             proof.as_ref().and_then(|p| p.rto_s).map_or("-".to_owned(), |s| format!("{s:.1} s")),
@@ -103,10 +108,22 @@ fn text(rows: &[(Entry, Option<Proof>)], now: Timestamp) -> String {
     if rows.is_empty() { "no backups".to_owned() } else { table.text() }
 }
 
-/// `3d 4h`, `5h 2m`, `12m`, `40s`.
+/// `3d 4h ago`; of what is clearly later than now `in the future`.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    match age(then, now) {
+        future if future == FUTURE => "in the future".to_owned(),
+        age => format!("{age} ago"),
+    }
+}
+
+/// What [`age`] says of what is clearly later than now.
+const FUTURE: &str = "future";
+
+/// `3d 4h`, `5h 2m`, `12m`, `40s`; of what is clearly later than now `future`.
 pub fn age(then: Timestamp, now: Timestamp) -> String {
-    let s = now.duration_since(then).as_secs().max(0);
-    match s {
+    let s = now.duration_since(then).as_secs();
+    match s.max(0) {
+        _ if s < -CLOSE.as_secs() => FUTURE.to_owned(),
         86_400.. => format!("{}d {}h", s / 86_400, s % 86_400 / 3600),
         3600.. => format!("{}h {}m", s / 3600, s % 3600 / 60),
         60.. => format!("{}m", s / 60),

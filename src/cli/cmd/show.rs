@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 use serde_json::{Value, json};
 
-use super::list::{age, row_json};
+use super::list::{ago, row_json};
 use crate::catalog::{Entry, Proof};
 use crate::cli::context::Context;
 use crate::cli::output::Ui;
@@ -24,8 +24,9 @@ pub struct Args {
 /// Runs it.
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let ctx = Context::new(ui)?;
-    let entry = ctx.find(&args.backup).await?.entry;
-    let proof = ctx.proof(&entry).await?;
+    let mut found = ctx.find(&args.backup).await?;
+    let proof = ctx.proof(&mut found).await?;
+    let entry = found.entry;
     ctx.out().either(|| whole(&entry, proof.as_ref()), || text(&entry, proof.as_ref()))?;
     Ok(Code::Done)
 }
@@ -43,7 +44,7 @@ fn text(e: &Entry, proof: Option<&Proof>) -> String {
     let mut lines: Vec<(&str, String)> = vec![
         ("backup", m.backup_id.to_string()),
         ("source", format!("{} ({}), slot {}", m.source, m.kind.name(), m.seq)),
-        ("started", format!("{} ({} ago)", m.started_at.strftime("%F %TZ"), age(m.started_at, now))),
+        ("started", format!("{} ({})", m.started_at.strftime("%F %TZ"), ago(m.started_at, now))),
         ("took", format!("{:.1} s", m.finished_at.duration_since(m.started_at).as_secs_f64())),
         (
             "server",
@@ -68,7 +69,7 @@ fn text(e: &Entry, proof: Option<&Proof>) -> String {
         "proof",
         proof.map_or("never drilled".to_owned(), |p| {
             let rto = p.rto_s.map_or(String::new(), |s| format!(", restored in {s:.1} s"));
-            format!("{} ({}) {} ago{rto}", shown(p.word()), shown(&p.proof_level), age(p.at, now))
+            format!("{} ({}) {}{rto}", shown(p.word()), shown(&p.proof_level), ago(p.at, now))
         }),
     ));
     for s in &m.streams {

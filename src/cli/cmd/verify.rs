@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::catalog::witness::Witness;
 use crate::cli::context::Context;
 use crate::cli::output::Ui;
 use crate::error::{Code, Error, Result};
+use crate::manifest::Fault;
 use crate::types::SourceName;
 use crate::verify::{self, Depth, SourceOutcome};
 
@@ -73,12 +75,21 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         let mut outcome = verify::source(&reading, &name, wanted, &depth, &ctx.progress()).await?;
         if one.is_some() {
             // Asked about one backup, not about whether there should be another.
-            outcome.problems.retain(|p| p.code != Code::Stale);
+            outcome.problems.retain(|p| p.fault != Fault::Overdue);
         }
         outcomes.push(outcome);
     }
     ctx.out().either(|| json!(outcomes), || outcomes.iter().map(text).collect())?;
     let code = outcomes.iter().map(SourceOutcome::code).min_by_key(|c| c.precedence()).unwrap_or(Code::Done);
+    for o in outcomes.iter().filter(|o| o.problems.iter().any(|p| p.fault == Fault::Remembered)) {
+        let file = Witness::new(&reading.state_dir, &reading.repo, &o.source);
+        ui.say(&format!(
+            "{}: this host remembers backups that are gone. Bring them back from a copy of the store. Only where you know \
+             who removed them and why, let it forget them: rm {}",
+            o.source,
+            file.path().display()
+        ));
+    }
     let foreign: usize = outcomes.iter().map(|o| o.foreign_objects).sum();
     if foreign > 0 {
         ui.progress.warn(
@@ -117,6 +128,12 @@ fn text(o: &SourceOutcome) -> String {
         if b.errors.len() > 20 {
             let _ = writeln!(out, "      … and {} more", b.errors.len() - 20);
         }
+    }
+    for doubt in &o.doubts {
+        let _ = writeln!(out, "warn  {}: {}", o.source, crate::types::shown(doubt));
+    }
+    if let Some(why) = &o.reports_unread {
+        let _ = writeln!(out, "note  {}: drill reports were not read: {}", o.source, crate::types::shown(why));
     }
     if o.problems.is_empty() {
         let _ = writeln!(out, "ok    {}: history of {} backups is whole", o.source, o.chain);

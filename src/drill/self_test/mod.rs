@@ -20,6 +20,7 @@ use crate::catalog::witness::Witness;
 use crate::catalog::{Catalog, Entry, Reading, Selector, load};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::Identities;
+use crate::manifest::chain::Seen;
 use crate::manifest::parts;
 use crate::pipeline::PartRef;
 use crate::process::private_dir;
@@ -118,7 +119,8 @@ impl SelfTest<'_> {
         let state = private_dir()?;
         let source = &self.entry.manifest.source;
         let witness = Witness::new(state.path(), &self.reading.repo, source);
-        witness.remember(self.entry.manifest.seq, self.entry.digest, Timestamp::now())?;
+        let newest = Seen { seq: self.entry.manifest.seq, digest: self.entry.digest };
+        witness.remember(newest, None, Timestamp::now())?;
         let reading = Reading { store: Arc::clone(&store), state_dir: state.path().to_owned(), ..self.reading.clone() };
         let catalog = Catalog::load(&reading, source).await?;
         let catalogs = [catalog];

@@ -123,9 +123,12 @@ impl<'a> Trail<'a> {
             let strays = objects::strays::find(root, MAX_OBJECTS);
             objects.extend(strays.map_err(|e| StoreError::Other(e.to_string()).about(root.display()))?);
         }
-        let catalog = Catalog::load(reading, source).await?;
+        let mut catalog = Catalog::load(reading, source).await?;
         let proofs = match proof::load(reading, source).await {
-            Ok((proofs, _)) => Known::Yes(proofs),
+            Ok((proofs, _)) => {
+                catalog.hear(&proofs);
+                Known::Yes(proofs)
+            }
             Err(e) => Known::no(format!("the drill reports cannot be read: {e}")),
         };
         let now = reading.store.now().await.map_err(|e| e.about("the store's clock"))?;

@@ -1,9 +1,8 @@
 //! EXP-MAN-001: every manifest is signed by a key that the operator pinned.
 //! EXP-BKP-004: the history is whole, and no shorter than this host saw it before.
 
-use crate::catalog::witness::Witness;
 use crate::error::Code;
-use crate::exposure::look::{Blind, Check, Look, Looking};
+use crate::exposure::look::{Check, Look, Looking};
 use crate::exposure::trail::{Trail, ready};
 use crate::exposure::{About, Found, Plane, Seen, Severity};
 use crate::manifest::Problem;
@@ -57,16 +56,11 @@ fn signed<'a>(trail: &'a Trail<'a>) -> Looking<'a> {
 }
 
 fn whole<'a>(trail: &'a Trail<'a>) -> Looking<'a> {
-    let reading = trail.reading;
-    let witness = match Witness::new(&reading.state_dir, &reading.repo, trail.source).read() {
-        Ok(seen) => seen,
-        Err(e) => return Box::pin(std::future::ready(Err(Blind::Failed(e)))),
-    };
     let mut seen = judge(trail, |p| p.code != Code::Untrusted);
-    if witness.is_none() && seen.present > 0 {
+    if trail.catalog.seen.is_empty() && seen.present > 0 {
         // Half of the question has no answer here: no pass.
         seen.open.push(
-            "this host never saw the history before, so that a rollback cannot be noticed; `pgseal verify` remembers it"
+            "this host never saw the history before, so that a rollback cannot be noticed; from now on it remembers it"
                 .into(),
         );
     }

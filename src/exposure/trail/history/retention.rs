@@ -49,7 +49,10 @@ fn judge(trail: &Trail<'_>) -> Seen {
         seen.note = Some("the source has no backup with a good signature".into());
         return seen;
     };
-    if let Some(due) = newest.manifest.next_due.filter(|due| *due < trail.now) {
+    // By a clock that is behind nothing is ever overdue.
+    seen.open.extend(trail.catalog.clock.doubts(entries));
+    let now = trail.now.max(trail.catalog.clock.at_least(Some(newest)));
+    if let Some(due) = newest.manifest.next_due.filter(|due| *due < now) {
         let what = format!("the newest backup, {}, promised its successor for {due}", backup(newest));
         seen.add(Found::new(format!("source {}", trail.source), what));
     }

@@ -71,3 +71,14 @@ fn roles_limit_what_a_key_may_sign() {
     assert_eq!(said.code, 2);
     assert!(!sealed.path("work/x").exists());
 }
+
+#[test]
+fn a_key_that_exists_gets_a_line_for_another_role() {
+    let sealed = Sealed::new();
+    let made = sealed.run(&["keygen", "signer", "-o", "k", "--source", "shop"]);
+    let line = sealed.run(&["keygen", "allow", "k", "--source", "shop", "--role", "drill"]);
+    assert_eq!((line.code, line.out), (0, made.out.replace("manifest@pgseal", "report@pgseal")));
+    assert!(made.err.contains("--role drill"), "{}", made.err);
+    let said = sealed.run(&["keygen", "allow", "none", "--role", "both"]);
+    assert!(said.code == 2 && said.out.is_empty(), "{said}");
+}

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::output::Ui;
 use crate::error::{Code, Result};
-use crate::keys::{Identities, Signer, write_new};
+use crate::keys::{Identities, Signer, allowed, write_new};
 use crate::types::SourceName;
 
 /// Options of `keygen`.
@@ -18,7 +18,8 @@ use crate::types::SourceName;
     arg_required_else_help = true,
     after_long_help = "EXAMPLES:\n  \
     pgseal keygen identity -o recovery.key\n  \
-    pgseal keygen signer -o /etc/pgseal/signer --source shop"
+    pgseal keygen signer -o /etc/pgseal/signer --source shop\n  \
+    pgseal keygen allow /etc/pgseal/signer --role drill"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -58,6 +59,22 @@ enum Kind {
         #[arg(long, value_enum, default_value_t)]
         role: Role,
     },
+    /// Print the allowed_signers line of a key that exists
+    ///
+    /// Makes nothing. For a key that is to sign more than before: `--role both` for backups and reports, `--role drill` for
+    /// a line about reports alone, to be added to allowed_signers beside the one that is there.
+    #[command(after_long_help = "EXAMPLES:\n  \
+        pgseal keygen allow /etc/pgseal/signer --role drill --source shop >> /etc/pgseal/allowed_signers")]
+    Allow {
+        /// The secret key
+        key: PathBuf,
+        /// Sources the key may sign for; repeatable [default: all]
+        #[arg(long, value_name = "NAME")]
+        source: Vec<SourceName>,
+        /// What the key may sign
+        #[arg(long, value_enum)]
+        role: Role,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -94,6 +111,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Code> {
     match &args.kind {
         Kind::Identity { output } => identity(output, ui)?,
         Kind::Signer { output, source, role } => signer(output, source, *role, ui)?,
+        Kind::Allow { key, source, role } => allow(key, source, *role, ui)?,
     }
     Ok(Code::Done)
 }
@@ -110,15 +128,20 @@ fn identity(file: &Path, ui: &Ui) -> Result<()> {
 
 fn signer(file: &Path, sources: &[SourceName], role: Role, ui: &Ui) -> Result<()> {
     let (secret, public) = Signer::generate(role.comment())?;
-    let principals = match sources {
-        [] => "*".to_owned(),
-        some => some.iter().map(SourceName::as_str).collect::<Vec<_>>().join(","),
-    };
-    let line = format!("{principals} namespaces=\"{}\" {public}", role.namespaces());
+    let line = allowed::line(sources, role.namespaces(), &public);
     write_new(file, secret.as_bytes(), 0o600)?;
     ui.say(&format!("wrote the signing key to {}; pin the printed line in keys.allowed_signers", file.display()));
+    if role == Role::Backup {
+        ui.say("it signs backups only; a drill signs its report with a key of its own: `pgseal keygen signer --role drill`");
+    }
     ui.out.either(
         || json!({ "file": file.display().to_string(), "public_key": public, "allowed_signers": line }),
         || line.clone(),
     )
+}
+
+fn allow(key: &Path, sources: &[SourceName], role: Role, ui: &Ui) -> Result<()> {
+    let signer = Signer::load(key)?;
+    let line = allowed::line(sources, role.namespaces(), signer.public_line());
+    ui.out.either(|| json!({ "public_key": signer.public_line(), "allowed_signers": line }), || line.clone())
 }

@@ -1,29 +1,33 @@
 //! INT-ROLES: the roles are there, with the rights they had and no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::subject::{RESTORE_AGAIN, sorted};
-use super::{CheckResult, Rule, Severity, Subject};
+use super::{CheckResult, Outcome, Rule, Severity, Subject};
 use crate::source::facts::RoleFacts;
 use crate::source::probe;
 
 /// The check.
 pub const RULE: Rule = Rule { id: "INT-ROLES", title: "roles have the same attributes", severity: Severity::High };
 
-/// Compares every role of the facts but PostgreSQL's own (`pg_…`). Memberships are INT-MEMBERS'.
+/// The remedy where somebody is in the copy who was not in the backup.
+const STRANGER: &str = "Find out what created the role: the backup's dump, or code that ran while it was restored.";
+
+/// Compares the roles both ways. Memberships are INT-MEMBERS'.
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
-    let wanted: Vec<&RoleFacts> = subject.facts.roles.iter().filter(|r| !r.name.starts_with("pg_")).collect();
+    let wanted = &subject.facts.roles;
     let read = async { probe::roles(&subject.instance.connect_any().await?).await };
     let here: BTreeMap<String, RoleFacts> = match read.await {
         Ok(list) => list.into_iter().map(|r| (r.name.clone(), r)).collect(),
         Err(e) => return RULE.error(wanted.len() as u64, 0, &e),
     };
+    let passwords = has_passwords(subject);
     let mut findings = Vec::new();
-    for want in &wanted {
+    for want in wanted {
         let message = match here.get(&want.name) {
             None => "the role is missing".to_owned(),
             Some(now) => {
-                let differing = differences(want, now);
+                let differing = differences(want, now, passwords);
                 if differing.is_empty() {
                     continue;
                 }
@@ -32,11 +36,31 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         };
         findings.push(RULE.finding(&want.name, message, RESTORE_AGAIN));
     }
-    RULE.judged(wanted.len() as u64, wanted.len() as u64, findings)
+    let known: HashSet<&str> = wanted.iter().map(|r| r.name.as_str()).collect();
+    for stranger in here.values().filter(|r| !known.contains(r.name.as_str())) {
+        let what = if stranger.superuser { "a superuser that" } else { "it" };
+        findings.push(RULE.finding(&stranger.name, format!("{what} was not in the backup"), STRANGER));
+    }
+    let mut result = RULE.judged(wanted.len() as u64, wanted.len() as u64, findings);
+    if result.outcome == Outcome::Pass && !passwords {
+        result.reason =
+            Some("the backup was taken without the roles' passwords: after a restore nobody has one".to_owned());
+    }
+    result
+}
+
+/// Whether the globals hold the roles' passwords (`pg_dumpall --no-role-passwords`).
+/// A physical backup has no globals, it has all.
+fn has_passwords(subject: &Subject<'_>) -> bool {
+    !subject.facts.streams.values().any(|s| s.argv.iter().any(|a| a == "--no-role-passwords"))
 }
 
 /// Names of the attributes that differ; values may be sensitive and are not shown.
-fn differences(want: &RoleFacts, now: &RoleFacts) -> Vec<&'static str> {
+fn differences(want: &RoleFacts, now: &RoleFacts, passwords: bool) -> Vec<&'static str> {
+    // An older backup knows nothing more of the role, and one by a role that is no superuser
+    // not its password.
+    let (was, is) = (want.more.as_ref(), now.more.clone().unwrap_or_default());
+    let password = was.and_then(|m| m.password).filter(|_| passwords);
     [
         ("superuser", want.superuser == now.superuser),
         ("inherit", want.inherit == now.inherit),
@@ -48,6 +72,9 @@ fn differences(want: &RoleFacts, now: &RoleFacts) -> Vec<&'static str> {
         ("connection limit", want.connection_limit == now.connection_limit),
         ("end of validity", want.valid_until == now.valid_until),
         ("settings", sorted(&want.settings) == sorted(&now.settings)),
+        ("password", password.is_none_or(|p| is.password == Some(p))),
+        ("comment", was.is_none_or(|m| m.comment == is.comment)),
+        ("security labels", was.is_none_or(|m| m.labels == is.labels)),
     ]
     .into_iter()
     .filter(|(_, same)| !same)

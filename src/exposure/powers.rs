@@ -163,6 +163,7 @@ mod tests {
             valid_until: None,
             member_of: Vec::new(),
             settings: Vec::new(),
+            more: None,
         }
     }
 

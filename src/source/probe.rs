@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use tokio_postgres::Row;
+
 use super::Session;
 use super::ask::{Ask, rows};
-use super::facts::{MembershipFacts, RoleFacts, ServerFacts};
+use super::facts::{MembershipFacts, PasswordKind, RoleExtras, RoleFacts, ServerFacts};
 use super::left_out::Why;
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::PgVersion;
@@ -179,37 +181,69 @@ pub async fn is_pristine(session: &Session) -> Result<bool> {
     Ok(row.get(0))
 }
 
-/// Roles, without those that PostgreSQL predefines (`pg_…`), in order of name.
+/// Roles in order of name. Those that PostgreSQL predefines (`pg_…`) are left out,
+/// but for one that is not as it was predefined: made later, or one that may log in
+/// or has an attribute of its own.
 pub async fn roles(session: &impl Ask) -> Result<Vec<RoleFacts>> {
+    let may = "SELECT pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'SELECT')";
+    let may = rows(session, "the rights on roles", may, &[]).await?.first().is_some_and(|r| r.get(0));
+    let password = if may {
+        "(SELECT CASE WHEN a.rolpassword IS NULL THEN 'none' WHEN a.rolpassword ~ '^md5[0-9a-f]{32}$' THEN 'md5' \
+                 WHEN a.rolpassword ~ '^SCRAM-SHA-256[$]' THEN 'scram' ELSE 'other' END \
+          FROM pg_catalog.pg_authid a WHERE a.oid = r.oid)"
+    } else {
+        "NULL"
+    };
     let list = rows(
         session,
         "the roles",
-        "SELECT r.rolname::text, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, \
-                rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil::text, \
-                ARRAY(SELECT DISTINCT g.rolname::text FROM pg_catalog.pg_auth_members m \
-                      JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid ORDER BY 1), \
-                COALESCE(rolconfig, '{}') \
-         FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY r.rolname COLLATE \"C\"",
+        &format!(
+            "SELECT r.rolname::text, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, \
+                    rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil::text, \
+                    ARRAY(SELECT DISTINCT g.rolname::text FROM pg_catalog.pg_auth_members m \
+                          JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid ORDER BY 1), \
+                    COALESCE(rolconfig, '{{}}'), {password}, pg_catalog.shobj_description(r.oid, 'pg_authid'), \
+                    ARRAY(SELECT u.word FROM pg_catalog.pg_shseclabel l, \
+                          LATERAL pg_catalog.unnest(ARRAY[l.provider, l.label]) WITH ORDINALITY AS u(word, n) \
+                          WHERE l.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND l.objoid = r.oid \
+                          ORDER BY l.provider, u.n) \
+             FROM pg_catalog.pg_roles r \
+             WHERE r.rolname !~ '^pg_' OR r.oid >= 16384 OR rolsuper OR rolcreaterole OR rolcreatedb OR rolcanlogin \
+                OR rolreplication OR rolbypassrls ORDER BY r.rolname COLLATE \"C\""
+        ),
         &[],
     )
     .await?;
-    Ok(list
-        .iter()
-        .map(|r| RoleFacts {
-            name: r.get(0),
-            superuser: r.get(1),
-            inherit: r.get(2),
-            create_role: r.get(3),
-            create_db: r.get(4),
-            login: r.get(5),
-            replication: r.get(6),
-            bypass_rls: r.get(7),
-            connection_limit: r.get(8),
-            valid_until: r.get(9),
-            member_of: r.get(10),
-            settings: r.get(11),
-        })
-        .collect())
+    Ok(list.iter().map(role).collect())
+}
+
+fn role(r: &Row) -> RoleFacts {
+    let labels: Vec<String> = r.get(14);
+    let password = r.get::<_, Option<String>>(12).map(|kind| match kind.as_str() {
+        "none" => PasswordKind::None,
+        "md5" => PasswordKind::Md5,
+        "scram" => PasswordKind::Scram,
+        _ => PasswordKind::Other,
+    });
+    RoleFacts {
+        name: r.get(0),
+        superuser: r.get(1),
+        inherit: r.get(2),
+        create_role: r.get(3),
+        create_db: r.get(4),
+        login: r.get(5),
+        replication: r.get(6),
+        bypass_rls: r.get(7),
+        connection_limit: r.get(8),
+        valid_until: r.get(9),
+        member_of: r.get(10),
+        settings: r.get(11),
+        more: Some(RoleExtras {
+            password,
+            comment: r.get(13),
+            labels: labels.chunks_exact(2).map(|l| (l[0].clone(), l[1].clone())).collect(),
+        }),
+    }
 }
 
 /// Who is a member of which role, and with what options, in order of names.

@@ -74,6 +74,7 @@ fn role(name: &str) -> RoleFacts {
         valid_until: None,
         member_of: Vec::new(),
         settings: Vec::new(),
+        more: None,
     }
 }
 

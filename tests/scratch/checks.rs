@@ -56,6 +56,7 @@ pub fn facts() -> Facts {
         valid_until: None,
         member_of: vec![],
         settings: vec![],
+        more: None,
     };
     let mut seller = role("sel\"ler", false);
     seller.member_of = vec!["staff".into()];

@@ -1,6 +1,8 @@
 //! Scratch instances against a real PostgreSQL.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+#[path = "scratch/catalogs.rs"]
+mod catalogs;
 #[path = "scratch/checks.rs"]
 mod checks;
 #[path = "scratch/death.rs"]

@@ -40,7 +40,7 @@ impl<'a> Inventories<'a> {
                 continue;
             };
             let is = match subject.instance.connect(&facts.name).await {
-                Ok(session) => inventory::read(&session).await,
+                Ok(session) => inventory::read_as(&session, was.version).await,
                 Err(e) => Err(e),
             };
             match is {

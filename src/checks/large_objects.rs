@@ -33,6 +33,11 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
             {
                 find("owners or privileges of large objects differ".to_owned());
             }
+            if let Some(labels) = facts.inventory.as_ref().and_then(|i| i.large_object_labels)
+                && large_objects::labels(session).await? != labels
+            {
+                tally.findings.push(RULE.finding(&facts.name, "comments on large objects differ", RESTORE_AGAIN));
+            }
             Ok(tally)
         })
         .await

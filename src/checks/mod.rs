@@ -24,6 +24,7 @@
 //! | [`row_security`] | INT-RLS: row security and policies |
 //! | [`constraints`] | INT-CONSTRAINT: constraints are validated as before |
 //! | [`collations`] | INT-COLLATION: versions of collations |
+//! | [`publications`] | INT-PUB: publications of a physical copy |
 //! | [`manifest`] | PHY-MANIFEST: files against the backup's own manifest |
 //! | [`checksums`] | PHY-CHECKSUMS: page checksums |
 //! | [`wal`] | PHY-WAL: the log was replayed to the backup's end |
@@ -52,6 +53,7 @@ pub mod manifest;
 pub mod matviews;
 pub mod members;
 pub mod owners;
+pub mod publications;
 pub mod read;
 pub mod restored;
 pub mod result;
@@ -108,6 +110,7 @@ pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
         row_security::run(&inventories),
     ];
     if kind == Kind::Physical {
+        all.push(publications::run(&inventories));
         all = all.into_iter().map(CheckResult::moving).collect();
     }
     all.extend(left_out::run(subject));

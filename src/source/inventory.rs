@@ -11,9 +11,13 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
 use super::ask::{Ask, rows};
-use super::schema::SCOPE;
-use super::{deparsed, probe, rights, schema};
+use super::schema::scope;
+use super::{deparsed, large_objects, probe, rights, schema};
 use crate::error::{Code, Error, Result, Stage};
+use crate::types::Digest;
+
+pub use super::schema::added::ENFORCEMENT;
+pub use super::schema::rare::MAPPING_OPTIONS;
 
 /// Most parts of objects that are sealed: they must stay far below the largest
 /// facts that are read (1 GiB).
@@ -23,6 +27,9 @@ const MOST: usize = 2_000_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inventory {
+    /// By which queries it was read, see [`VERSION`]; 1 in backups of older versions.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub version: u32,
     /// Objects that users made.
     pub objects: BTreeMap<String, ObjectFacts>,
     /// Privileges that are not those an object is born with, `role PRIVILEGE`;
@@ -36,6 +43,30 @@ pub struct Inventory {
     pub constraints: BTreeMap<String, bool>,
     /// Collations in use that have versions.
     pub collations: BTreeMap<String, CollationFacts>,
+    /// Digest of comments and labels of large objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_object_labels: Option<Digest>,
+    /// Publications, which a drill of a logical backup does not restore: parts with
+    /// their fingerprints.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub publications: BTreeMap<String, BTreeMap<String, String>>,
+    /// Objects that users put into the system's schemas. They are among `objects` too,
+    /// but pg_dump writes none of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<String>,
+}
+
+/// What is read today: version 2. Version 1 did not read all that pg_dump writes.
+/// A copy is compared with a backup by the queries that the backup was read by.
+pub const VERSION: u32 = 2;
+
+const fn first() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_first(version: &u32) -> bool {
+    *version == 1
 }
 
 /// One object.
@@ -67,23 +98,54 @@ type Address = (u32, u32);
 /// # Errors
 /// Those of the session; 44 where there are more than two million parts.
 pub async fn read(session: &impl Ask) -> Result<Inventory> {
+    read_as(session, VERSION).await
+}
+
+/// The same as a version did, to compare it with an inventory of that version.
+///
+/// # Errors
+/// As of [`read`]; 53 for a version that is newer than this program's.
+pub async fn read_as(session: &impl Ask, version: u32) -> Result<Inventory> {
+    read_some(session, version, "").await
+}
+
+/// The same by those queries alone whose text has `word` in it: a catalog's name.
+///
+/// # Errors
+/// As of [`read_as`].
+pub async fn read_some(session: &impl Ask, version: u32, word: &str) -> Result<Inventory> {
+    if !(1..=VERSION).contains(&version) {
+        let text = format!("the inventory is of version {version}, this pgseal knows up to {VERSION}");
+        return Err(Error::new(Code::CouldNotRun, Stage::Checks, text).hint("Use the pgseal that took the backup."));
+    }
     let major = probe::version(session).await?.major();
+    let scope = scope(version);
+    let ask = async |what: &str, sql: String| {
+        if sql.contains(word) { rows(session, what, &sql, &[]).await } else { Ok(Vec::new()) }
+    };
     let mut parts = Vec::new();
-    for (what, sql) in schema::kinds(major) {
-        parts.extend(rows(session, what, &format!("WITH {SCOPE} {sql}"), &[]).await?);
+    for (what, sql) in schema::kinds(major, version) {
+        parts.extend(ask(what, format!("WITH {scope} {sql}")).await?);
         limit(parts.len())?;
     }
-    let owners = rows(session, "the owners", &rights::owners(), &[]).await?;
-    let grants = rows(session, "the privileges", &rights::grants(major), &[]).await?;
-    let default_grants = rows(session, "the default privileges", rights::DEFAULT_GRANTS, &[]).await?;
-    let security = rows(session, "the policies", &rights::row_security(), &[]).await?;
-    let constraints = rows(session, "the constraints", &rights::constraints(), &[]).await?;
+    let owners = ask("the owners", rights::owners(version)).await?;
+    let grants = ask("the privileges", rights::grants(major, version)).await?;
+    let default_grants = ask("the default privileges", rights::DEFAULT_GRANTS.to_owned()).await?;
+    let security = ask("the policies", rights::row_security(version)).await?;
+    let constraints = ask("the constraints", rights::constraints(major, version)).await?;
     limit(parts.len() + owners.len() + grants.len() + security.len() + constraints.len())?;
-    let collations = rows(session, "the collations", &rights::collations(major), &[]).await?;
+    let collations = ask("the collations", rights::collations(major, version)).await?;
 
-    let all = [&parts, &owners, &grants, &default_grants, &security, &constraints];
+    let (mut outside, mut publications, mut labels) = (Vec::new(), Vec::new(), None);
+    if version > 1 {
+        outside = ask("the system's schemas", schema::labels::outside(scope)).await?;
+        publications = ask("the publications", schema::publications::parts(major)).await?;
+        labels = Some(large_objects::labels(session).await?);
+    }
+
+    let all = [&parts, &owners, &grants, &default_grants, &security, &constraints, &outside, &publications];
     let names = names(session, all.into_iter().flatten().map(address).collect()).await?;
-    let mut out = Inventory::default();
+    let mut out = Inventory { version, ..Inventory::default() };
     for row in &parts {
         if let Some(name) = names.get(&address(row)) {
             let (part, print) = part(row);
@@ -110,11 +172,20 @@ pub async fn read(session: &impl Ask) -> Result<Inventory> {
             out.row_security.entry(name.clone()).or_default().insert(part, print);
         }
     }
+    for row in &publications {
+        if let Some(name) = names.get(&address(row)) {
+            let (part, print) = part(row);
+            out.publications.entry(name.clone()).or_default().insert(part, print);
+        }
+    }
+    out.large_object_labels = labels;
     for row in &constraints {
         if let Some(name) = names.get(&address(row)) {
             out.constraints.insert(name.clone(), row.get(2));
         }
     }
+    out.outside = outside.iter().filter_map(|row| names.get(&address(row)).cloned()).collect();
+    out.outside.sort();
     for row in &collations {
         out.collations.insert(row.get(0), CollationFacts { recorded: row.get(1), actual: row.get(2) });
     }

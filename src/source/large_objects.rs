@@ -86,6 +86,32 @@ pub async fn rights(session: &impl Ask) -> Result<Option<Digest>> {
     Ok(Some(sum.finish().2))
 }
 
+/// Digest of the comments and security labels of all large objects.
+pub async fn labels(session: &impl Ask) -> Result<Digest> {
+    let failed = |e| session.refused("the comments on large objects", e);
+    let none: [i32; 0] = [];
+    let mut list = pin!(
+        session
+            .client()
+            .query_raw(
+                "SELECT objoid, 'comment', description FROM pg_catalog.pg_description \
+                   WHERE classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass \
+                 UNION ALL SELECT objoid, 'label of ' || provider, label FROM pg_catalog.pg_seclabel \
+                   WHERE classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass",
+                none
+            )
+            .await
+            .map_err(failed)?
+    );
+    let mut sum = RowsHasher::default();
+    while let Some(row) = list.next().await {
+        let row = row.map_err(failed)?;
+        let (oid, what, text): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
+        sum.update(format!("{oid} {what:?} {text:?}\n").as_bytes());
+    }
+    Ok(sum.finish().2)
+}
+
 /// Number and content of all large objects, read from the server's table; that
 /// takes a superuser, or `pg_read_all_data`. A hole, which no restore leaves,
 /// makes another digest.

@@ -1,7 +1,8 @@
 //! Whose objects are and who may use them: owners, privileges, default
 //! privileges, row security, and whether constraints and collations hold.
 
-use super::schema::SCOPE;
+use super::schema::others::DEFINED;
+use super::schema::{self, Version, scope};
 
 /// Classes of objects with owners: catalogue, owner's column, whether it is
 /// limited to users' schemas by a column.
@@ -22,10 +23,12 @@ const OWNED: [(&str, &str, Option<&str>); 12] = [
 
 /// `class, object, owner` of everything that has an owner, and is no extension's:
 /// extensions belong to whoever creates them, and so do their objects.
-pub(super) fn owners() -> String {
+pub(super) fn owners(version: Version) -> String {
+    let scope = scope(version);
     let mut sql = format!(
-        "WITH {SCOPE} \
+        "WITH {scope} \
          SELECT 'pg_namespace'::regclass::oid, n.oid, pg_get_userbyid(n.nspowner)::text FROM nsp n \
+           WHERE NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_namespace'::regclass AND objid = n.oid) \
          UNION ALL SELECT 'pg_class'::regclass, r.oid, pg_get_userbyid(r.relowner)::text FROM rel r \
            WHERE r.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') \
          UNION ALL SELECT 'pg_type'::regclass, t.oid, pg_get_userbyid(t.typowner)::text FROM typ t \
@@ -36,7 +39,9 @@ pub(super) fn owners() -> String {
     );
     for (class, owner, schema) in OWNED {
         let within = match schema {
-            Some(column) => format!("o.{column} IN (SELECT oid FROM nsp)"),
+            Some("collnamespace") => "o.collnamespace IN (SELECT oid FROM nsp)".to_owned(),
+            Some("oprnamespace") if version > 1 => format!("{} AND {DEFINED}", schema::within("oprnamespace")),
+            Some(column) => schema::within(column),
             None => "o.oid >= 16384".to_owned(),
         };
         sql.push_str(&format!(
@@ -62,11 +67,22 @@ fn granted(acl: &str) -> String {
 /// those it was born with: the default of its owner, or what `initdb` or its
 /// extension gave (`pg_init_privs`). The system's own objects are among them, but for
 /// the information schema, whose privileges pg_dump does not write.
-pub(super) fn grants(major: u32) -> String {
+pub(super) fn grants(major: u32, version: Version) -> String {
     let parameters = if major >= 15 {
         "UNION ALL SELECT 'pg_parameter_acl'::regclass, p.oid, 0, p.paracl, acldefault('p', 10), 10::oid FROM pg_parameter_acl p"
     } else {
         ""
+    };
+    // What pg_dump never writes: of languages that are built in, of types that come with
+    // another one. A column of the system (`ctid`) is one, too.
+    let (languages, types, columns) = match version {
+        1 => ("true", "true", "o.objsubid > 0"),
+        _ => (
+            "lanispl",
+            "(typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND c.relkind = 'c')) AND typtype <> 'm' \
+             AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)",
+            "o.objsubid <> 0",
+        ),
     };
     let now = granted("o.acl");
     let born = granted("COALESCE(i.initprivs, o.born)");
@@ -82,10 +98,11 @@ pub(super) fn grants(major: u32) -> String {
              FROM pg_attribute a JOIN rel c ON c.oid = a.attrelid WHERE NOT a.attisdropped \
            UNION ALL SELECT 'pg_proc'::regclass, oid, 0, proacl, acldefault('f', proowner), proowner FROM pg_proc \
              WHERE pronamespace IN (SELECT oid FROM seen) \
-           UNION ALL SELECT 'pg_type'::regclass, oid, 0, typacl, acldefault('T', typowner), typowner FROM pg_type \
-             WHERE typnamespace IN (SELECT oid FROM seen) \
+           UNION ALL SELECT 'pg_type'::regclass, oid, 0, typacl, acldefault('T', typowner), typowner FROM pg_type t \
+             WHERE typnamespace IN (SELECT oid FROM seen) AND typacl IS NOT NULL AND {types} \
            UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, nspacl, acldefault('n', nspowner), nspowner FROM seen \
            UNION ALL SELECT 'pg_language'::regclass, oid, 0, lanacl, acldefault('l', lanowner), lanowner FROM pg_language \
+             WHERE {languages} \
            UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, fdwacl, acldefault('F', fdwowner), fdwowner \
              FROM pg_foreign_data_wrapper \
            UNION ALL SELECT 'pg_foreign_server'::regclass, oid, 0, srvacl, acldefault('S', srvowner), srvowner FROM pg_foreign_server \
@@ -95,7 +112,7 @@ pub(super) fn grants(major: u32) -> String {
                  AND d.objid = objects.objid) AS of_extension FROM objects WHERE acl IS NOT NULL) \
          SELECT s.classid, s.objid, s.attname, s.now FROM ( \
            SELECT o.classid, o.objid, {now} AS now, {born} AS born, \
-             (SELECT quote_ident(a.attname) FROM pg_attribute a WHERE o.objsubid > 0 AND a.attrelid = o.objid \
+             (SELECT quote_ident(a.attname) FROM pg_attribute a WHERE {columns} AND a.attrelid = o.objid \
                 AND a.attnum = o.objsubid) AS attname \
            FROM o LEFT JOIN pg_init_privs i ON i.classoid = o.classid AND i.objoid = o.objid AND i.objsubid = o.objsubid) s \
          WHERE s.now <> s.born"
@@ -110,9 +127,10 @@ pub(super) const DEFAULT_GRANTS: &str = "SELECT 'pg_default_acl'::regclass::oid,
 
 /// `class, object, part, value, whether it is an expression` of policies, and
 /// of tables with row security.
-pub(super) fn row_security() -> String {
+pub(super) fn row_security(version: Version) -> String {
+    let scope = scope(version);
     format!(
-        "WITH {SCOPE} \
+        "WITH {scope} \
          SELECT 'pg_class'::regclass::oid, r.oid, s.part, s.value, false FROM rel r, LATERAL (VALUES \
              ('enabled', CASE WHEN r.relrowsecurity THEN 'yes' END), ('forced', CASE WHEN r.relforcerowsecurity THEN 'yes' END)) \
              s(part, value) WHERE s.value IS NOT NULL \
@@ -127,10 +145,13 @@ pub(super) fn row_security() -> String {
 }
 
 /// `class, object, whether it is validated` of constraints that can be not so.
-pub(super) fn constraints() -> String {
+pub(super) fn constraints(major: u32, version: Version) -> String {
+    let scope = scope(version);
+    // Not-null constraints can be so since 18.
+    let types = if version > 1 && major >= 18 { "'c', 'f', 'n'" } else { "'c', 'f'" };
     format!(
-        "WITH {SCOPE} SELECT 'pg_constraint'::regclass::oid, k.oid, k.convalidated FROM pg_constraint k \
-         WHERE k.contype IN ('c', 'f') AND NOT (k.contype = 'f' AND k.conparentid <> 0) \
+        "WITH {scope} SELECT 'pg_constraint'::regclass::oid, k.oid, k.convalidated FROM pg_constraint k \
+         WHERE k.contype IN ({types}) AND NOT (k.contype = 'f' AND k.conparentid <> 0) \
            AND (k.conrelid IN (SELECT oid FROM rel) OR k.contypid IN (SELECT oid FROM typ))"
     )
 }
@@ -138,7 +159,8 @@ pub(super) fn constraints() -> String {
 /// `name, recorded version, version here` of the database's default collation,
 /// the users' own and those that their columns use. The name is told by the
 /// server; versions are of the C library or ICU.
-pub(super) fn collations(major: u32) -> String {
+pub(super) fn collations(major: u32, version: Version) -> String {
+    let scope = scope(version);
     let database = if major >= 15 {
         "SELECT 'the default of the database', d.datcollversion, pg_database_collation_actual_version(d.oid) \
          FROM pg_database d WHERE d.datname = current_database() UNION ALL "
@@ -146,7 +168,7 @@ pub(super) fn collations(major: u32) -> String {
         ""
     };
     format!(
-        "WITH {SCOPE} SELECT * FROM ({database} \
+        "WITH {scope} SELECT * FROM ({database} \
          SELECT c.oid::regcollation::text, c.collversion, pg_collation_actual_version(c.oid) FROM pg_collation c \
          WHERE c.collencoding IN (-1, (SELECT encoding FROM pg_database WHERE datname = current_database())) \
            AND c.collprovider <> 'd' AND (c.collnamespace IN (SELECT oid FROM nsp) \

@@ -107,6 +107,7 @@ create foreign data wrapper nothing options (z 'b', a 'c');
 create server far foreign data wrapper nothing options (host 'h', dbname 'd');
 create foreign table away (x int options (column_name 'y', b 'z')) server far options (t 'z', b 'y');
 create user mapping for app server far options (password 'secret-of-mapping');
+create user mapping for auditor server far options (password 'secret-of-mapping');
 grant usage on foreign server far to reader; grant usage on foreign data wrapper nothing to app;
 create function on_ddl() returns event_trigger language plpgsql as $$ begin end $$;
 create event trigger ddl on ddl_command_end when tag in ('CREATE TABLE') execute function on_ddl();
@@ -117,4 +118,65 @@ alter database rich owner to "own""er";
 alter database rich set work_mem = '9MB'; alter role app in database rich set search_path = "s 1", public;
 select lo_from_bytea(4711, 'secret-of-object'), lo_from_bytea(4712, decode(repeat('ab', 5000), 'hex')), lo_create(4713);
 alter large object 4711 owner to app; grant select on large object 4712 to reader;
+
+-- What was not compared before version 2 of the inventory.
+alter role app password 'secret-of-role'; alter role auditor password null; comment on role app is 'secret-of-comment';
+grant usage on type base to reader; -- nor this, of a row's type
+grant select (ctid) on loose to reader;
+set role "own""er";
+create table swapped (a int, b int); create type twin as (a int, b int);
+create table part_child () inherits (swapped); alter table part_child add column own1 int, add column own2 int;
+create table said (id int primary key, up int references said, note text default 'x') with (toast.autovacuum_enabled = off);
+create index said_note on said (note, (id + 1)); alter index said_note alter column 2 set statistics 300;
+create statistics said_stat (ndistinct) on id, up from said; alter statistics said_stat set statistics 50;
+create function kept_by() returns int language sql as 'select 1'; alter function kept_by() depends on extension plpgsql;
+create aggregate shared_total(int) (sfunc = int4pl, stype = int, finalfunc = int4abs, finalfunc_modify = shareable, sspace = 128);
+create operator !==! (leftarg = int, rightarg = int, function = int4ne, negator = ====); -- leaves a shell behind
+comment on schema "s 1" is 'secret-of-comment'; comment on table said is 'secret-of-comment';
+comment on column said.note is 'secret-of-comment'; comment on constraint said_pkey on said is 'secret-of-comment';
+comment on index said_note is 'secret-of-comment'; comment on function kept_by() is 'secret-of-comment';
+comment on type twin is 'secret-of-comment'; comment on column twin.a is 'secret-of-comment'; comment on domain short is 'secret-of-comment';
+comment on policy mine on base is 'secret-of-comment'; comment on trigger touch_base on base is 'secret-of-comment';
+comment on rule no_delete on volatile is 'secret-of-comment'; comment on view plain_view is 'secret-of-comment';
+comment on sequence odd is 'secret-of-comment'; comment on statistics said_stat is 'secret-of-comment';
+comment on operator !==! (int, int) is 'secret-of-comment'; comment on aggregate shared_total(int) is 'secret-of-comment';
+reset role;
+create type undefined;
+comment on rule "_RETURN" on plain_view is 'no dump writes this';
+comment on server far is 'secret-of-comment'; comment on event trigger ddl is 'secret-of-comment';
+comment on cast (mood as int) is 'secret-of-comment'; comment on schema public is 'secret-of-comment';
+comment on large object 4711 is 'secret-of-comment'; comment on database rich is 'secret-of-comment';
+alter table parted_1 disable trigger row_parted;
+create access method pile type table handler heap_tableam_handler;
+create transform for int language sql (from sql with function prsd_lextype(internal), to sql with function int4recv(internal));
+create function transformed(int) returns int language sql transform for type int as 'select 1';
+create text search parser words (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype, headline = prsd_headline);
+create text search template simplest (init = dsimple_init, lexize = dsimple_lexize);
+create text search dictionary simplest (template = simplest);
+create text search configuration wordly (parser = words); alter text search configuration wordly add mapping for word with simplest;
+create publication told for table said with (publish = 'insert');
+create publication schemas_told for tables in schema "s 1"; -- with 15
+create operator family own_ops using btree; alter operator family own_ops using btree add operator 1 < (int4, int8), function 1 btint48cmp(int4, int8);
+create operator class own_class for type mood using btree family own_ops as operator 1 < (anyenum, anyenum), operator 3 = (anyenum, anyenum), function 1 enum_cmp(anyenum, anyenum);
+create conversion own_conversion for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+create function own_handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler';
+create function own_inline(internal) returns void language c as '$libdir/plpgsql', 'plpgsql_inline_handler';
+create function own_validator(oid) returns void language c as '$libdir/plpgsql', 'plpgsql_validator';
+create language own handler own_handler inline own_inline validator own_validator;
+create server far2 foreign data wrapper nothing; create foreign data wrapper other;
+create type own_base; create function own_base_in(cstring) returns own_base language internal strict immutable as 'textin';
+create function own_base_out(own_base) returns cstring language internal strict immutable as 'textout';
+create type own_base (input = own_base_in, output = own_base_out, default = 'x');
+create table excl (c int, exclude using btree (c with =));
+create table one_side (x int); create table other_side (y int); create table both_sides () inherits (one_side, other_side);
+create table by_expr (a int, b int) partition by range ((a + 2));
+create function with_default(x int default 3) returns int language sql as 'select 1';
+create function sqlbody2(a int) returns int language sql begin atomic select a + 2; end; -- with 14
+create rule maybe as on update to volatile where old.x is null do also insert into loose values (9);
+create constraint trigger deferred after insert on said from loose deferrable initially deferred for each row execute function touch();
+create trigger with_words before insert on said for each row execute function touch('a');
+alter text search configuration wordly add mapping for asciiword with simplest, pg_catalog.simple;
+grant set on parameter work_mem to app; -- with 15
+alter role app in database rich set work_mem = '7MB';
+revoke usage on language sql from public; -- the dump does not write this
 reset search_path;

@@ -31,6 +31,13 @@ impl Pair<'_> {
         };
         let then = self.then.inventory.as_ref().ok_or_else(|| of(self.then, "before"))?;
         let now = self.now.inventory.as_ref().ok_or_else(|| of(self.now, "of now"))?;
+        if then.version != now.version {
+            return Err(format!(
+                "database {}: the backup before was taken by another version of pgseal, which read other things; the next \
+                 comparison can be made",
+                self.name
+            ));
+        }
         Ok((then, now))
     }
 

@@ -2,7 +2,7 @@
 //! whether the value is an expression (see [`super::deparsed`]).
 //!
 //! A part is what a finding can name: the default of a column, the body of a
-//! function. No part depends on object numbers, on the order of columns or on
+//! function. No part depends on object numbers or on
 //! names that the server makes up, which a restore may change. Left out is what
 //! a drill does not restore: tablespaces, publications, subscriptions.
 //!
@@ -12,27 +12,65 @@
 //! | [`attached`] | constraints, indexes, triggers and rules |
 //! | [`routines`], [`types`] | functions and types |
 //! | [`others`] | what is rarer |
+//! | [`added`], [`rare`], [`labels`] | what version 2 reads beside; comments and security labels |
+//! | [`publications`] | what is compared on physical copies only |
+//! | [`coverage`] | which columns of which catalogs are compared |
 
+pub(super) mod added;
 mod attached;
-mod others;
+pub mod coverage;
+pub(super) mod labels;
+pub(super) mod others;
+pub(super) mod publications;
+pub(super) mod rare;
 mod relations;
 mod routines;
 mod types;
 
 /// One kind of objects: what it is called in errors, and its query. The queries
-/// see `rel`, `nsp`, `typ` and `ext` of [`SCOPE`].
+/// see `rel`, `nsp`, `sys`, `typ` and `ext` of [`scope`].
 pub(super) type Kind = (&'static str, String);
 
-/// What users made: schemas, relations and types that are no extension's, and
-/// do not stand in an extension's schema.
-pub(super) const SCOPE: &str = "
+/// Which queries: those of [`super::inventory::VERSION`], or for a backup of an older
+/// version those that it was read by.
+pub(super) type Version = u32;
+
+/// What users made: schemas, relations and types that are no extension's.
+///
+/// Version 1 left out what stands in an extension's schema, which pg_dump writes
+/// (PostgreSQL source, `selectDumpableNamespace`), and what was put into a schema of
+/// the system, which it does not: `sys` are those schemas. 16384 is the first number
+/// of what users make (PostgreSQL source, `FirstNormalObjectId`).
+pub(super) fn scope(version: Version) -> &'static str {
+    if version == 1 { SCOPE_1 } else { SCOPE_2 }
+}
+
+const SCOPE_1: &str = "
     ext AS NOT MATERIALIZED (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
     nsp AS (SELECT n.oid, n.nspname, n.nspowner FROM pg_namespace n
             WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
               AND NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_namespace'::regclass AND objid = n.oid)),
+    sys AS (SELECT 0::oid AS oid WHERE false),
     rel AS (SELECT c.* FROM pg_class c WHERE c.relnamespace IN (SELECT oid FROM nsp) AND c.relpersistence <> 't'
               AND NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_class'::regclass AND objid = c.oid)),
     typ AS (SELECT t.* FROM pg_type t WHERE t.typnamespace IN (SELECT oid FROM nsp) AND t.typtype IN ('b', 'd', 'e', 'r')
+              AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
+              AND NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_type'::regclass AND objid = t.oid))";
+
+/// Materialized where the planner would ask for each row again.
+const SCOPE_2: &str = "
+    ext AS NOT MATERIALIZED (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
+    nsp AS (SELECT n.oid, n.nspname, n.nspowner FROM pg_namespace n
+            WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),
+    sys AS (SELECT n.oid FROM pg_namespace n
+            WHERE n.nspname !~ '^pg_(toast_)?temp_' AND (n.nspname ~ '^pg_' OR n.nspname = 'information_schema')),
+    rel AS (SELECT c.* FROM pg_class c
+            WHERE (c.relnamespace IN (SELECT oid FROM nsp) OR c.oid >= 16384 AND c.relnamespace IN (SELECT oid FROM sys))
+              AND c.relpersistence <> 't' AND c.relkind <> 't'
+              AND NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_class'::regclass AND objid = c.oid)),
+    typ AS (SELECT t.* FROM pg_type t
+            WHERE (t.typnamespace IN (SELECT oid FROM nsp) OR t.oid >= 16384 AND t.typnamespace IN (SELECT oid FROM sys))
+              AND (t.typtype IN ('b', 'd', 'e', 'r') OR t.typtype = 'p' AND NOT t.typisdefined)
               AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
               AND NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_type'::regclass AND objid = t.oid))";
 
@@ -52,10 +90,24 @@ fn parts(class: &str, oid: &str, parts: &[(&str, &str, bool)], from: &str) -> St
     )
 }
 
-/// All kinds, for a server of this major version.
-pub(super) fn kinds(major: u32) -> Vec<Kind> {
+/// A condition: the row of `o` is in a schema of `nsp`, or was put into one of `sys`.
+pub(super) fn within(schema: &str) -> String {
+    format!("(o.{schema} IN (SELECT oid FROM nsp) OR o.oid >= 16384 AND o.{schema} IN (SELECT oid FROM sys))")
+}
+
+/// Schemas: an extension's belongs to it; one of the system's is told of where it was made anew.
+fn schemas() -> String {
+    let from = format!(
+        "(SELECT n.oid FROM nsp n WHERE {} UNION ALL SELECT oid FROM sys WHERE oid >= 16384) n",
+        own("pg_namespace", "n.oid")
+    );
+    parts("pg_namespace", "n.oid", &[("'kind'", "'schema'", false)], &from)
+}
+
+/// All kinds of a version, for a server of this major version.
+pub(super) fn kinds(major: u32, version: Version) -> Vec<Kind> {
     let mut all = vec![
-        ("the schemas", parts("pg_namespace", "n.oid", &[("'kind'", "'schema'", false)], "nsp n")),
+        ("the schemas", schemas()),
         ("the relations", relations::relations()),
         ("the columns", relations::columns(major)),
         ("the constraints", attached::constraints()),
@@ -65,6 +117,10 @@ pub(super) fn kinds(major: u32) -> Vec<Kind> {
         ("the types", types::types()),
         ("the sequences", relations::sequences()),
     ];
-    all.extend(others::others());
+    all.extend(others::others(version));
+    if version > 1 {
+        all.extend(added::kinds(major));
+        all.push(("the comments and security labels", labels::labels()));
+    }
     all
 }

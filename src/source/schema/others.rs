@@ -1,18 +1,29 @@
 //! What is rarer.
 
-use super::{Kind, own, parts};
+use super::{Kind, Version, own, parts, within};
+
+/// An operator that is no shell.
+pub(in crate::source) const DEFINED: &str = "o.oprcode::oid <> 0";
 
 /// What is rarer. 16384 is the first number of what users make
 /// (PostgreSQL source, `FirstNormalObjectId`).
-pub(super) fn others() -> Vec<Kind> {
+pub(super) fn others(version: Version) -> Vec<Kind> {
     let in_schemas = |class: &str, column: &str| {
-        format!("(SELECT * FROM {class} o WHERE o.{column} IN (SELECT oid FROM nsp) AND {}) o", own(class, "o.oid"))
+        format!("(SELECT * FROM {class} o WHERE {} AND {}) o", within(column), own(class, "o.oid"))
     };
     let in_database =
         |class: &str| format!("(SELECT * FROM {class} o WHERE o.oid >= 16384 AND {}) o", own(class, "o.oid"));
     let one = |what, class: &str, value: &str, from: String| {
         (what, parts(class, "o.oid", &[("'definition'", value, false)], &from))
     };
+    // A shell is what an operator's commutator or negator is until somebody defines it; pg_dump
+    // leaves it out, and a restore makes it again as somebody else's.
+    let operators = format!(
+        "(SELECT * FROM pg_operator o WHERE {} AND {} AND {}) o",
+        within("oprnamespace"),
+        own("pg_operator", "o.oid"),
+        if version == 1 { "true" } else { DEFINED }
+    );
     vec![
         (
             "the extended statistics",
@@ -29,14 +40,18 @@ pub(super) fn others() -> Vec<Kind> {
             // Whatever columns this version has.
             // Nobody can state the encoding: a copy of "C" is for all, and its dump for the database's.
             "to_jsonb(o) - '{oid,collname,collnamespace,collowner,collversion,collencoding}'::text[]",
-            in_schemas("pg_collation", "collnamespace"),
+            // Those of the host are imported into the system's schema, here as there.
+            format!(
+                "(SELECT * FROM pg_collation o WHERE o.collnamespace IN (SELECT oid FROM nsp) AND {}) o",
+                own("pg_collation", "o.oid")
+            ),
         ),
         one(
             "the operators",
             "pg_operator",
             "concat_ws(' ', o.oprcode, o.oprrest, o.oprjoin, o.oprcom::regoperator, o.oprnegate::regoperator, o.oprcanmerge, \
               o.oprcanhash, format_type(o.oprresult, NULL))",
-            in_schemas("pg_operator", "oprnamespace"),
+            operators,
         ),
         one(
             "the operator classes",

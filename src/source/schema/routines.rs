@@ -1,6 +1,6 @@
 //! Functions, procedures and aggregates.
 
-use super::{own, parts};
+use super::{own, parts, within};
 
 pub(super) fn routines(major: u32) -> String {
     let sql_body = if major >= 14 { "pg_get_function_sqlbody(f.oid)" } else { "NULL" };
@@ -31,9 +31,6 @@ pub(super) fn routines(major: u32) -> String {
                 false,
             ),
         ],
-        &format!(
-            "(SELECT * FROM pg_proc f WHERE f.pronamespace IN (SELECT oid FROM nsp) AND {}) f",
-            own("pg_proc", "f.oid")
-        ),
+        &format!("(SELECT * FROM pg_proc o WHERE {} AND {}) f", within("pronamespace"), own("pg_proc", "o.oid")),
     )
 }

@@ -14,8 +14,8 @@ use crate::source::catalog::{self, CatalogTable};
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
-use crate::source::{ConnParams, LeftOut, Session, Snapshot, Tapped, coverage, logical, probe};
-use crate::types::Event;
+use crate::source::{ConnParams, Inventory, LeftOut, Session, Snapshot, Tapped, coverage, logical, probe};
+use crate::types::{Event, shown};
 
 /// How often a database is begun in which something vanishes while it is read.
 const TRIES: u32 = 5;
@@ -74,6 +74,21 @@ async fn everything(conn: &ConnParams, all: Vec<Listed>) -> Result<(Vec<(String,
     Ok((set, left_out))
 }
 
+/// What is to be said of objects that pg_dump leaves out without a word: users put
+/// them into a schema of the system.
+fn outside(database: &str, inventory: &Inventory) -> Option<String> {
+    let all = &inventory.outside;
+    let named: Vec<_> = all.iter().take(5).map(|name| shown(name)).collect();
+    let more = if all.len() > named.len() { format!(" and {} more", all.len() - named.len()) } else { String::new() };
+    (!all.is_empty()).then(|| {
+        format!(
+            "database {}: pg_dump does not write what was put into a schema of the system, so this is not in the backup: {}{more}",
+            shown(database),
+            named.join(", ")
+        )
+    })
+}
+
 /// Takes everything.
 pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private: &Path) -> Result<Taken> {
     let mut taken = Taken::default();
@@ -91,6 +106,11 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     for (name, _) in &ready.databases {
         match database(job, ready, work, private, name, &mut number).await {
             Ok(one) => {
+                if let Some(text) = one.facts.inventory.as_ref().and_then(|i| outside(name, i)) {
+                    let hint = Some("Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …".to_owned());
+                    work.progress.event(Event::Warning { text: text.clone(), hint });
+                    taken.warnings.push(text);
+                }
                 taken.databases.push(one.facts);
                 taken.streams.extend(one.done);
                 taken.left_out.extend(one.left_out);

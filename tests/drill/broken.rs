@@ -96,6 +96,28 @@ fn lying_facts_are_found_and_hostile_names_are_escaped_everywhere() {
 }
 
 #[test]
+fn what_was_put_into_the_systems_schema_is_told_of_and_missed() {
+    let server = server();
+    server.psql(
+        "shop",
+        "create function pg_catalog.house_rule(int) returns bool language sql immutable as 'select true'",
+    );
+    let world = World::new(&server);
+    let said = world.pgseal(&["backup", "shop"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    let text = "database shop: pg_dump does not write what was put into a schema of the system, so this is not in the backup: \
+                function: pg_catalog.house_rule(integer)";
+    assert!(said.err.contains(text), "{said:?}");
+    let report = failed(&world, "shop", 51);
+    let findings = check(&report, "INT-SCHEMA")["findings"].as_array().unwrap().clone();
+    let said: Vec<_> =
+        findings.iter().map(|f| (f["object"].as_str().unwrap(), f["message"].as_str().unwrap())).collect();
+    assert_eq!(said, [("shop: function: pg_catalog.house_rule(integer)", "it is missing")]);
+    server.psql("shop", "drop function pg_catalog.house_rule(int)");
+    world.ok(&["backup", "shop"]);
+}
+
+#[test]
 fn a_row_that_breaks_a_constraint_fails_the_restore_without_being_quoted() {
     let server = server();
     let world = backed_up(&server, "shop");

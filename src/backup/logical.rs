@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 
 use super::streams::{Done, Taken, Work, reference};
 use super::{Job, Ready};
@@ -11,6 +11,7 @@ use crate::config::schema::Databases;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::archive::ArchiveContents;
 use crate::source::catalog::{self, CatalogTable};
+use crate::source::counting::Counter;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
@@ -111,6 +112,7 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
                     work.progress.event(Event::Warning { text: text.clone(), hint });
                     taken.warnings.push(text);
                 }
+                taken.warnings.extend(one.warnings);
                 taken.databases.push(one.facts);
                 taken.streams.extend(one.done);
                 taken.left_out.extend(one.left_out);
@@ -142,6 +144,7 @@ struct One {
     facts: DatabaseFacts,
     done: Vec<Done>,
     left_out: Option<LeftOut>,
+    warnings: Vec<String>,
 }
 
 /// One database, in a new snapshot for each try: what vanished since the last one
@@ -210,15 +213,23 @@ async fn in_snapshot(
     let sizes = snapshot.table_sizes().await?;
     let not_here = catalog::not_here(snapshot.session()).await?;
     let (jobs, lock_wait) = (job.source.jobs, job.source.lock_wait);
+    // The rows of what a standby does not have cannot be counted there.
+    let here: Vec<CatalogTable> = tables.iter().filter(|t| !not_here.0.contains(&t.name)).cloned().collect();
+    let counter = Counter::new(&conn, snapshot.id(), &here, &sizes, job.source.count_rows_to, lock_wait);
+    let (samples, mut counts) = counter.samples().await;
     let streams = logical::database(&ready.bin, &conn, private, &snapshot, &sizes, &not_here.1, jobs, lock_wait)?;
-    let mut done = try_join_all(streams.into_iter().map(|s| {
+    let dumping = try_join_all(streams.into_iter().map(|mut s| {
         *number += 1;
+        s.tap.look_for(&samples);
         work.run(reference(*number), s)
-    }))
-    .await?;
+    }));
+    let (mut done, counted) = try_join(dumping, async { Ok(counter.count().await) }).await?;
+    counts.extend(counted);
     drop(snapshot);
     // Every table of the snapshot is in exactly one stream, or there is no backup.
     coverage::fill(&mut facts, &tables, &archives(&done)?)?;
+    // And with all its rows.
+    let warnings = coverage::counted(&mut facts, &tables, &archives(&done)?, &counts)?;
     name_tables(&mut done, &tables);
     let objects = [not_here.0, not_here.1].concat();
     let left_out = (!objects.is_empty()).then(|| LeftOut {
@@ -227,7 +238,7 @@ async fn in_snapshot(
         why: Why::UnloggedOnStandby,
         objects,
     });
-    Ok(Some(One { facts, done, left_out }))
+    Ok(Some(One { facts, done, left_out, warnings }))
 }
 
 /// Gives the tables of each stream the catalog's names: an archive has them in

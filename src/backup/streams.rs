@@ -145,7 +145,14 @@ fn explain(e: Error) -> Error {
             "The server recycled WAL that the backup needs; allow the role to create a replication slot or raise wal_keep_size.",
         );
     }
-    let hint = if has("row-level security") || has("row security") {
+    let damaged =
+        ["invalid page in block", "could not read block", "checksum verification failed", "checksum error occurred"]
+            .iter()
+            .any(|needle| has(needle));
+    let hint = if damaged {
+        "The source itself is damaged: the server cannot read this page of its own data, and no backup can. Look at \
+         the server's log and its disks, run pg_amcheck, and restore the table from an older backup."
+    } else if has("row-level security") || has("row security") {
         "The role would see only part of the rows; give it BYPASSRLS."
     } else if has("permission denied") {
         "Grant the backup role what is missing; examples/sql/backup-role.sql shows the least it needs."

@@ -9,10 +9,11 @@ use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
 use super::subject::{RESTORE_AGAIN, Tally, failed, lacks_library, object, query};
-use super::{CheckResult, Rule, Severity, Subject, TableProof};
+use super::{CheckResult, Outcome, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result};
 use crate::scratch::Session;
-use crate::source::facts::{DatabaseFacts, TableFacts};
+use crate::source::Facts;
+use crate::source::facts::{Counted, DatabaseFacts, TableFacts};
 use crate::types::text::{quote_ident, quote_literal};
 use crate::types::{Digest, RowsHasher};
 
@@ -47,7 +48,35 @@ pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableProof>) {
             Err(e) => return (RULE.error(all.present, all.examined, &e), all.tables),
         }
     }
-    (RULE.judged(all.present, all.examined, all.findings), all.tables)
+    let mut result = RULE.judged(all.present, all.examined, all.findings);
+    if result.outcome == Outcome::Pass {
+        result.reason = Some(counted_by(subject.facts));
+    }
+    (result, all.tables)
+}
+
+/// Who says that the dump itself had all rows.
+fn counted_by(facts: &Facts) -> String {
+    let (mut server, mut sampled, mut nobody, mut unknown) = (0u64, 0u64, 0u64, 0u64);
+    for table in facts.databases.iter().flat_map(|d| &d.tables) {
+        match &table.counted {
+            Some(Counted::Server) => server += 1,
+            Some(Counted::Sample(_)) => sampled += 1,
+            Some(Counted::Nobody(_)) => nobody += 1,
+            None => unknown += 1,
+        }
+    }
+    if server + sampled + nobody == 0 {
+        return "the backup has no counts of the server, only of its own dump (an older version made it)".to_owned();
+    }
+    let all = server + sampled + nobody + unknown;
+    let mut text = format!("beside the dump, the source counted the rows of {server} of {all} tables");
+    let more =
+        [(sampled, "were too large and compared by a sample"), (nobody + unknown, "were counted by the dump alone")];
+    for (n, how) in more.iter().filter(|m| m.0 > 0) {
+        text += &format!("; {n} {how}");
+    }
+    text
 }
 
 async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally> {

@@ -209,6 +209,7 @@ fn source(section: &Section<'_>) -> Result<Source> {
         idle_timeout: section.text_or("idle_timeout", "15m", values::duration)?,
         deadline: section.text("deadline", values::duration)?,
         lock_wait: section.text_or("lock_wait", "60s", values::duration)?,
+        count_rows_to: section.number_or("count_rows_to", 0..=MOST_BYTES, 1 << 30, values::size)?,
         retention: if section.has("retention") { Some(retention(&section.sub("retention")?)?) } else { None },
         drill: drill(&section.sub("drill")?)?,
         exposure: exposure(&section.sub("exposure")?)?,

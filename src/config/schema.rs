@@ -168,6 +168,9 @@ pub struct Source {
     pub deadline: Option<Duration>,
     /// How long pg_dump waits for a table lock; default 60 s.
     pub lock_wait: Duration,
+    /// Tables of up to this many bytes have their rows counted by the server, beside
+    /// the dump; larger ones by a sample of rows (logical); default 1 GiB.
+    pub count_rows_to: u64,
     /// `[source.NAME.retention]`; nothing is ever pruned where unset.
     pub retention: Option<Retention>,
     /// `[source.NAME.drill]`.

@@ -15,9 +15,9 @@ use super::archive_toc::{Entry, EntryReader, Kept};
 use super::copy_text::CopyText;
 use super::facts::{ObjectName, SequenceFacts, TableFacts};
 use super::large_objects::ContentHasher;
-use super::tap::{Tap, Tapped};
+use super::tap::{Samples, Tap, Tapped};
 use crate::error::{Code, Error, Result, Stage};
-use crate::types::Digest;
+use crate::types::{Digest, Sample};
 
 /// What an archive holds.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +47,8 @@ pub struct ArchivedTable {
     pub oid: u32,
     /// Name, columns, rows, bytes and digest.
     pub facts: TableFacts,
+    /// The sample that was looked for among the rows, less what was found of it.
+    pub sample: Option<Sample>,
 }
 
 /// Most entries of a table of contents; PostgreSQL itself is not usable long before.
@@ -79,6 +81,7 @@ pub struct ArchiveTap {
     waiting: BTreeMap<i64, Kept>,
     kept_bytes: u64,
     blobs: ContentHasher,
+    samples: Samples,
     out: ArchiveContents,
 }
 
@@ -97,6 +100,7 @@ impl ArchiveTap {
             waiting: BTreeMap::new(),
             kept_bytes: 0,
             blobs: ContentHasher::default(),
+            samples: Samples::default(),
             out: ArchiveContents::default(),
         }
     }
@@ -162,8 +166,9 @@ impl ArchiveTap {
                 match (blobs, self.waiting.remove(&id)) {
                     (true, Some(Kept::Blobs)) => State::BlobId,
                     (false, Some(kept @ Kept::Table { .. })) => {
+                        let text = Box::new(self.text_of(&kept));
                         self.waiting.insert(id, kept);
-                        State::TableChunk { id, text: Box::default() }
+                        State::TableChunk { id, text }
                     }
                     _ => return Err(damaged("a data block belongs to no entry, or is there twice")),
                 }
@@ -256,13 +261,19 @@ impl ArchiveTap {
         let Some(Kept::Table { oid, name, columns }) = self.waiting.remove(&id) else {
             return Err(damaged("a data block belongs to no table"));
         };
-        let (rows, bytes, digest) =
-            text.finish().ok_or_else(|| damaged("a table's rows have no end mark").on(name.quoted()))?;
-        self.out.tables.push(ArchivedTable {
-            oid,
-            facts: TableFacts { name, columns, rows: Some(rows), bytes: Some(bytes), digest: Some(digest) },
-        });
+        let text = text.finish().ok_or_else(|| damaged("a table's rows have no end mark").on(name.quoted()))?;
+        let (rows, bytes, digest) = (Some(text.rows), Some(text.bytes), Some(text.digest));
+        let facts = TableFacts { name, columns, rows, bytes, digest, counted: None };
+        self.out.tables.push(ArchivedTable { oid, facts, sample: text.sample });
         Ok(())
+    }
+
+    fn text_of(&self, kept: &Kept) -> CopyText {
+        let sample = match kept {
+            Kept::Table { oid, .. } => self.samples.get(oid),
+            Kept::Blobs => None,
+        };
+        sample.map_or_else(CopyText::default, |s| CopyText::finding(s.clone()))
     }
 
     /// What the whole stream held.
@@ -293,6 +304,10 @@ impl Tap for ArchiveTap {
                 return Ok(());
             }
         }
+    }
+
+    fn look_for(&mut self, samples: &Samples) {
+        self.samples = samples.clone();
     }
 
     fn finish(self: Box<Self>) -> Result<Tapped> {

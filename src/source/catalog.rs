@@ -83,8 +83,14 @@ pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
         &[],
     )
     .await?;
-    let to_facts =
-        |t: CatalogTable| TableFacts { name: t.name, columns: t.columns, rows: None, bytes: None, digest: None };
+    let to_facts = |t: CatalogTable| TableFacts {
+        name: t.name,
+        columns: t.columns,
+        rows: None,
+        bytes: None,
+        digest: None,
+        counted: None,
+    };
     Ok(DatabaseFacts {
         name: row.get(0),
         owner: row.get(1),

@@ -1,6 +1,6 @@
 //! Rows, size and digest of a table's COPY text.
 
-use crate::types::{Digest, RowsHasher};
+use crate::types::{Digest, RowsHasher, Sample};
 
 /// What pg_dump writes after the rows.
 const TRAILER: &[u8] = b"\\.\n\n\n";
@@ -16,7 +16,22 @@ pub(super) struct CopyText {
     rows: RowsHasher,
 }
 
+/// What a table's text came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) digest: Digest,
+    /// The sample that was looked for, less what was found of it.
+    pub(super) sample: Option<Sample>,
+}
+
 impl CopyText {
+    /// One that looks for the rows of `sample`.
+    pub(super) fn finding(sample: Sample) -> Self {
+        Self { rows: RowsHasher::finding(sample), ..Self::default() }
+    }
+
     /// Takes the next bytes of the data block.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.gathered.extend_from_slice(bytes);
@@ -32,11 +47,12 @@ impl CopyText {
         self.rows.update(&self.gathered[..n]);
     }
 
-    /// Rows, bytes and digest; nothing where the trailer is missing.
-    pub(super) fn finish(mut self) -> Option<(u64, u64, Digest)> {
+    /// What it came to; nothing where the trailer is missing.
+    pub(super) fn finish(mut self) -> Option<Copied> {
         let n = self.gathered.strip_suffix(TRAILER)?.len();
         self.count(n);
-        Some(self.rows.finish())
+        let ((rows, bytes, digest), sample) = self.rows.finish_with_sample();
+        Some(Copied { rows, bytes, digest, sample })
     }
 }
 
@@ -53,11 +69,13 @@ mod tests {
             whole.chunks(step).for_each(|c| text.push(c));
             let mut expected = RowsHasher::default();
             expected.update(&rows);
-            assert_eq!(text.finish().unwrap(), expected.finish());
+            let found = text.finish().unwrap();
+            assert_eq!((found.rows, found.bytes, found.digest), expected.finish());
         }
         let mut empty = CopyText::default();
         empty.push(TRAILER);
-        assert_eq!(empty.finish().unwrap(), RowsHasher::default().finish());
+        let found = empty.finish().unwrap();
+        assert_eq!((found.rows, found.bytes, found.digest), RowsHasher::default().finish());
         let mut cut = CopyText::default();
         cut.push(b"1\n\\.\n\n");
         assert_eq!(cut.finish(), None);

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use super::archive::ArchiveContents;
 use super::catalog::CatalogTable;
-use super::facts::{DatabaseFacts, ObjectName, SequenceFacts, TableFacts};
+use super::counting::{Count, Counts};
+use super::facts::{Counted, DatabaseFacts, ObjectName, SequenceFacts, TableFacts};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::RowsHasher;
+
+/// Tables that one warning names.
+const NAMED: usize = 5;
 
 /// Puts what the taps read into the facts of the database.
 ///
@@ -70,6 +74,67 @@ pub fn fill(facts: &mut DatabaseFacts, tables: &[CatalogTable], archives: &[&Arc
 fn empty(table: &TableFacts) -> TableFacts {
     let (rows, bytes, digest) = RowsHasher::default().finish();
     TableFacts { rows: Some(rows), bytes: Some(bytes), digest: Some(digest), ..table.clone() }
+}
+
+/// Compares the archives with what the server counted, and notes in the facts
+/// who counted. Gives a warning where nobody counted some tables.
+///
+/// # Errors
+/// Dump failed (21) where a table has other rows in the dump than in the server:
+/// such a backup is none.
+pub fn counted(
+    facts: &mut DatabaseFacts,
+    tables: &[CatalogTable],
+    archives: &[&ArchiveContents],
+    counts: &Counts,
+) -> Result<Option<String>> {
+    let found: BTreeMap<u32, _> = archives.iter().flat_map(|a| &a.tables).map(|t| (t.oid, t)).collect();
+    let mut said = BTreeMap::new();
+    let mut unknown_of = Vec::new();
+    for table in tables.iter().filter(|t| !t.extension_member) {
+        let Some(archived) = found.get(&table.oid) else { continue };
+        let rows = archived.facts.rows.unwrap_or_default();
+        let unknown = Count::Unknown("connection".to_owned());
+        let by = match (counts.get(&table.oid).unwrap_or(&unknown), &archived.sample) {
+            (Count::Rows(n), _) if *n == rows => Counted::Server,
+            (Count::Rows(n), _) => {
+                let what = format!("the dump has {rows} rows, but the server counts {n} in the same snapshot");
+                return Err(lost(facts, &what, &table.name));
+            }
+            (Count::Sampled, Some(sample)) if sample.missing() == 0 => Counted::Sample(sample.rows()),
+            (Count::Sampled, Some(sample)) => {
+                let what = format!(
+                    "the dump lacks {} of {} rows that the server has in the same snapshot",
+                    sample.missing(),
+                    sample.rows()
+                );
+                return Err(lost(facts, &what, &table.name));
+            }
+            (Count::Sampled, None) => return Err(crate::Error::internal("a sample was not looked for")),
+            (Count::Unknown(why), _) => {
+                unknown_of.push(format!("{} ({why}; the dump has {rows})", table.name.quoted()));
+                Counted::Nobody(why.clone())
+            }
+        };
+        said.insert(table.name.clone(), by);
+    }
+    for table in &mut facts.tables {
+        table.counted = said.remove(&table.name);
+    }
+    let number = unknown_of.len();
+    unknown_of.truncate(NAMED);
+    Ok((number > 0).then(|| {
+        let more = if number > NAMED { ", …" } else { "" };
+        let names = unknown_of.join(", ");
+        format!("{}: the server could not count the rows of {number} tables beside the dump: {names}{more}", facts.name)
+    }))
+}
+
+fn lost(facts: &DatabaseFacts, what: &str, name: &ObjectName) -> Error {
+    fault(facts, what, name).hint(
+        "Nothing was committed. Run the backup again: a table that is truncated while a backup begins looks like \
+         this. Where it stays, check the pg_dump in tools.pg_bindir, and the table with pg_amcheck.",
+    )
 }
 
 fn fault(facts: &DatabaseFacts, what: &str, name: &ObjectName) -> Error {

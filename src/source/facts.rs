@@ -200,6 +200,23 @@ pub struct TableFacts {
     /// their order (see [`crate::types::RowsHasher`]), under TimeZone UTC, DateStyle
     /// ISO, IntervalStyle postgres, extra_float_digits 3 and lc_monetary C, in the database's encoding.
     pub digest: Option<Digest>,
+    /// Who counted the rows beside the dump; absent in backups of older versions
+    /// and in physical ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
+}
+
+/// Who says, beside the dump itself, that the dump has all rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// The server counted as many rows in the dump's snapshot.
+    Server,
+    /// The table was too large to count: this many rows that the server chose at
+    /// random in the snapshot are all in the dump.
+    Sample(u64),
+    /// Nobody: the SQLSTATE of the reason, `connection` or `rewritten`.
+    Nobody(String),
 }
 
 /// A sequence's state.

@@ -20,6 +20,7 @@
 //! | [`left_out`] | what a backup does not hold, and why |
 //! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
+//! | [`counting`] | rows counted by the server, beside the dump |
 //! | [`coverage`] | whether the streams hold what the catalog had |
 //! | [`facts`] | what is sealed beside a backup |
 //!
@@ -37,6 +38,7 @@ pub mod catalog;
 pub mod conn;
 pub mod conninfo;
 mod copy_text;
+pub mod counting;
 pub mod coverage;
 pub mod deparsed;
 pub mod facts;

@@ -4,11 +4,17 @@
 //! what the stream held or refuses it. So a dump that is empty, cut off or not
 //! a dump at all is never called a backup, whatever the child's exit status.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::archive::ArchiveContents;
 use super::facts::PhysicalFacts;
 use crate::error::{Code, Error, Result, Stage};
+use crate::types::Sample;
+
+/// Rows that must be in the streams, by the number of their table.
+pub type Samples = Arc<BTreeMap<u32, Sample>>;
 
 /// Watches a stream.
 pub trait Tap: Send {
@@ -17,6 +23,9 @@ pub trait Tap: Send {
     /// # Errors
     /// Dump failed (21) as soon as the bytes cannot be what they should be.
     fn push(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Rows to look for as they pass; called before the first byte.
+    fn look_for(&mut self, _: &Samples) {}
 
     /// The stream has ended.
     ///

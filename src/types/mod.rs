@@ -41,7 +41,7 @@ pub use known::Known;
 pub use lsn::Lsn;
 pub use pg_version::PgVersion;
 pub use redaction::Redaction;
-pub use rows::RowsHasher;
+pub use rows::{RowsHasher, Sample};
 pub use secret::Secret;
 pub use severity::Severity;
 pub use text::shown;

@@ -4,7 +4,51 @@
 //! fills pages by the free space map, and a wide row may land before a narrow
 //! one. So every row is hashed by itself and the hashes are added.
 
+use std::collections::BTreeMap;
+
 use super::{Digest, Hasher};
+
+/// Some rows of a table: the SHA-256 of each, and how often it is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sample {
+    wanted: BTreeMap<Digest, u64>,
+    rows: u64,
+}
+
+impl Sample {
+    /// How many rows were sampled.
+    pub const fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// How many of them were not seen yet.
+    pub fn missing(&self) -> u64 {
+        self.wanted.values().sum()
+    }
+
+    fn add(&mut self, row: Digest) {
+        self.rows += 1;
+        *self.wanted.entry(row).or_default() += 1;
+    }
+
+    fn seen(&mut self, row: &Digest) {
+        if let Some(left) = self.wanted.get_mut(row) {
+            *left -= 1;
+            if *left == 0 {
+                self.wanted.remove(row);
+            }
+        }
+    }
+}
+
+/// What is done with each row's hash beside summing it.
+#[derive(Debug, Clone, Default)]
+enum Watch {
+    #[default]
+    Nothing,
+    Collect(Sample),
+    Find(Sample),
+}
 
 /// Rows, bytes and digest of COPY text, taken in pieces of any size.
 ///
@@ -22,9 +66,20 @@ pub struct RowsHasher {
     sum: [u64; 4],
     /// A row that began in an earlier piece.
     begun: Option<Hasher>,
+    watch: Watch,
 }
 
 impl RowsHasher {
+    /// Makes a sample of all rows it is given.
+    pub fn collecting() -> Self {
+        Self { watch: Watch::Collect(Sample::default()), ..Self::default() }
+    }
+
+    /// Looks for the rows of `sample`.
+    pub fn finding(sample: Sample) -> Self {
+        Self { watch: Watch::Find(sample), ..Self::default() }
+    }
+
     /// Takes the next piece.
     pub fn update(&mut self, mut piece: &[u8]) {
         self.bytes += piece.len() as u64;
@@ -46,7 +101,12 @@ impl RowsHasher {
     }
 
     /// Rows, bytes and digest. A last row without its line end counts.
-    pub fn finish(mut self) -> (u64, u64, Digest) {
+    pub fn finish(self) -> (u64, u64, Digest) {
+        self.finish_with_sample().0
+    }
+
+    /// The same, with the sample that was collected or looked for.
+    pub fn finish_with_sample(mut self) -> ((u64, u64, Digest), Option<Sample>) {
         if let Some(hasher) = self.begun.take() {
             self.add(&hasher.finish());
         }
@@ -54,11 +114,20 @@ impl RowsHasher {
         for (chunk, word) in out.chunks_exact_mut(8).zip(self.sum.iter().rev()) {
             chunk.copy_from_slice(&word.to_be_bytes());
         }
-        (self.rows, self.bytes, Digest::from_bytes(out))
+        let sample = match self.watch {
+            Watch::Nothing => None,
+            Watch::Collect(sample) | Watch::Find(sample) => Some(sample),
+        };
+        ((self.rows, self.bytes, Digest::from_bytes(out)), sample)
     }
 
     fn add(&mut self, digest: &Digest) {
         self.rows += 1;
+        match &mut self.watch {
+            Watch::Nothing => (),
+            Watch::Collect(sample) => sample.add(*digest),
+            Watch::Find(sample) => sample.seen(digest),
+        }
         let mut carry = false;
         for (word, chunk) in self.sum.iter_mut().zip(digest.bytes().rchunks_exact(8)) {
             let mut be = [0u8; 8];
@@ -94,6 +163,20 @@ mod tests {
         assert_eq!(a, whole("2\ty\n1\tx\n2\ty\n"));
         for other in ["1\tx\n2\ty\n", "1\tx\n2\ty\n1\tx\n", "1\tx\n2\tz\n2\ty\n", "1\tx2\ty\n\n2\ty\n"] {
             assert_ne!(a.2, whole(other).2, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_sample_is_found_among_the_rows_as_often_as_it_is_in_it() {
+        let mut sampler = RowsHasher::collecting();
+        sampler.update(b"b\na\na\n");
+        let sample = sampler.finish_with_sample().1.unwrap();
+        assert_eq!((sample.rows(), sample.missing()), (3, 3));
+        for (text, missing) in [("a\nb\nc\na\n", 0), ("a\nb\n", 1), ("", 3), ("a\na\na\n", 1), ("ab\na\n", 2)] {
+            let mut h = RowsHasher::finding(sample.clone());
+            h.update(text.as_bytes());
+            let (sum, left) = h.finish_with_sample();
+            assert_eq!((sum, left.unwrap().missing()), (whole(text), missing), "{text:?}");
         }
     }
 

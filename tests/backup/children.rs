@@ -80,6 +80,81 @@ fn pg_dump_fails() {
     );
 }
 
+/// A pg_dump that loses rows says nothing and ends well, and its archive is whole.
+#[test]
+fn a_dump_that_lost_rows_is_no_backup() {
+    let server = server(&[]);
+    server.psql("shop", "ALTER TABLE t ADD PRIMARY KEY (i); CREATE TABLE \"u \"\"x\" AS SELECT 1 AS one; ANALYZE");
+    // pg_dump writes a chunk for each row: a sign, four bytes of length, the text.
+    let chunk = "\\x00.{4}";
+    let one = format!("$real \"$@\" | perl -0777 -pe 's/{chunk}4711\\t[0-9a-f]*\\n//s'; exit 0");
+    let all = format!("$real \"$@\" | perl -0777 -pe 's/({chunk}[0-9]+\\t[0-9a-f]+\\n)+//s'; exit 0");
+    let twice = format!("$real \"$@\" | perl -0777 -pe 's/({chunk}4711\\t[0-9a-f]*\\n)/$1$1/s'; exit 0");
+    let counts = "the server counts 50000 in the same snapshot";
+    let sampled = "count_rows_to = \"0\"\n";
+    for (config, what, script, says) in [
+        ("", "one row", &one, ["the dump has 49999 rows", counts]),
+        ("", "all rows", &all, ["the dump has 0 rows", counts]),
+        ("", "a row twice", &twice, ["the dump has 50001 rows", counts]),
+        (sampled, "all rows", &all, ["the dump lacks ", "rows that the server has in the same snapshot"]),
+    ] {
+        let source = format!("{QUICK}{config}");
+        let world = World::new(&server, &source);
+        world.fake(&server, &source, "pg_dump", "*--section=data*", script);
+        let said = world.run(&["backup", "shop"]).expect(21).says(&says).says(&["shop: \"public\".\"t\"", "hint: "]);
+        assert!(said.out.is_empty(), "{what}: {said}");
+        world.nothing_came_of_it(&[], what);
+        // The real one passes, counted either way.
+        world.real(&source);
+        world.backup();
+    }
+}
+
+/// What cannot be counted is told, and stops nothing.
+#[test]
+fn a_table_that_is_rewritten_while_it_is_dumped_is_told() {
+    let server = server(&[]);
+    let world = World::new(&server, QUICK);
+    // Emptied after the snapshot was taken: to the snapshot it looks empty from then on.
+    let psql = format!(
+        "PGHOST={} PGPORT={} PGUSER=postgres {} -Xqd shop -c \"TRUNCATE t\"",
+        server.socket_dir().display(),
+        server.port(),
+        server.bindir().join("psql").display()
+    );
+    world.fake(&server, QUICK, "pg_dump", "*", &format!("{psql}; exec $real \"$@\""));
+    let said = world.run(&["backup", "shop"]);
+    assert!([3, 21].contains(&said.code), "{said}");
+    let told = ["the server could not count the rows of 1 tables", "\"public\".\"t\" (rewritten; the dump has 0)"];
+    let lost = ["the dump has 0 rows, but the server counts 50000", "\"public\".\"t\""];
+    let all = if said.code == 3 { &told } else { &lost };
+    let _ = said.says(all);
+}
+
+/// A page that the source itself cannot read is told as that.
+#[test]
+fn a_damaged_page_of_the_source_is_named() {
+    let mut server = PgServer::start_with(&pg::bindir(), &[], &["--data-checksums"], |_| ());
+    server.psql("postgres", "CREATE DATABASE shop");
+    server.psql("shop", "CREATE TABLE t AS SELECT i FROM generate_series(1, 1000) i");
+    server.psql("shop", "CHECKPOINT");
+    let path = server.psql("shop", "SELECT pg_relation_filepath('t')");
+    server.stop();
+    let file = server.data_dir().join(&path);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[8192 + 5000] ^= 0xff;
+    std::fs::write(&file, bytes).unwrap();
+    server.restart(&[]);
+    for (source, says) in
+        [(QUICK, "invalid page in block 1 of relation"), ("kind = \"physical\"\n", "checksum verification failed")]
+    {
+        let world = World::new(&server, source);
+        let said = world.run(&["backup", "shop"]).expect(21);
+        said.says(&[says, &path, "hint: The source itself is damaged", "pg_amcheck"]);
+        world.nothing_came_of_it(&[], source);
+    }
+}
+
 #[test]
 fn pg_dump_talks_and_succeeds() {
     let server = server(&[]);

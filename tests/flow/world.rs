@@ -52,6 +52,7 @@ impl World {
                 next_due: None,
                 idle_timeout: Duration::from_mins(1),
                 deadline: None,
+                count_rows_to: 1 << 30,
                 lock_wait: Duration::from_secs(10),
                 retention: None,
                 drill: Drill {

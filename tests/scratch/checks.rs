@@ -37,6 +37,7 @@ fn table(of: ObjectName, columns: &[&str], rows: u64, text: &[u8]) -> TableFacts
         columns: columns.iter().map(|c| (*c).to_owned()).collect(),
         rows: Some(rows),
         bytes: Some(text.len() as u64),
+        counted: None,
         digest: Some(rows_digest(text)),
     }
 }

@@ -1,6 +1,8 @@
 //! The one place with `unsafe`: what a process keeps from its children and from others,
-//! and how much memory it may use.
+//! and how much memory it may use. [`plain_file`] is how files of others are read.
 #![allow(unsafe_code)]
+
+pub mod plain_file;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io;

@@ -7,6 +7,8 @@
 mod broken;
 #[path = "drill/cannot.rs"]
 mod cannot;
+#[path = "drill/damage.rs"]
+mod damage;
 #[path = "drill/healthy.rs"]
 mod healthy;
 #[path = "support/installation.rs"]

@@ -29,11 +29,14 @@
 //! | [`checksums`] | PHY-CHECKSUMS: page checksums |
 //! | [`wal`] | PHY-WAL: the log was replayed to the backup's end |
 //! | [`amcheck`] | PHY-AMCHECK: heaps and indexes agree |
+//! | [`files`] | PHY-FILES: every database and relation has its files |
+//! | [`entries`] | PHY-ENTRIES: entries of indexes lead to rows |
 //! | [`read`] | PHY-READ: every row of every table can be read |
 //! | [`user_sql`] | USR-SQL: the operator's own queries |
 //! | [`canary`] | USR-CANARY: the operator's token is there |
 //! | [`asked`], [`shadows`] | how both ask, and what could mislead them |
-//! | [`subject`], [`inventory`] | what is checked |
+//! | [`subject`], [`inventory`], [`relations`] | what is checked |
+//! | `pages` | pages of tables and indexes, as they lie in their files |
 //! | [`result`], [`table_rows`] | what a check says, in all and of each table |
 
 pub mod amcheck;
@@ -43,7 +46,9 @@ pub mod checksums;
 pub mod collations;
 pub mod constraints;
 pub mod databases;
+pub mod entries;
 pub mod extensions;
+pub mod files;
 pub mod grants;
 pub mod indexes;
 pub mod inventory;
@@ -54,7 +59,9 @@ pub mod matviews;
 pub mod members;
 pub mod owners;
 pub mod publications;
+mod pages;
 pub mod read;
+pub mod relations;
 pub mod restored;
 pub mod result;
 pub mod roles;
@@ -88,8 +95,8 @@ pub struct Checked {
 }
 
 /// Runs the checks that fit a running instance of this kind of backup.
-/// PHY-MANIFEST runs before the start and PHY-CHECKSUMS after the end, see
-/// [`manifest::run`] and [`checksums::run`].
+/// PHY-MANIFEST runs before the start, and PHY-CHECKSUMS, PHY-FILES and PHY-ENTRIES
+/// after the end, see [`manifest::run`], [`checksums::run`], [`files::run`] and [`entries::run`].
 pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
     let inventories = inventory::Inventories::read(subject).await;
     let mut all = vec![

@@ -71,8 +71,8 @@ const KNOWN: [&str; 36] = [
 /// Programs that an error may be about.
 const PROGRAMS: [&str; 6] = ["pg_restore", "pg_dump", "pg_amcheck", "pg_verifybackup", "pg_checksums", "psql"];
 /// Checks whose objects are files of the server, times or the operator's own words.
-const NAMELESS: [&str; 7] =
-    ["HIS-REPORTS", "PHY-MANIFEST", "PHY-CHECKSUMS", "RTO-BUDGET", "RTO-TREND", "RPO-BUDGET", "USR-SQL"];
+const NAMELESS: [&str; 8] =
+    ["HIS-REPORTS", "PHY-MANIFEST", "PHY-CHECKSUMS", "PHY-FILES", "RTO-BUDGET", "RTO-TREND", "RPO-BUDGET", "USR-SQL"];
 /// What stands in place of a text that is left out.
 pub const LEFT_OUT: &str = "(left out)";
 

@@ -1,11 +1,13 @@
 //! PHY-AMCHECK: heaps and indexes agree.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::subject::{RESTORE_AGAIN, failed, speaks_of_library};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::{Code, Error, Result, Stage};
-use crate::process::Stdout;
+use crate::process::{Exit, Stdout};
+use crate::types::text::quote_ident;
 
 /// The check.
 pub const RULE: Rule =
@@ -17,6 +19,10 @@ pub const RULE: Rule =
 /// the manual says that it hardly finds what occurs in practice. It needs the
 /// extension amcheck, which is made in the copy only.
 ///
+/// The parent check wants a lock that a prepared transaction of the source, which
+/// comes back with all it held, does not let go of. What such transactions changed is
+/// checked without it, and that is told.
+///
 /// Its messages may name rows' places but not their content; only the object
 /// and the class are reported.
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
@@ -24,58 +30,84 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         return RULE.not_applicable("pg_amcheck comes with PostgreSQL 14");
     }
     let program = subject.bindir.join("pg_amcheck");
-    let relations = match count(subject).await {
-        Ok(n) => n,
+    let (relations, held) = match survey(subject).await {
+        Ok(s) => s,
         Err(e) => return RULE.error(1, 0, &e),
     };
     if !program.is_file() {
         return RULE.not_evaluated(relations, "pg_amcheck is not installed");
     }
+    let few = held.len() <= MOST_NAMED;
+    let mut runs: Vec<Vec<String>> = vec![vec!["--all".to_owned()]];
+    if few {
+        runs[0].push("--parent-check".to_owned());
+        runs[0].extend(held.iter().map(|pattern| format!("--exclude-relation={pattern}")));
+    }
+    if few && !held.is_empty() {
+        let named = held.iter().map(|pattern| format!("--relation={pattern}"));
+        runs.push(std::iter::once("--no-strict-names".to_owned()).chain(named).collect());
+    }
+    let (mut objects, mut unread) = (BTreeSet::new(), BTreeSet::new());
+    for args in runs {
+        let (exit, out) = match ask(subject, &program, args).await {
+            Ok(ended) => ended,
+            Err(e) => return RULE.error(relations, 0, &e),
+        };
+        let out = String::from_utf8_lossy(&out);
+        let (damaged, unlooked) = complaints(&out);
+        // 2: pg_amcheck ran, and found something.
+        let silent = damaged.is_empty() && unlooked.is_empty();
+        if !matches!((exit.code(), silent), (Some(0), _) | (Some(2), false)) {
+            if exit.stderr().text().contains("is not available") {
+                return RULE.not_evaluated(relations, "the extension amcheck is not installed on this host");
+            }
+            let e = Error::new(Code::CouldNotRun, Stage::Checks, "pg_amcheck did not finish");
+            return RULE.error(relations, 0, &e);
+        }
+        objects.extend(damaged.into_iter().map(str::to_owned));
+        unread.extend(unlooked.into_iter().map(str::to_owned));
+    }
+    let found = objects.into_iter().map(|o| RULE.finding(o, "corruption was found", RESTORE_AGAIN)).collect();
+    let mut result = RULE.judged(relations, relations.saturating_sub(unread.len() as u64), found);
+    if !held.is_empty() && result.reason.is_none() {
+        let which = if few { format!("{} relations", held.len()) } else { "all relations".to_owned() };
+        result.reason = Some(format!(
+            "{which} were checked without the parent check: prepared transactions of the source, which are part of the \
+             backup, hold locks on {} (see pg_prepared_xacts)",
+            held.len()
+        ));
+    }
+    result
+}
+
+/// Most relations that are named on a command line.
+const MOST_NAMED: usize = 200;
+
+/// Settings of every session of pg_amcheck; those of databases and roles do not
+/// outrank them.
+const OPTIONS: &str = "-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0 \
+     -c lock_timeout=10s -c default_transaction_read_only=off -c idle_in_transaction_session_timeout=0 -c role=none";
+
+/// Runs pg_amcheck with these arguments and those of every run.
+async fn ask(subject: &Subject<'_>, program: &Path, args: Vec<String>) -> Result<(Exit, Vec<u8>)> {
     let i = subject.instance;
     // Run as pgseal's own user would be refused nothing; run in the jail it can
     // reach nothing else than the socket.
     let tool = subject
         .jail
         .tool(program)
-        .args(["--all", "--heapallindexed", "--parent-check"])
-        .args(["--install-missing=pg_catalog", "--no-password"])
-        .args((subject.instance.major() >= 17).then_some("--checkunique"))
+        .args(["--heapallindexed", "--install-missing=pg_catalog", "--no-password"])
+        .args((i.major() >= 17).then_some("--checkunique"))
         .arg(format!("--jobs={}", subject.jobs.clamp(1, 16)))
+        .args(args)
         .env("PGHOST", i.socket_dir().as_os_str())
         .env("PGPORT", i.port().to_string())
         .env("PGUSER", i.superuser())
         .env("PGAPPNAME", "pgseal")
         .env("PGCLIENTENCODING", "UTF8")
-        .env(
-            "PGOPTIONS",
-            "-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0 -c lock_timeout=10s",
-        )
+        .env("PGOPTIONS", OPTIONS)
         .stdout(Stdout::Piped);
-    let ended = match tool.spawn().await {
-        Ok(running) => running.output(16 * 1024 * 1024).await,
-        Err(e) => Err(e),
-    };
-    let (exit, out) = match ended {
-        Ok(ended) => ended,
-        Err(e) => return RULE.error(relations, 0, &e),
-    };
-    let out = String::from_utf8_lossy(&out);
-    let (objects, unread) = complaints(&out);
-    match exit.code() {
-        Some(0) if objects.is_empty() && unread.is_empty() => RULE.judged(relations, relations, Vec::new()),
-        // 2: pg_amcheck ran, and found something.
-        Some(0 | 2) if !(objects.is_empty() && unread.is_empty()) => {
-            let found = objects.iter().map(|o| RULE.finding(*o, "corruption was found", RESTORE_AGAIN));
-            RULE.judged(relations, relations.saturating_sub(unread.len() as u64), found.collect())
-        }
-        _ => {
-            let missing = exit.stderr().text().contains("is not available");
-            if missing {
-                return RULE.not_evaluated(relations, "the extension amcheck is not installed on this host");
-            }
-            RULE.error(relations, 0, &Error::new(Code::CouldNotRun, Stage::Checks, "pg_amcheck did not finish"))
-        }
-    }
+    tool.spawn().await?.output(16 * 1024 * 1024).await
 }
 
 /// How messages begin that say that a relation could not be looked at.
@@ -106,22 +138,36 @@ fn complaint(line: &str) -> Option<&str> {
     Some(&rest[..end])
 }
 
-/// Tables and indexes that there are, in all databases.
-async fn count(subject: &Subject<'_>) -> Result<u64> {
+/// Tables and indexes that there are, in all databases; and as patterns those whose
+/// locks prepared transactions hold against the parent check (`ShareLock`; PostgreSQL
+/// manual, "Table-Level Locks").
+async fn survey(subject: &Subject<'_>) -> Result<(u64, Vec<String>)> {
     let list = {
         let session = subject.instance.connect_any().await?;
-        let sql = "select datname::text from pg_database where datallowconn";
+        let sql = "select datname::text from pg_database where datallowconn and datconnlimit <> -2";
         session.client().query(sql, &[]).await.map_err(|e| failed(&e))?
     };
-    let mut all = 0;
+    let (mut all, mut held) = (0, Vec::new());
     for row in &list {
-        let session = subject.instance.connect(row.get(0)).await?;
+        let database: String = row.get(0);
+        let session = subject.instance.connect(&database).await?;
         let sql = "select count(*) from pg_class where relkind in ('r', 'm', 't') \
                    or (relkind = 'i' and relam = (select oid from pg_am where amname = 'btree'))";
         let row = session.client().query_one(sql, &[]).await.map_err(|e| failed(&e))?;
         all += row.get::<_, i64>(0).unsigned_abs();
+        let sql = "with held as (select distinct l.relation from pg_locks l where l.locktype = 'relation' \
+                       and l.pid is null and l.mode not in ('AccessShareLock', 'RowShareLock') and l.database in (0, \
+                         (select oid from pg_database where datname = current_database()))) \
+                   select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+                   where c.relkind in ('r', 'm', 't', 'i') and (c.oid in (select relation from held) \
+                     or c.oid in (select indexrelid from pg_index where indrelid in (select relation from held))) \
+                   order by 1, 2";
+        let rows = session.client().query(sql, &[]).await.map_err(|e| failed(&e))?;
+        let quoted =
+            |r: &tokio_postgres::Row| format!("{}.{}", quote_ident(&database), super::subject::name_of(r).quoted());
+        held.extend(rows.iter().map(quoted));
     }
-    Ok(all)
+    Ok((all, held))
 }
 
 #[cfg(test)]

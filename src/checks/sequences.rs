@@ -1,4 +1,5 @@
-//! INT-SEQ: no sequence hands out a value that was already used.
+//! INT-SEQ: no sequence hands out a value that was already used, and of a dump
+//! none goes on elsewhere than in the backup.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::source::catalog;
 use crate::source::facts::{ObjectName, SequenceFacts};
 
 /// The check.
-pub const RULE: Rule = Rule { id: "INT-SEQ", title: "no sequence is behind", severity: Severity::High };
+pub const RULE: Rule = Rule { id: "INT-SEQ", title: "sequences go on where they were", severity: Severity::High };
 
 /// A sequence as it is now, with its direction.
 #[derive(Debug, Clone, Copy)]
@@ -18,10 +19,15 @@ struct Now {
     last_value: i64,
     is_called: bool,
     increment: i64,
+    /// An unlogged one begins anew after recovery, as PostgreSQL promises.
+    unlogged: bool,
 }
 
-/// Compares the next value that each sequence would give, in its direction.
+/// Compares the next value that each sequence would give. A dump sets each to its
+/// value; one that is ahead would leave numbers out, or be at its end. A physical
+/// copy is younger than its facts, and its sequences may be ahead of them.
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
+    let physical = subject.facts.physical.is_some();
     subject
         .each_database(RULE, async |session, facts| {
             let wanted: Vec<&SequenceFacts> = facts.sequences.iter().collect();
@@ -31,7 +37,8 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
                 tally.examined += 1;
                 let message = match here.get(&want.name) {
                     None => "the sequence is missing".to_owned(),
-                    Some(now) if is_behind(want, *now) => {
+                    Some(now) if physical && now.unlogged => continue,
+                    Some(now) if is_behind(want, *now) || (!physical && is_behind_of(*now, want)) => {
                         let state =
                             |value, called: bool| if called { format!("after {value}") } else { format!("at {value}") };
                         format!(
@@ -51,25 +58,36 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
 
 /// Whether the next value would come before the backup's next value.
 fn is_behind(want: &SequenceFacts, now: Now) -> bool {
+    let (wanted, next) = both(want, now);
+    if now.increment < 0 { next > wanted } else { next < wanted }
+}
+
+/// Whether the backup's next value would come before the next value.
+fn is_behind_of(now: Now, want: &SequenceFacts) -> bool {
+    let (wanted, next) = both(want, now);
+    if now.increment < 0 { wanted > next } else { wanted < next }
+}
+
+/// The next values: the backup's, and now.
+fn both(want: &SequenceFacts, now: Now) -> (i128, i128) {
     let step = i128::from(now.increment);
     let next = |value: i64, called: bool| i128::from(value) + if called { step } else { 0 };
-    let (want, now) = (next(want.last_value, want.is_called), next(now.last_value, now.is_called));
-    if step < 0 { now > want } else { now < want }
+    (next(want.last_value, want.is_called), next(now.last_value, now.is_called))
 }
 
 /// All sequences with their values, by the query that read the backup's.
 async fn read(session: &Session) -> Result<BTreeMap<ObjectName, Now>> {
     let sql = format!(
-        "select n.nspname::text, c.relname::text, s.seqincrement from pg_sequence s join pg_class c on c.oid = s.seqrelid \
+        "select n.nspname::text, c.relname::text, s.seqincrement, c.relpersistence = 'u' from pg_sequence s join pg_class c on c.oid = s.seqrelid \
          join pg_namespace n on n.oid = c.relnamespace where {USER_SCHEMA}"
     );
     let rows = query(session.client(), &sql, &[]).await?;
-    let steps: BTreeMap<ObjectName, i64> = rows.iter().map(|r| (name_of(r), r.get(2))).collect();
+    let steps: BTreeMap<ObjectName, (i64, bool)> = rows.iter().map(|r| (name_of(r), (r.get(2), r.get(3)))).collect();
     let list = catalog::sequences(session).await?.into_iter();
     Ok(list
         .filter_map(|s| {
-            let increment = *steps.get(&s.name)?;
-            Some((s.name, Now { last_value: s.last_value, is_called: s.is_called, increment }))
+            let (increment, unlogged) = *steps.get(&s.name)?;
+            Some((s.name, Now { last_value: s.last_value, is_called: s.is_called, increment, unlogged }))
         })
         .collect())
 }
@@ -85,7 +103,7 @@ mod tests {
             last_value: v,
             is_called: c,
         };
-        let now = |last_value, is_called, increment| Now { last_value, is_called, increment };
+        let now = |last_value, is_called, increment| Now { last_value, is_called, increment, unlogged: false };
         assert!(!is_behind(&want(5, true), now(5, true, 1)));
         assert!(!is_behind(&want(5, true), now(6, false, 1)), "the same next value");
         assert!(!is_behind(&want(5, true), now(9, true, 1)), "ahead");
@@ -94,5 +112,7 @@ mod tests {
         assert!(!is_behind(&want(-5, true), now(-6, true, -1)), "descending, ahead");
         assert!(is_behind(&want(-5, true), now(-4, true, -1)), "descending, behind");
         assert!(!is_behind(&want(i64::MAX, true), now(i64::MAX, true, 1)), "exhausted");
+        assert!(is_behind_of(now(9, true, 1), &want(5, true)) && is_behind_of(now(-9, true, -1), &want(-5, true)));
+        assert!(!is_behind_of(now(6, false, 1), &want(5, true)), "the same next value");
     }
 }

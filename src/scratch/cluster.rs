@@ -91,11 +91,14 @@ pub struct Floors {
     pub prepared_transactions: u32,
     /// `max_locks_per_transaction`.
     pub locks_per_transaction: u32,
+    /// Size of a WAL segment, MiB: `min_wal_size` must be twice as large (PostgreSQL
+    /// manual, "WAL Configuration").
+    pub wal_segment_mib: u32,
 }
 
 impl Default for Floors {
     fn default() -> Self {
-        Self { prepared_transactions: 0, locks_per_transaction: 64 }
+        Self { prepared_transactions: 0, locks_per_transaction: 64, wal_segment_mib: 16 }
     }
 }
 
@@ -114,6 +117,10 @@ impl Floors {
         Ok(Self {
             prepared_transactions: number("max_prepared_xacts setting", 0),
             locks_per_transaction: number("max_locks_per_xact setting", 64),
+            // Of 1 MiB to 1 GiB.
+            wal_segment_mib: field(&text, "Bytes per WAL segment")
+                .and_then(|v| v.parse::<u32>().ok())
+                .map_or(16, |bytes| (bytes >> 20).clamp(1, 1024)),
         })
     }
 }
@@ -147,11 +154,12 @@ pub async fn write_config(scratch: &Scratch, major: u32, superuser: &str, floors
         "# Written by pgseal; every sealed setting stands on the command line.\n\
          max_connections = 250\nsuperuser_reserved_connections = 3\nmax_prepared_transactions = {}\n\
          max_locks_per_transaction = {}\nmax_replication_slots = 64\nshared_buffers = 128MB\n\
-         maintenance_work_mem = 256MB\nmax_wal_size = 4GB\ncheckpoint_timeout = 30min\nfull_page_writes = off\n\
+         maintenance_work_mem = 256MB\nmax_wal_size = 4GB\nmin_wal_size = {}MB\ncheckpoint_timeout = 30min\nfull_page_writes = off\n\
          synchronous_commit = off\nlog_line_prefix = '{}'\nlog_checkpoints = off\nlc_messages = 'C'\nhuge_pages = off\n\
          update_process_title = on\n",
         floors.prepared_transactions,
         floors.locks_per_transaction,
+        (2 * floors.wal_segment_mib).max(80),
         super::failure::LINE_PREFIX,
     );
     let hba = "local replication all reject\nlocal all all peer map=pgseal\nhost all all all reject\n";

@@ -20,6 +20,7 @@ fn server() -> PgServer {
             "create table people(id int primary key, email text);
              insert into people select g, 'canary-row-' || g || '@x' from generate_series(1, 3000) g;
              create sequence tickets; select setval('tickets', 500);
+             create sequence ahead; select setval('ahead', 500);
              create table \"{}\"(x text); insert into \"{}\" values ('canary-row')",
             HOSTILE.replace('"', "\"\""),
             HOSTILE.replace('"', "\"\"")
@@ -55,7 +56,9 @@ fn lying_facts_are_found_and_hostile_names_are_escaped_everywhere() {
         for table in shop["tables"].as_array_mut().unwrap() {
             table["rows"] = (table["rows"].as_u64().unwrap() + 1).into();
         }
-        shop["sequences"][0]["last_value"] = 501.into();
+        // In order of name: the copy is ahead of one, and behind the other.
+        shop["sequences"][0]["last_value"] = 499.into();
+        shop["sequences"][1]["last_value"] = 501.into();
         shop["large_objects"] = 1.into();
         let inventory = &mut shop["inventory"];
         inventory["objects"]["table: public.people"]["owner"] = "nobody".into();
@@ -72,6 +75,8 @@ fn lying_facts_are_found_and_hostile_names_are_escaped_everywhere() {
     for id in ["INT-SEQ", "INT-LO", "INT-ROLES", "INT-OWNERS", "INT-GRANTS", "INT-RLS", "INT-CONSTRAINT"] {
         assert_eq!(outcome(&report, id), "finding", "{id}");
     }
+    let said = check(&report, "INT-SEQ")["findings"].to_string();
+    assert!(said.contains("shop: public.ahead") && said.contains("shop: public.tickets"), "{said}");
     assert_eq!(outcome(&report, "INT-TABLES"), "pass");
     assert_eq!(report["proof_level"], "booted");
 

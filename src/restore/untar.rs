@@ -105,7 +105,6 @@ fn plain(name: &Path) -> Result<PathBuf> {
 fn make_directory(target: &Path, name: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(target) {
         Ok(()) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(refused(name, "is there twice")),
         Err(e) => Err(failed(name, e)),
     }
 }
@@ -140,6 +139,10 @@ fn refused(name: &Path, why: &str) -> Error {
 fn failed(name: &Path, e: io::Error) -> Error {
     let code = match e.kind() {
         io::ErrorKind::AlreadyExists => return refused(name, "is there twice"),
+        // We make every directory that the tar names, in its order.
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            return refused(name, "comes before its directory");
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::NoSpace,
         _ => Code::RestoreFailed,
     };
@@ -241,6 +244,22 @@ mod tests {
             assert!(stream.1 <= 1 << 20, "{kind:?}: {} bytes were read", stream.1);
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn an_entry_before_its_directory_is_the_tars_fault() {
+        for (name, kind) in [("base/1", EntryType::Regular), ("base/5", EntryType::Directory)] {
+            let dir = tempfile::tempdir().unwrap();
+            let e = untar(&raw(name, kind, b"")[..], dir.path(), false).unwrap_err();
+            assert_eq!(e.code(), Code::Corrupt, "{name}: {e:?}");
+            assert!(e.text().contains("comes before its directory"), "{e}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut both = raw("base", EntryType::Regular, b"x");
+        both.truncate(1024);
+        both.extend(raw("base/1", EntryType::Regular, b""));
+        let e = untar(&both[..], dir.path(), false).unwrap_err();
+        assert!(e.code() == Code::Corrupt && e.text().contains("comes before its directory"), "{e}");
     }
 
     #[test]

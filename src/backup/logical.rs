@@ -108,7 +108,8 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
         match database(job, ready, work, private, name, &mut number).await {
             Ok(one) => {
                 if let Some(text) = one.facts.inventory.as_ref().and_then(|i| outside(name, i)) {
-                    let hint = Some("Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …".to_owned());
+                    let hint =
+                        Some("Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …".to_owned());
                     work.progress.event(Event::Warning { text: text.clone(), hint });
                     taken.warnings.push(text);
                 }
@@ -144,7 +145,7 @@ struct One {
     facts: DatabaseFacts,
     done: Vec<Done>,
     left_out: Option<LeftOut>,
-    warnings: Vec<String>,
+    warnings: Option<String>,
 }
 
 /// One database, in a new snapshot for each try: what vanished since the last one

@@ -24,3 +24,5 @@ mod tables;
 mod without_pgseal;
 #[path = "restore/world.rs"]
 mod world;
+#[path = "restore/worst_day.rs"]
+mod worst_day;

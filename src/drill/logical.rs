@@ -8,8 +8,8 @@ use super::run::{Work, could_not_run};
 use crate::checks;
 use crate::error::{Code, Error, Result, Stage};
 use crate::report::model::ProofLevel;
-use crate::restore::LogicalTarget;
 use crate::restore::globals::Existing;
+use crate::restore::{LogicalTarget, Said};
 use crate::scratch::probe::{Sightings, Watch};
 use crate::scratch::{ClusterOptions, Instance, Origin, failure, init_cluster};
 use crate::source::ConnParams;
@@ -46,10 +46,12 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
         globals: Some(Existing::Scratch),
         owners: true,
         scratch: true,
+        keep_going: false,
+        said: Said::default(),
         progress: work.job.progress.clone(),
     };
     let watch = Watch::begin();
-    let restored = target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log()));
+    let restored = target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log(), target.said.take()));
     let watched = watch.end();
     record.timings.restore = record.stage("restore", restore);
     record.checks.push(checks::restored::of(&restored));
@@ -62,7 +64,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
 
 /// Adds what the server's log tells: the SQLSTATE, and that the server itself
 /// died, which is no word against the backup.
-fn blame(e: Error, log: &str) -> Error {
+fn blame(e: Error, log: &str, said: Option<String>) -> Error {
     if e.stage() != Stage::Restore || !matches!(e.code(), Code::RestoreFailed | Code::CouldNotRun | Code::NoSpace) {
         // The server was not reached, say: it is ours, and so is the fault.
         return if matches!(e.code(), Code::SourceUnreachable | Code::SourceUnusable | Code::Usage) {
@@ -76,7 +78,9 @@ fn blame(e: Error, log: &str) -> Error {
         return Error::new(Code::CouldNotRun, Stage::Restore, format!("the scratch server died: {}", died.class))
             .hint("Nothing was learned about the backup; see what this host lacks and drill again.");
     }
-    let Some(state) = failure::last_error(log).filter(|_| !e.text().contains("SQLSTATE")) else { return e };
+    // Other statements may have failed because of this one: its own words find it.
+    let state = said.and_then(|words| failure::state_of(log, &words)).or_else(|| failure::last_error(log));
+    let Some(state) = state.filter(|_| !e.text().contains("SQLSTATE")) else { return e };
     // Class 53 is a lack of resources, 58030 a disk that fails.
     if e.code() == Code::RestoreFailed && (state.starts_with("53") || state == "58030") {
         let what = if state == "53100" { "out of space" } else { "the host lacks resources" };
@@ -103,17 +107,25 @@ mod tests {
     #[test]
     fn a_server_that_died_is_not_the_backups_fault() {
         let refused = || Error::new(Code::RestoreFailed, Stage::Restore, "the server refused").on("table t").hint("h");
-        let e = blame(refused(), "pgseal:23505:ERROR:  duplicate key (a@b.c)\n");
+        let e = blame(refused(), "pgseal:23505:ERROR:  duplicate key (a@b.c)\n", None);
         assert_eq!(format!("{e:?}"), "[50] restore: table t: the server refused (SQLSTATE 23505) (hint: h)");
-        let e = blame(refused(), "pgseal:53100:PANIC:  could not write to file \"x\": No space left on device\n");
+        let e = blame(refused(), "pgseal:53100:PANIC:  could not write to file \"x\": No space left on device\n", None);
         assert_eq!(e.code(), Code::CouldNotRun);
         assert!(e.text().contains("out of space"), "{e}");
-        let e =
-            blame(refused(), "pgseal:53100:ERROR:  could not extend file: wrote only 1 of 2\npgseal:08006:ERROR:  x\n");
+        let e = blame(
+            refused(),
+            "pgseal:53100:ERROR:  could not extend file: wrote only 1 of 2\npgseal:08006:ERROR:  x\n",
+            None,
+        );
         assert_eq!((e.code(), e.text().as_str()), (Code::CouldNotRun, "out of space (SQLSTATE 53100)"));
-        let e = blame(Error::new(Code::SourceUnreachable, Stage::Source, "no"), "");
+        let log =
+            "pgseal:23505:ERROR:  duplicate key\npgseal:42P01:ERROR:  x\npgseal:57014:ERROR:  canceling statement\n";
+        let e = blame(refused(), log, Some("duplicate key".to_owned()));
+        assert!(e.text().contains("SQLSTATE 23505"), "{e}");
+        assert!(blame(refused(), log, None).text().contains("SQLSTATE 42P01"), "a cancelled one is no cause");
+        let e = blame(Error::new(Code::SourceUnreachable, Stage::Source, "no"), "", None);
         assert_eq!(e.code(), Code::CouldNotRun);
-        let e = blame(Error::new(Code::Corrupt, Stage::Fetch, "bad"), "pgseal:23505:ERROR:  x\n");
+        let e = blame(Error::new(Code::Corrupt, Stage::Fetch, "bad"), "pgseal:23505:ERROR:  x\n", None);
         assert_eq!((e.code(), e.text()), (Code::Corrupt, "bad".to_owned()));
     }
 }

@@ -4,6 +4,9 @@
 //! 2: …`), and a drill's report travels. So only the object and the class of
 //! the failure get out, and a fault of the host is told from a bad backup.
 
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::Exit;
 
@@ -84,9 +87,42 @@ pub(super) fn ended(exit: Exit) -> Result<()> {
     }
 }
 
+fn error(stderr: &str) -> Option<&str> {
+    stderr.lines().find_map(|l| l.strip_prefix("pg_restore: error: "))
+}
+
+/// The server's words in such a line.
+fn words(line: &str) -> &str {
+    line.split_once("ERROR:  ").or_else(|| line.split_once("FATAL:  ")).map_or(line, |p| p.1)
+}
+
+/// The server's words for what it refused. They quote rows: they serve to find the
+/// SQLSTATE in its log, and are not shown.
+#[derive(Default)]
+pub struct Said(Mutex<Option<String>>);
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Said(****)")
+    }
+}
+
+impl Said {
+    pub(super) fn keep(&self, exit: &Exit) {
+        let text = exit.stderr().text();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error(&text).map(|line| words(line).to_owned());
+    }
+
+    /// The primary message.
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// The error that `stderr` tells of.
 fn of(stderr: &str) -> Error {
-    let Some(line) = stderr.lines().rev().find_map(|l| l.strip_prefix("pg_restore: error: ")) else {
+    // Parallel jobs are cancelled after the first failure, and say so: the first line counts.
+    let Some(line) = error(stderr) else {
         // It always gives a reason. Without one it was not started, or had no
         // memory left to speak with.
         return Error::new(Code::CouldNotRun, Stage::Restore, "it ended without giving a reason")
@@ -95,7 +131,7 @@ fn of(stderr: &str) -> Error {
                 "Nothing was learned about the backup: see whether pg_restore runs on this host and has enough memory.",
             );
     };
-    let said = line.split_once("ERROR:  ").or_else(|| line.split_once("FATAL:  ")).map_or(line, |p| p.1);
+    let said = words(line);
     let object = object(stderr, line);
     let fits = |c: &&Class| c.begins.iter().any(|b| said.starts_with(b)) || c.ends.iter().any(|e| said.ends_with(e));
     let (code, called, hint) = match HOSTS.iter().find(fits) {

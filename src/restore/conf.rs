@@ -98,7 +98,7 @@ impl Reader<'_> {
     /// Files that end in `.conf` and do not begin with a dot, in order of name.
     fn folder(&mut self, folder: &Path) {
         let all = std::fs::read_dir(self.data.join(folder)).into_iter().flatten().flatten();
-        let is_conf = |n: &String| n.ends_with(".conf") && !n.starts_with('.');
+        let is_conf = |n: &String| Path::new(n).extension().is_some_and(|e| e == "conf") && !n.starts_with('.');
         let names: BTreeSet<String> =
             all.filter_map(|e| e.file_name().into_string().ok()).filter(is_conf).take(MOST).collect();
         for name in names {

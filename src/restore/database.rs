@@ -1,5 +1,10 @@
 //! Creating a database as it was, under a working name until it is complete.
 
+use std::collections::HashSet;
+
+use tokio_postgres::error::SqlState;
+
+use super::archive::There;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::facts::DatabaseFacts;
 use crate::source::{ConnParams, Session};
@@ -13,6 +18,8 @@ pub struct Target {
     pub name: String,
     /// Where the restore writes: a working name when the database is new.
     pub working: String,
+    /// Who does it.
+    pub(super) worker: Worker,
 }
 
 impl Target {
@@ -43,17 +50,25 @@ pub(super) async fn exists(session: &Session, name: &str) -> Result<bool> {
 }
 
 /// Counts what users made. The oids below 16384 are the bootstrap's and initdb's
-/// (PostgreSQL source, `FirstNormalObjectId`).
-const CONTENTS: &str = "select (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-           where c.oid >= 16384 and n.nspname !~ '^pg_(toast|temp)' and c.relkind in ('r','p','v','m','f','S','c'))
-       + (select count(*) from pg_namespace where oid >= 16384 and nspname !~ '^pg_(toast|temp)')
-       + (select count(*) from pg_proc where oid >= 16384)
-       + (select count(*) from pg_type where oid >= 16384 and typtype in ('d','e','r','b') and typelem = 0)
-       + (select count(*) from pg_extension where oid >= 16384)
+/// (PostgreSQL source, `FirstNormalObjectId`). What belongs to an extension, and the
+/// schema that one was put into, is no user's: a provider hands out its databases with some.
+const CONTENTS: &str = "with of_extensions as (select classid, objid from pg_depend where deptype = 'e')
+   select (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where c.oid >= 16384 and n.nspname !~ '^pg_(toast|temp)' and c.relkind in ('r','p','v','m','f','S','c')
+             and ('pg_class'::regclass, c.oid) not in (select * from of_extensions)
+             and not exists (select from pg_type t where t.typrelid = c.oid
+                             and ('pg_type'::regclass, t.oid) in (select * from of_extensions)))
+       + (select count(*) from pg_namespace n where oid >= 16384 and nspname !~ '^pg_(toast|temp)'
+             and ('pg_namespace'::regclass, oid) not in (select * from of_extensions)
+             and not exists (select from pg_extension e where e.extnamespace = n.oid))
+       + (select count(*) from pg_proc where oid >= 16384
+             and ('pg_proc'::regclass, oid) not in (select * from of_extensions))
+       + (select count(*) from pg_type where oid >= 16384 and typtype in ('d','e','r','b') and typelem = 0
+             and ('pg_type'::regclass, oid) not in (select * from of_extensions))
        + (select count(*) from pg_largeobject_metadata)
        + (select count(*) from pg_publication)
-       + (select count(*) from pg_foreign_data_wrapper)
-       + (select count(*) from pg_event_trigger)";
+       + (select count(*) from pg_foreign_data_wrapper where ('pg_foreign_data_wrapper'::regclass, oid) not in (select * from of_extensions))
+       + (select count(*) from pg_event_trigger where ('pg_event_trigger'::regclass, oid) not in (select * from of_extensions))";
 
 /// Refuses a target that holds anything: restoring over data is how a bad day gets worse.
 ///
@@ -71,45 +86,96 @@ pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
         .hint("Restore into a new name with --target-db, then rename; pgseal never writes over data."))
 }
 
-/// Creates the database that will become `name`, or takes the empty one that exists.
-/// With `anew` that one is dropped first: `postgres` of a fresh cluster has that
-/// cluster's encoding and locale, not the source's.
-pub async fn prepare(
-    conn: &ConnParams,
-    session: &Session,
-    facts: &DatabaseFacts,
-    name: &str,
-    anew: bool,
-) -> Result<Target> {
+/// Under which name a restore works: a new one, or that of an empty database that
+/// exists. With `anew` that one is dropped first: `postgres` of a fresh cluster has
+/// that cluster's encoding and locale, not the source's.
+pub async fn plan(conn: &ConnParams, session: &Session, name: &str, anew: bool) -> Result<Target> {
+    let worker = Worker::of(session).await?;
     if exists(session, name).await? {
         must_be_empty(conn, name).await?;
         if !anew {
-            return Ok(Target { name: name.to_owned(), working: name.to_owned() });
+            return Ok(Target { name: name.to_owned(), working: name.to_owned(), worker });
         }
         let sql = format!("drop database {} with (force)", quote_ident(name));
         session.client().batch_execute(&sql).await.map_err(failed("cannot remove the empty database", name))?;
     }
-    let working = format!("{WORKING}{}", hex::encode(random_bytes::<6>()?));
-    let sql = create_sql(facts, &working);
-    session.client().batch_execute(&sql).await.map_err(failed("cannot create the database", name))?;
-    let sql = format!("comment on database {} is {}", quote_ident(&working), quote_literal(&mark(session).await?));
-    session.client().batch_execute(&sql).await.map_err(failed("cannot mark the database", name))?;
-    Ok(Target { name: name.to_owned(), working })
+    // Who works on it is in the name, which is there as soon as the database is.
+    let working =
+        format!("{WORKING}{}_{}_{}", hex::encode(random_bytes::<6>()?), worker.pid, worker.began_microseconds);
+    Ok(Target { name: name.to_owned(), working, worker })
 }
 
-/// What the name of an unfinished database begins with; twelve hexadecimal
-/// digits follow.
+/// Creates the database, where it is a new one.
+pub async fn create(session: &Session, facts: &DatabaseFacts, target: &Target, scratch: bool) -> Result<()> {
+    if !target.created() {
+        return Ok(());
+    }
+    let (name, worker) = (&target.name, &target.worker);
+    let sql = create_sql(facts, &target.working);
+    session.client().batch_execute(&sql).await.map_err(|e| {
+        // 22023 and 42809 are what CREATE DATABASE answers to a locale that is not installed.
+        if matches!(e.code().map(SqlState::code), Some("22023" | "42809")) {
+            let locale = facts.locale.as_deref().unwrap_or(&facts.collate);
+            let text = format!("a locale of the backup is not installed on this host: {locale}");
+            let code = if scratch { Code::CouldNotRun } else { Code::RestoreFailed };
+            return Error::new(code, Stage::Restore, text)
+                .on(name.clone())
+                .hint("Generate the source's locales on this host (locale-gen), restart the server, and try again.");
+        }
+        failed("cannot create the database", name)(e)
+    })?;
+    let mark = format!("{MARK}{} of {}", worker.pid, worker.began);
+    let sql = format!("comment on database {} is {}", quote_ident(&target.working), quote_literal(&mark));
+    session.client().batch_execute(&sql).await.map_err(failed("cannot mark the database", name))
+}
+
+/// Whether the session's role is a superuser.
+pub(super) async fn is_superuser(session: &Session) -> Result<bool> {
+    let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
+    let row = session.client().query_one(sql, &[]).await.map_err(failed("cannot read the role", "restore"))?;
+    Ok(row.get(0))
+}
+
+/// What a database has before anything is restored into it.
+pub(super) async fn there(conn: &ConnParams, created: bool) -> Result<There> {
+    let session = conn.connect("pgseal restore").await?;
+    let names = async |sql: &str| {
+        let rows = session.client().query(sql, &[]).await;
+        let rows = rows.map_err(failed("cannot look into the database", &conn.dbname))?;
+        Ok::<_, Error>(rows.iter().map(|r| r.get(0)).collect())
+    };
+    // Who is a member of the owner may comment.
+    let extensions =
+        names("select extname::text from pg_catalog.pg_extension where not pg_catalog.pg_has_role(extowner, 'USAGE')");
+    let schemas = "select nspname::text from pg_catalog.pg_namespace where nspname !~ '^pg_' and oid >= 16384";
+    Ok(There { extensions: extensions.await?, schemas: if created { HashSet::new() } else { names(schemas).await? } })
+}
+
+/// What the name of an unfinished database begins with. Twelve hexadecimal digits
+/// follow, and the session that works on it: `_PID_MICROSECONDS`, when it began.
+/// Until 0.1 the session was in the comment only.
 pub(super) const WORKING: &str = "pgseal_restoring_";
 
 /// What the comment of an unfinished database begins with.
 pub(super) const MARK: &str = "pgseal restores into this; session ";
 
-/// The comment of an unfinished database: the session of the server that
-/// restores it. As long as that lives, so does the restore, wherever it runs.
-async fn mark(session: &Session) -> Result<String> {
-    let sql = "select pid, extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()";
-    let row = session.client().query_one(sql, &[]).await.map_err(failed("cannot tell the session", "restore"))?;
-    Ok(format!("{MARK}{} of {}", row.get::<_, i32>(0), row.get::<_, String>(1)))
+/// The session of the server that restores: as long as that lives, so does the
+/// restore, wherever it runs.
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    pub(super) pid: i32,
+    began: String,
+    began_microseconds: i64,
+}
+
+impl Worker {
+    async fn of(session: &Session) -> Result<Self> {
+        let sql = "select pid, extract(epoch from backend_start)::text, \
+                   (extract(epoch from backend_start) * 1000000)::int8 \
+                   from pg_catalog.pg_stat_activity where pid = pg_catalog.pg_backend_pid()";
+        let row = session.client().query_one(sql, &[]).await.map_err(failed("cannot tell the session", "restore"))?;
+        Ok(Self { pid: row.get(0), began: row.get(1), began_microseconds: row.get(2) })
+    }
 }
 
 /// `CREATE DATABASE` with the encoding and locale of the source (PostgreSQL

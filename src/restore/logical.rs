@@ -1,23 +1,19 @@
-//! Databases by pg_restore: pre-data, all data streams at once, post-data with
-//! parallel index builds.
+//! Databases of a logical backup: created, filled, given their properties and,
+//! at the end, their names.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 
-use futures_util::future::try_join_all;
+use tokio_postgres::error::SqlState;
 
-use super::selection::Selection;
+use super::load::Load;
+use super::lost::Lost;
 use super::unfinished::Unfinished;
-use super::{Opened, complaint, database, feed, globals, properties};
+use super::{Opened, Said, database, feed, globals, properties};
 use crate::error::{Code, Error, Result, Stage};
-use crate::manifest::model::{Role, Stream};
-use crate::process::{Exit, Stdin, Tool};
+use crate::manifest::model::Role;
 use crate::source::facts::{DatabaseFacts, ObjectName};
-use crate::source::{ConnParams, PgBin, Purpose, Session, archive_list};
+use crate::source::{ConnParams, PgBin, Session};
 use crate::types::Event;
 use crate::types::event::Progress;
 use crate::types::text::quote_literal;
@@ -43,8 +39,14 @@ pub struct LogicalTarget<'a> {
     pub globals: Option<globals::Existing>,
     /// Restore owners and privileges.
     pub owners: bool,
-    /// A scratch copy: no subscriptions, publications, tablespaces.
+    /// A scratch copy: no subscriptions, publications, tablespaces, and nothing
+    /// may be refused.
     pub scratch: bool,
+    /// Keep what can be restored where something is refused.
+    pub keep_going: bool,
+    /// The server's words for what it refused in a scratch copy, for finding its
+    /// SQLSTATE in the log; they quote rows.
+    pub said: Said,
     /// Progress.
     pub progress: Progress,
 }
@@ -58,6 +60,8 @@ pub struct LogicalOutcome {
     pub plain_bytes: u64,
     /// Runs of pg_restore, all of which ended well.
     pub runs: u64,
+    /// What is not in the restored databases, though the backup holds it.
+    pub lost: Vec<Lost>,
 }
 
 impl LogicalTarget<'_> {
@@ -77,21 +81,32 @@ impl LogicalTarget<'_> {
                 globals::apply(&session, &sql, keep).await?;
             }
         }
+        let superuser = database::is_superuser(&session).await?;
         let mut outcome = LogicalOutcome::default();
         for (source, name) in &self.databases {
             let facts = facts_of(opened, source)?;
-            let schema = self.schema(opened, facts).await?;
-            let target = database::prepare(self.conn, &session, facts, name, self.scratch).await?;
+            let target = database::plan(self.conn, &session, name, self.scratch).await?;
             // Dropped by an interrupt, it removes what was begun.
             let unfinished = Unfinished::new(self.conn, &target);
             let restored = async {
-                let bytes = self.database(opened, facts, &target.working, schema).await?;
+                database::create(&session, facts, &target, self.scratch).await?;
+                // Views and checks may read them: they are in force before the first row.
                 let whole = self.tables.is_empty();
+                let mut lost = Vec::new();
                 if whole {
-                    self.properties(&session, facts, &target).await?;
+                    let settings = properties::settings_sql(facts, &target.working, self.owners);
+                    lost.extend(self.apply(&session, settings, &target).await?);
+                }
+                let conn = self.inside(&target.working, opened, facts, superuser).await?;
+                let mut load = Load::new(self, opened, facts, &target, conn, superuser).await?;
+                let mut filled = load.fill().await?;
+                if whole {
+                    let properties = properties::properties_sql(facts, &target.working, self.owners)?;
+                    lost.extend(self.apply(&session, properties, &target).await?);
                 }
                 database::rename(&session, &target, whole && facts.comment.is_some()).await?;
-                Ok::<Restored, Error>(bytes)
+                filled.lost.splice(0..0, lost);
+                Ok::<_, Error>(filled)
             };
             let restored = restored.await;
             unfinished.over();
@@ -99,6 +114,7 @@ impl LogicalTarget<'_> {
                 Ok(restored) => {
                     outcome.plain_bytes += restored.bytes;
                     outcome.runs += restored.runs;
+                    outcome.lost.extend(restored.lost);
                 }
                 Err(e) if !target.created() => {
                     return Err(e.and_hint(
@@ -118,68 +134,41 @@ impl LogicalTarget<'_> {
         Ok(outcome)
     }
 
-    /// What of the database lies outside its dump.
-    async fn properties(&self, session: &Session, facts: &DatabaseFacts, target: &database::Target) -> Result<()> {
-        for sql in properties::properties_sql(facts, &target.working, self.owners)? {
-            session.client().batch_execute(&sql).await.map_err(|e| match e.code() {
+    /// Sends statements about the database itself.
+    async fn apply(
+        &self,
+        session: &Session,
+        all: Vec<properties::Property>,
+        target: &database::Target,
+    ) -> Result<Vec<Lost>> {
+        let mut lost = Vec::new();
+        for one in all {
+            let Err(e) = session.client().batch_execute(&one.sql).await else { continue };
+            if session.client().is_closed() {
+                return Err(database::failed("cannot set a property", &target.name)(e));
+            }
+            if !self.owners && e.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+                let text = format!("left out, because it needs another role's rights: {}", one.label);
+                self.progress.event(Event::Note(text));
+                continue;
+            }
+            let failed = match e.code() {
                 // A setting's value may be a secret, and the server's words show it.
-                Some(state) if self.scratch => Error::new(
-                    Code::RestoreFailed,
-                    Stage::Restore,
-                    format!("cannot set a property of the database (SQLSTATE {})", state.code()),
-                )
-                .on(target.name.clone()),
-                _ => explain(database::failed("cannot set a property", &target.name)(e)),
-            })?;
+                Some(state) if self.scratch => one.in_scratch(state.code()).on(target.name.clone()),
+                _ => explain(database::failed(&format!("cannot set {}", one.label), &target.name)(e)),
+            };
+            if !self.keep_going {
+                return Err(failed);
+            }
+            lost.push(Lost { object: one.label, why: failed.text() });
         }
-        Ok(())
-    }
-
-    /// The schema stream, and what of it is wanted.
-    async fn schema(&self, opened: &Opened, facts: &DatabaseFacts) -> Result<Schema> {
-        let streams = opened.streams(Role::Schema, Some(&facts.name));
-        let stream = streams.first().ok_or_else(|| {
-            Error::new(Code::Corrupt, Stage::Restore, "the backup has no schema stream").on(facts.name.clone())
-        })?;
-        let mut file = feed::into_memory(opened, stream, &self.progress).await?;
-        if self.tables.is_empty() {
-            return Ok(Schema { archive: Arc::new(file), chosen: None });
-        }
-        let unreadable = |e: std::io::Error| Error::internal("cannot read a stream in memory").because(e);
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(unreadable)?;
-        file.rewind().map_err(unreadable)?;
-        let list = archive_list::read(&bytes)?
-            .ok_or_else(|| Error::new(Code::Corrupt, Stage::Restore, "the schema stream is cut off"))?;
-        let selection = Selection::choose(&list, &self.tables, &facts.encoding)?;
-        for key in &selection.foreign_keys {
-            self.progress.event(Event::Warning {
-                text: format!("the foreign key {key} is left out: only one of its tables is restored with rows"),
-                hint: Some("Name the other table with --table, too.".into()),
-            });
-        }
-        for table in &selection.empty {
-            let text = format!("the table {} is created without its rows: what is restored needs it", table.quoted());
-            self.progress.event(Event::Note(text));
-        }
-        let path = self.use_list(&selection.ids)?;
-        Ok(Schema { archive: Arc::new(file), chosen: Some((selection, path)) })
-    }
-
-    /// A file for `pg_restore --use-list`: one number a line.
-    fn use_list(&self, ids: &[i64]) -> Result<tempfile::TempPath> {
-        let failed = |e: std::io::Error| Error::internal("cannot write the list of what to restore").because(e);
-        let mut file = tempfile::NamedTempFile::new_in(self.private).map_err(failed)?;
-        let mut out = std::io::BufWriter::new(&mut file);
-        ids.iter().try_for_each(|id| writeln!(out, "{id};")).and_then(|()| out.flush()).map_err(failed)?;
-        drop(out);
-        Ok(file.into_temp_path())
+        Ok(lost)
     }
 
     /// The connection under which text of money means what it did when it was
     /// written: backups of older versions were not written under today's pin.
     async fn written_under(&self, opened: &Opened, facts: &DatabaseFacts) -> Result<ConnParams> {
-        let conn = self.conn.clone();
+        let conn = self.conn.with_major(opened.facts.server.version_num.major());
         let Some(locale) = opened.facts.monetary(facts) else { return Ok(conn) };
         let try_it = conn.connect("pgseal restore").await?;
         let sql = format!("SET lc_monetary = {}", quote_literal(locale));
@@ -196,138 +185,24 @@ impl LogicalTarget<'_> {
         Ok(conn)
     }
 
-    async fn database(
+    /// Where pg_restore goes. A library that the database preloads may be missing
+    /// on this server; the restore does not need it then.
+    async fn inside(
         &self,
-        opened: &Opened,
-        facts: &DatabaseFacts,
         working: &str,
-        schema: Schema,
-    ) -> Result<Restored> {
-        let conn = self.written_under(opened, facts).await?.with_database(working);
-        self.run(self.section(&conn, "pre-data", &schema)?).await?;
-        let data = opened.streams(Role::Data, Some(&facts.name));
-        let last = data.last().map(|s| s.reference.clone());
-        let read = try_join_all(data.iter().map(|s| {
-            let with_sequences = last.as_ref() == Some(&s.reference);
-            self.data(opened, facts, s, &conn, schema.selection().map(|s| (s, with_sequences)))
-        }))
-        .await?;
-        if let Some(selection) = schema.selection() {
-            let found: HashSet<&ObjectName> = read.iter().flat_map(|r| &r.tables).collect();
-            let has_rows = |t: &&ObjectName| facts.tables.iter().any(|f| f.name == **t);
-            if let Some(lost) = selection.rows.iter().filter(has_rows).find(|t| !found.contains(t)) {
-                return Err(Error::new(Code::Corrupt, Stage::Restore, "no stream holds the rows of the table")
-                    .on(lost.quoted()));
-            }
-        }
-        let post = self.section(&conn, "post-data", &schema)?.arg(format!("--jobs={}", self.jobs.max(1)));
-        self.run(post).await?;
-        Ok(Restored { bytes: read.iter().map(|r| r.bytes).sum(), runs: 2 + read.len() as u64 })
-    }
-
-    /// pg_restore with what every section has in common. The database is named by
-    /// environment: `-d` would read its name as a connection string.
-    fn pg_restore(&self, conn: &ConnParams) -> Result<Tool> {
-        let mut tool = self
-            .bin
-            .tool("pg_restore")?
-            .under(self.under.clone())
-            .envs(conn.child_env(self.private, Purpose::Load)?)
-            .args(["--exit-on-error", "--no-password", "--dbname="]);
-        if self.scratch {
-            tool = tool.args(["--no-subscriptions", "--no-publications", "--no-tablespaces"]);
-        }
-        if !self.owners {
-            tool = tool.args(["--no-owner", "--no-privileges"]);
-        }
-        Ok(tool)
-    }
-
-    fn section(&self, conn: &ConnParams, section: &str, schema: &Schema) -> Result<Tool> {
-        let tool = self.pg_restore(conn)?.arg(format!("--section={section}")).input(Arc::clone(&schema.archive));
-        let tool = match &schema.chosen {
-            Some((_, list)) => tool.arg("--use-list").arg(list.as_os_str()),
-            None => tool,
-        };
-        Ok(tool.arg("/proc/self/fd/0"))
-    }
-
-    /// One data stream; of a selection only what was chosen, and with its
-    /// sequences where the flag is set (they come with the last stream).
-    async fn data(
-        &self,
         opened: &Opened,
         facts: &DatabaseFacts,
-        stream: &Stream,
-        conn: &ConnParams,
-        chosen: Option<(&Selection, bool)>,
-    ) -> Result<Read> {
-        let mut read = Read::default();
-        let mut tool = self.pg_restore(conn)?.arg("--section=data").stdin(Stdin::Piped);
-        let mut list = None;
-        let held = opened.facts.streams.get(&stream.reference).map(|f| f.tables.as_slice()).unwrap_or_default();
-        if let Some((selection, with_sequences)) = chosen
-            && !(with_sequences && selection.has_sequences())
-            && !held.iter().any(|t| selection.rows.contains(t))
-        {
-            return Ok(read);
+        superuser: bool,
+    ) -> Result<ConnParams> {
+        let conn = self.written_under(opened, facts).await?.with_database(working);
+        let preloads = |s: &String| s.split_once('=').is_some_and(|(key, _)| key.ends_with("preload_libraries"));
+        let all = facts.role_settings.iter().map(|(_, s)| s).chain(&facts.settings);
+        if self.scratch || !all.into_iter().any(preloads) || conn.connect("pgseal restore").await.is_ok() {
+            return Ok(conn);
         }
-        let mut begun = feed::Begun::new(opened, stream, &self.progress)?;
-        if let Some((selection, _)) = chosen {
-            let (ids, tables) = selection.of_data(&begun.contents().await?, &facts.encoding);
-            if ids.is_empty() {
-                return Ok(read);
-            }
-            read.tables = tables;
-            let path = list.insert(self.use_list(&ids)?);
-            tool = tool.arg("--use-list").arg(path.as_os_str());
-        }
-        let mut child = tool.spawn().await?;
-        let stdin = child.take_stdin().ok_or_else(|| Error::internal("the child has no input"))?;
-        feed::into_child(begun, stdin).await?;
-        self.ended(child.wait().await?)?;
-        read.bytes = stream.plain_bytes;
-        Ok(read)
+        let conn = conn.with_setting("local_preload_libraries", "");
+        Ok(if superuser { conn.with_setting("session_preload_libraries", "") } else { conn })
     }
-
-    async fn run(&self, tool: Tool) -> Result<()> {
-        self.ended(tool.spawn().await?.wait().await?)
-    }
-
-    /// What pg_restore says goes to the operator's terminal, but never into a
-    /// drill's report: it quotes rows.
-    fn ended(&self, exit: Exit) -> Result<()> {
-        if self.scratch {
-            return complaint::ended(exit);
-        }
-        exit.success(Code::RestoreFailed, Stage::Restore).map_err(explain).map(drop)
-    }
-}
-
-/// The schema stream in memory.
-struct Schema {
-    archive: Arc<File>,
-    /// What of it is wanted, and the file that says so to pg_restore.
-    chosen: Option<(Selection, tempfile::TempPath)>,
-}
-
-impl Schema {
-    fn selection(&self) -> Option<&Selection> {
-        self.chosen.as_ref().map(|c| &c.0)
-    }
-}
-
-/// What was restored of a database: plain bytes, runs of pg_restore.
-struct Restored {
-    bytes: u64,
-    runs: u64,
-}
-
-/// What a data stream gave.
-#[derive(Default)]
-struct Read {
-    tables: Vec<ObjectName>,
-    bytes: u64,
 }
 
 fn facts_of<'a>(opened: &'a Opened, name: &str) -> Result<&'a DatabaseFacts> {
@@ -340,7 +215,7 @@ fn facts_of<'a>(opened: &'a Opened, name: &str) -> Result<&'a DatabaseFacts> {
 }
 
 /// Finds the next step for what pg_restore says most often.
-fn explain(e: Error) -> Error {
+pub(super) fn explain(e: Error) -> Error {
     let text = e.text();
     let has = |needle: &str| text.contains(needle);
     if has("role \"") && has("does not exist") {

@@ -15,7 +15,12 @@
 //! | [`database`] | creating a database as it was |
 //! | [`properties`] | what of a database lies outside its dump |
 //! | [`selection`] | which entries of an archive make up some tables |
-//! | [`logical`] | databases by pg_restore |
+//! | [`logical`] | databases: created, filled, named |
+//! | `load` | one database filled by pg_restore |
+//! | `archive` | its schema stream, and what of it is wanted |
+//! | `refused` | which entries the server refused |
+//! | `views` | materialized views that need the database's `search_path` |
+//! | [`lost`] | what could not be restored |
 //! | [`unfinished`] | removing what an interrupt left |
 //! | [`leftovers`] | finding what a kill left |
 //! | `complaint` | what pg_restore said, without rows |
@@ -25,6 +30,7 @@
 //! | [`carried`] | what it would do when a server is started in it |
 //! | [`conf`] | its configuration files |
 
+mod archive;
 pub mod carried;
 mod complaint;
 pub mod conf;
@@ -32,18 +38,22 @@ pub mod database;
 pub mod feed;
 pub mod globals;
 pub mod leftovers;
+mod load;
 pub mod logical;
+pub mod lost;
 pub mod opened;
 pub mod physical;
 pub mod plan;
 pub mod properties;
+mod refused;
 pub mod selection;
 mod staging;
 pub mod survey;
 pub mod unfinished;
 pub mod untar;
+mod views;
 
-pub use complaint::MISSING_LIBRARY;
+pub use complaint::{MISSING_LIBRARY, Said};
 pub use logical::LogicalTarget;
 pub use opened::Opened;
 pub use physical::PhysicalTarget;

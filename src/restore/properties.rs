@@ -5,41 +5,82 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::source::facts::DatabaseFacts;
 use crate::types::text::{quote_ident, quote_literal};
 
-/// Statements that give the database `name` the properties of `f`.
+/// One statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// What it sets, without a value.
+    pub label: String,
+    /// The statement; a value may be a secret.
+    pub sql: String,
+    /// The locale that it needs.
+    locale: Option<String>,
+}
+
+impl Property {
+    fn new(label: impl Into<String>, sql: String) -> Self {
+        Self { label: label.into(), sql, locale: None }
+    }
+
+    /// The error where a scratch server answers with this SQLSTATE.
+    pub(super) fn in_scratch(&self, state: &str) -> Error {
+        match &self.locale {
+            // invalid_parameter_value
+            Some(locale) if state == "22023" => Error::new(
+                Code::CouldNotRun,
+                Stage::Restore,
+                format!("a locale of the backup is not installed on this host: {locale}"),
+            )
+            .hint("Generate the source's locales on this host (locale-gen), and drill again."),
+            _ => Error::new(
+                Code::RestoreFailed,
+                Stage::Restore,
+                format!("cannot set a property of the database (SQLSTATE {state})"),
+            ),
+        }
+    }
+}
+
+/// Statements for the settings of the database `name`; with `with_roles` also for
+/// those of roles in it.
+pub fn settings_sql(f: &DatabaseFacts, name: &str, with_roles: bool) -> Vec<Property> {
+    let db = quote_ident(name);
+    let set = |whose: String, of: String, setting: &str| {
+        let (key, value) = setting.split_once('=')?;
+        let sql = format!("alter {whose} set {} to {}", quote_setting(key), setting_value(key, value));
+        let locale = key.to_ascii_lowercase().starts_with("lc_").then(|| value.to_owned());
+        Some(Property { label: format!("the setting {key} of {of}"), sql, locale })
+    };
+    let mut all: Vec<Property> =
+        f.settings.iter().filter_map(|s| set(format!("database {db}"), "the database".into(), s)).collect();
+    if with_roles {
+        let roles = f.role_settings.iter();
+        all.extend(roles.filter_map(|(role, s)| {
+            set(format!("role {} in database {db}", quote_ident(role)), format!("role {role} in the database"), s)
+        }));
+    }
+    all
+}
+
+/// Statements that give the database `name` the other properties of `f`: owner and
+/// limit would stop whoever is still filling it.
 ///
 /// # Errors
 /// Restore failed (50): a privilege that this version does not know.
-pub fn properties_sql(f: &DatabaseFacts, name: &str, with_owner: bool) -> Result<Vec<String>> {
+pub fn properties_sql(f: &DatabaseFacts, name: &str, with_owner: bool) -> Result<Vec<Property>> {
     let db = quote_ident(name);
     let mut all = Vec::new();
     if with_owner {
-        all.push(format!("alter database {db} owner to {}", quote_ident(&f.owner)));
+        all.push(Property::new("the owner", format!("alter database {db} owner to {}", quote_ident(&f.owner))));
     }
     if let Some(comment) = &f.comment {
-        all.push(format!("comment on database {db} is {}", quote_literal(comment)));
+        all.push(Property::new("the comment", format!("comment on database {db} is {}", quote_literal(comment))));
     }
     if f.connection_limit != -1 {
-        all.push(format!("alter database {db} connection limit {}", f.connection_limit));
+        let sql = format!("alter database {db} connection limit {}", f.connection_limit);
+        all.push(Property::new("the connection limit", sql));
     }
-    for setting in &f.settings {
-        if let Some((key, value)) = setting.split_once('=') {
-            all.push(format!("alter database {db} set {} to {}", quote_setting(key), setting_value(key, value)));
-        }
-    }
-    if with_owner {
-        for (role, setting) in &f.role_settings {
-            if let Some((key, value)) = setting.split_once('=') {
-                all.push(format!(
-                    "alter role {} in database {db} set {} to {}",
-                    quote_ident(role),
-                    quote_setting(key),
-                    setting_value(key, value)
-                ));
-            }
-        }
-        if let Some(acl) = &f.acl {
-            all.extend(acl_sql(acl, &db, &f.owner)?);
-        }
+    if let Some(acl) = f.acl.as_ref().filter(|_| with_owner) {
+        all.extend(acl_sql(acl, &db, &f.owner)?.into_iter().map(|sql| Property::new("the privileges", sql)));
     }
     Ok(all)
 }

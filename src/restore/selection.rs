@@ -235,7 +235,7 @@ fn object(e: &Listed, encoding: &str) -> Option<ObjectName> {
 
 /// Names as text. Of single-byte encodings only Latin 1 is read; ASCII is the
 /// same in all that a server may have.
-fn text(bytes: &[u8], encoding: &str) -> Option<String> {
+pub(super) fn text(bytes: &[u8], encoding: &str) -> Option<String> {
     match encoding {
         "LATIN1" => Some(bytes.iter().copied().map(char::from).collect()),
         "UTF8" | "SQL_ASCII" => std::str::from_utf8(bytes).ok().map(str::to_owned),

@@ -47,11 +47,14 @@ impl Staging {
         let random = hex::encode(random_bytes::<RANDOM>()?);
         let place = if inside { dir } else { parent(dir) };
         let path = place.join(format!("{}{random}", prefix(name)));
-        let cannot = |e| match inside {
-            true => failed("cannot make a directory within the target", dir, e)
-                .hint("Check that the target directory is writable."),
-            false => failed("cannot make a directory beside the target", dir, e)
-                .hint("Check that the parent directory exists and is writable."),
+        let cannot = |e| {
+            if inside {
+                failed("cannot make a directory within the target", dir, e)
+                    .hint("Check that the target directory is writable.")
+            } else {
+                failed("cannot make a directory beside the target", dir, e)
+                    .hint("Check that the parent directory exists and is writable.")
+            }
         };
         DirBuilder::new().mode(0o700).create(&path).map_err(cannot)?;
         let lock = File::open(&path).map_err(cannot)?;

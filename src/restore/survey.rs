@@ -28,17 +28,30 @@ pub struct Survey<'a> {
     pub bindir: Option<&'a Path>,
 }
 
+/// What was found, in words.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    /// What would stop the restore.
+    pub obstacles: Vec<String>,
+    /// What it would leave out.
+    pub notes: Vec<String>,
+}
+
+/// Kinds of [`DatabaseFacts::object_counts`] that only a superuser may create.
+const OF_SUPERUSERS: [&str; 3] = ["event_trigger", "foreign_data_wrapper", "subscription"];
+
 impl Survey<'_> {
-    /// What would stop it, in words; empty where nothing was found. Reads only.
-    pub async fn obstacles(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        if let Err(e) = self.look(&mut all).await {
-            all.push(text(&e));
+    /// What would stop it and what it would leave out; empty where nothing was found. Reads only.
+    pub async fn foresee(&self) -> Foreseen {
+        let mut found = Foreseen::default();
+        if let Err(e) = self.evaluate(&mut found).await {
+            found.obstacles.push(text(&e));
         }
-        all
+        found
     }
 
-    async fn look(&self, all: &mut Vec<String>) -> Result<()> {
+    async fn evaluate(&self, found: &mut Foreseen) -> Result<()> {
+        let all = &mut found.obstacles;
         let session = self.conn.connect_read_only("pgseal restore").await?;
         let (from, to) = (self.facts.server.version_num.major(), probe::version(&session).await?.major());
         if to < from {
@@ -64,6 +77,45 @@ impl Survey<'_> {
         let lack = list(self.database.extensions.iter().map(|e| e.name.as_str()).filter(|e| !have.contains(*e)));
         if !lack.is_empty() {
             all.push(format!("extensions are not installed on the target server: {lack}"));
+        }
+        self.without_owners(&session, found).await?;
+        self.without_superuser(&session, found).await
+    }
+
+    /// Policies name roles.
+    async fn without_owners(&self, session: &Session, found: &mut Foreseen) -> Result<()> {
+        let policies = self.database.object_counts.get("policy").copied().unwrap_or_default();
+        if self.owners || policies == 0 {
+            return Ok(());
+        }
+        let have = names(session, "select rolname::text from pg_catalog.pg_roles").await?;
+        let lack = list(self.facts.roles.iter().map(|r| r.name.as_str()).filter(|r| !have.contains(*r)));
+        if !lack.is_empty() {
+            found.notes.push(format!("row security policies that name missing roles would be left out: {lack}"));
+        }
+        Ok(())
+    }
+
+    async fn without_superuser(&self, session: &Session, found: &mut Foreseen) -> Result<()> {
+        if database::is_superuser(session).await? {
+            return Ok(());
+        }
+        // Of a setting that the server does not know only a superuser may make one.
+        let may = names(session, "select lower(name) from pg_catalog.pg_settings where context = 'user'").await?;
+        let keys = self.database.settings.iter().filter_map(|s| s.split_once('=')).map(|(key, _)| key);
+        let settings = list(keys.filter(|key| !may.contains(&key.to_lowercase())));
+        let count = |kind: &&str| self.database.object_counts.get(*kind).is_some_and(|n| *n > 0);
+        let objects = list(OF_SUPERUSERS.into_iter().filter(count));
+        let user = shown(&self.conn.user);
+        let what = [("settings of the database", settings), ("objects", objects)];
+        for (what, names) in what.into_iter().filter(|(_, names)| !names.is_empty()) {
+            if self.owners {
+                found
+                    .obstacles
+                    .push(format!("the role {user} is no superuser, as {what} need it (see --no-owner): {names}"));
+            } else {
+                found.notes.push(format!("{what} that need a superuser would be left out: {names}"));
+            }
         }
         Ok(())
     }

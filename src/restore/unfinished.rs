@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::database::{Target, discard};
-use crate::source::ConnParams;
+use crate::error::Result;
+use crate::source::{ConnParams, Session};
 
 /// How long an interrupted restore may take to clean up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +41,7 @@ impl Drop for Unfinished {
             let removed = runtime.block_on(async {
                 let removing = async {
                     let session = conn.connect("pgseal restore").await?;
+                    ended(&session, &target).await?;
                     discard(&session, &target).await
                 };
                 tokio::time::timeout(PATIENCE, removing).await
@@ -50,4 +52,17 @@ impl Drop for Unfinished {
         });
         let _ = remove.join();
     }
+}
+
+/// Ends the session that worked on it: a `CREATE DATABASE` does not notice that
+/// its client is gone, and would bring the database after it was removed.
+async fn ended(session: &Session, target: &Target) -> Result<()> {
+    let failed = super::database::failed("cannot end the restore's session", &target.name);
+    let sql = "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where pid = $1 \
+               and usename = current_user and application_name = 'pgseal restore'";
+    // It is gone when there is no row.
+    while !session.client().query(sql, &[&target.worker.pid]).await.map_err(&failed)?.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }

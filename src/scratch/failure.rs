@@ -206,9 +206,21 @@ impl Failure {
 pub fn last_error(log: &str) -> Option<String> {
     let mut lines = log.lines().rev().filter_map(line);
     lines
-        .find(|l| matches!(l.severity, "ERROR" | "PANIC") && !l.sqlstate.starts_with("08"))
+        .find(|l| {
+            matches!(l.severity, "ERROR" | "PANIC") && !l.sqlstate.starts_with("08") && !CANCELLED.contains(&l.sqlstate)
+        })
         .map(|l| l.sqlstate.to_owned())
 }
+
+/// SQLSTATE of the last message with these words: of one among several failures.
+pub fn state_of(log: &str, words: &str) -> Option<String> {
+    let mut lines = log.lines().rev().filter_map(line);
+    lines.find(|l| l.text == words).map(|l| l.sqlstate.to_owned())
+}
+
+/// What follows from a failure elsewhere: a cancelled statement, a session that
+/// was ended, an aborted transaction.
+const CANCELLED: [&str; 3] = ["57014", "57P01", "25P02"];
 
 struct Line<'a> {
     severity: &'a str,

@@ -20,11 +20,14 @@ fn fill(server: &PgServer) {
     server.psql("postgres", &pg::allowed("create role \"<b>r\u{1b}[31m\n\""));
     server.psql("postgres", &format!("create database \"{hostile}\""));
     server.psql("postgres", "create database shop");
+    // In force while it is loaded.
+    server.psql("postgres", "alter database shop set app.tax = '0.19';");
     server.psql(
         "shop",
         "create table orders(id bigserial primary key, note text);
          insert into orders(note) select 'canary-row-4711 ' || g from generate_series(1, 500) g;
          create table empty(x int); create materialized view m as select count(*) from orders;
+         create materialized view taxed as select current_setting('app.tax')::numeric as tax;
          select lo_from_bytea(0, 'canary-row-4711')",
     );
     if has(&pg::bindir(), "contrib") {

@@ -1,4 +1,6 @@
 use pgseal::Code;
+use pgseal::restore::database;
+use pgseal::source::ConnParams;
 use pgseal::types::Kind;
 
 use crate::pg::{PgServer, bindir};
@@ -76,6 +78,17 @@ async fn a_database_comes_back_identical() {
     let e = w.restore_logical(&server, &[("shop", "shop")]).await.unwrap_err();
     assert_eq!(e.code(), Code::Refused);
     assert!(before == server.pg_dump_text("shop"));
+
+    // A locale that a drill's host lacks says nothing of the backup.
+    let mut elsewhere = shop.clone();
+    elsewhere.collate = "xx_XX.UTF-8".to_owned();
+    let conn = ConnParams::resolve(&server.conninfo(), &|_| None).unwrap();
+    let session = conn.connect("test").await.unwrap();
+    let target = database::plan(&conn, &session, "elsewhere", true).await.unwrap();
+    let e = database::create(&session, &elsewhere, &target, true).await.unwrap_err();
+    assert_eq!(e.code(), Code::CouldNotRun);
+    assert!(e.text().contains("xx_XX.UTF-8"), "{e}");
+    database::create(&session, shop, &target, true).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use pgseal::catalog::{Catalog, Entry, Reading};
 use pgseal::config::schema::{Databases, Drill, Isolation, Source};
 use pgseal::keys::{Identities, Recipients, Signer};
 use pgseal::restore::carried::Standby;
-use pgseal::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
+use pgseal::restore::{LogicalTarget, Opened, PhysicalTarget, Said, globals};
 use pgseal::source::{ConnParams, PgBin};
 use pgseal::store::memory::MemoryStore;
 use pgseal::types::{Kind, Silent, SourceName};
@@ -132,6 +132,8 @@ impl World {
             globals: Some(globals::Existing::Keep),
             owners: true,
             scratch: false,
+            keep_going: false,
+            said: Said::default(),
             progress: Arc::new(Silent),
         };
         target.restore(&opened).await.map(drop)

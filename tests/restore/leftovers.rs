@@ -118,3 +118,67 @@ fn a_server_that_cannot_be_asked_is_an_error() {
     said(command.env("TMPDIR", host.path("home"))).is(20, &["error:"]);
     said(&mut host.command(&["sweep", "--connection", "host=x"])).is(2, &["--databases"]);
 }
+
+#[test]
+fn a_database_that_was_killed_before_its_mark_is_swept() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "create database shop");
+    server.psql("shop", "create table t (a int)");
+    let host = Host::new(&server);
+    host.ok(&["backup", "tables"]);
+    let left = || {
+        let names = "select coalesce(string_agg(datname, ' ' order by datname), '') from pg_database where datname ~ '^pgseal_'";
+        server.psql("postgres", names)
+    };
+    let sweep = || {
+        let mut command = host.command(&["sweep", "--databases"]);
+        command.env("TMPDIR", host.path("home")).env("PGHOST", server.socket_dir()).env("PGUSER", "postgres");
+        said(command.env("PGPORT", server.port().to_string()))
+    };
+
+    // A guest in template0 makes CREATE DATABASE wait.
+    server.psql("postgres", "alter database template0 allow_connections true");
+    let mut psql = server.client("psql", "template0");
+    let mut guest = psql.args(["-c", "select pg_sleep(1000)"]).stdout(Stdio::null()).spawn().unwrap();
+    let inside = "select count(*) from pg_stat_activity where datname = 'template0'";
+    wait_for("nobody comes in", || server.psql("postgres", inside) == "1");
+    let mut restore = host.restore_command(&server, &["tables@latest", "--target-db", "new"]);
+    let mut child = restore.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let creating = "select count(*) from pg_stat_activity where state = 'active' and query ~ '^create database'";
+    wait_for("nothing is created", || server.psql("postgres", creating) == "1");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    sweep().is(0, &["nothing is left behind"]);
+    server.psql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'template0'");
+    guest.wait().unwrap();
+    wait_for("the restore's session stays", || {
+        server.psql("postgres", "select count(*) from pg_stat_activity where application_name = 'pgseal restore'")
+            == "0"
+    });
+    let unmarked = left();
+    let comment =
+        format!("select shobj_description(oid, 'pg_database') is null from pg_database where datname = '{unmarked}'");
+    assert_eq!(server.psql("postgres", &comment), "t", "the sample was killed in time");
+
+    // Others of such a name: one with a table, one with a comment, one whose session lives.
+    let me = "select pid || '_' || (extract(epoch from backend_start) * 1000000)::int8 from pg_stat_activity
+              where backend_type = 'client backend' and pid <> pg_backend_pid()";
+    let mut psql = server.client("psql", "postgres");
+    let mut worker = psql.args(["-c", "select pg_sleep(1000)"]).stdout(Stdio::null()).spawn().unwrap();
+    wait_for("the worker does not come", || !server.psql("postgres", me).is_empty());
+    let alive = server.psql("postgres", me);
+    let kept: Vec<String> = [("a", "1_1"), ("b", "1_1"), ("c", alive.as_str())]
+        .map(|(n, session)| format!("pgseal_restoring_{}_{session}", n.repeat(12)))
+        .to_vec();
+    for name in &kept {
+        server.psql("postgres", &format!("create database \"{name}\""));
+    }
+    server.psql(&kept[0], "create table mine (a int)");
+    server.psql("postgres", &format!("comment on database \"{}\" is 'mine'", kept[1]));
+    sweep().is(0, &[&format!("removed  database  {unmarked}")]);
+    assert_eq!(left(), kept.join(" "));
+    server.psql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where query ~ 'pg_sleep.1000' and pid <> pg_backend_pid()");
+    worker.wait().unwrap();
+    wait_for("the worker stays", || server.psql("postgres", me).is_empty());
+    sweep().is(0, &[&format!("removed  database  {}", kept[2])]);
+}

@@ -13,9 +13,10 @@ use crate::config::connection as conninfo;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::private_dir;
 use crate::restore::carried::{self, Carried, Standby};
+use crate::restore::lost::Lost;
 use crate::restore::plan::Plan;
-use crate::restore::survey::Survey;
-use crate::restore::{LogicalTarget, Opened, PhysicalTarget, globals};
+use crate::restore::survey::{Foreseen, Survey};
+use crate::restore::{LogicalTarget, Opened, PhysicalTarget, Said, globals};
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::{ConnParams, PgBin};
 use crate::types::{Event, Kind, shown};
@@ -57,6 +58,9 @@ pub struct Args {
     /// Restore without owners and privileges
     #[arg(long, requires = "target_db", conflicts_with = "globals")]
     no_owner: bool,
+    /// Keep what can be restored where the server refuses something; ends with 3 and names each object that is lost
+    #[arg(long, requires = "target_db")]
+    keep_going: bool,
     /// Parallel index builds [default: number of cores]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: Option<u8>,
@@ -93,7 +97,11 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     if args.dry_run {
         let opened = Opened::open(&ctx.store().await?, entry, &identities, 1).await?;
         match kind {
-            Kind::Logical => plan.obstacles.extend(survey(&ctx, &args, &opened).await?),
+            Kind::Logical => {
+                let found = survey(&ctx, &args, &opened).await?;
+                plan.obstacles.extend(found.obstacles);
+                plan.notes.extend(found.notes);
+            }
             Kind::Physical => plan.notes.extend(carried::foreseen(&opened.facts, args.standby())),
         }
         ctx.out().either(|| json!(plan), || plan_text(&plan))?;
@@ -120,7 +128,11 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
             json["settings"] = json!(carried.settings);
             what
         }
-        None => logical(&ctx, &args, &opened, jobs).await?,
+        None => {
+            let (what, lost) = logical(&ctx, &args, &opened, jobs).await?;
+            json["not_restored"] = json!(lost);
+            what
+        }
     };
     progress.event(Event::Finished);
     ctx.out().either(|| json, || what)?;
@@ -160,7 +172,7 @@ fn owner_for(dir: &std::path::Path) -> Option<(u32, u32)> {
     (meta.uid() != 0).then(|| (meta.uid(), meta.gid()))
 }
 
-async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -> Result<String> {
+async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -> Result<(String, Vec<Lost>)> {
     let target = args.target_db.clone().unwrap_or_default();
     let source = database(args, opened)?.name.clone();
     let conn = connection(args)?;
@@ -192,14 +204,19 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
         globals: args.globals.then_some(globals::Existing::Keep),
         owners: !args.no_owner,
         scratch: false,
+        keep_going: args.keep_going,
+        said: Said::default(),
         progress: ctx.progress(),
     };
-    restore.restore(opened).await?;
-    Ok(shown(&target).into_owned())
+    let lost = restore.restore(opened).await?.lost;
+    for one in &lost {
+        ctx.ui().progress.warn(&format!("not restored: {}: {}", one.object, one.why), None);
+    }
+    Ok((shown(&target).into_owned(), lost))
 }
 
 /// What on the target server would stop the restore.
-async fn survey(ctx: &Context<'_>, args: &Args, opened: &Opened) -> Result<Vec<String>> {
+async fn survey(ctx: &Context<'_>, args: &Args, opened: &Opened) -> Result<Foreseen> {
     let survey = Survey {
         conn: &connection(args)?,
         facts: &opened.facts,
@@ -209,7 +226,7 @@ async fn survey(ctx: &Context<'_>, args: &Args, opened: &Opened) -> Result<Vec<S
         owners: !args.no_owner,
         bindir: ctx.config().pg_bindir.as_deref(),
     };
-    Ok(survey.obstacles().await)
+    Ok(survey.foresee().await)
 }
 
 fn connection(args: &Args) -> Result<ConnParams> {

@@ -7,6 +7,8 @@ mod catalogs;
 mod checks;
 #[path = "scratch/death.rs"]
 mod death;
+#[path = "scratch/definitions.rs"]
+mod definitions;
 #[path = "scratch/hostile.rs"]
 mod hostile;
 #[path = "support/installation.rs"]

@@ -1,11 +1,13 @@
 //! What the checks of objects share: the backup's inventory and the copy's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::definitions::{self, Place, Unread};
 use super::subject::Tally;
-use super::{CheckResult, Rule, Subject};
-use crate::error::Error;
+use super::{CheckResult, Outcome, Rule, Subject};
+use crate::error::{Error, Result};
 use crate::source::{Inventory, inventory};
+use crate::types::shown;
 
 /// The inventories of one database, the backup's and the copy's.
 #[derive(Debug)]
@@ -14,8 +16,10 @@ pub struct Pair<'a> {
     pub database: &'a str,
     /// What was sealed.
     pub was: &'a Inventory,
-    /// What there is.
+    /// What there is; parts that mean the same have the same fingerprints.
     pub is: Inventory,
+    /// Parts of which the copy cannot tell what they mean.
+    pub(super) unread: Vec<Unread>,
 }
 
 /// What could be read of the databases, once for all checks that compare it.
@@ -39,15 +43,11 @@ impl<'a> Inventories<'a> {
                 all.absent += 1;
                 continue;
             };
-            let is = match subject.instance.connect(&facts.name).await {
-                Ok(session) => inventory::read_as(&session, was.version).await,
-                Err(e) => Err(e),
-            };
-            match is {
-                Ok(is) => all.pairs.push(Pair { database: &facts.name, was, is }),
+            match pair(subject, &facts.name, was).await {
+                Ok(pair) => all.pairs.push(pair),
                 Err(e) => match super::subject::blames_the_copy(&e) {
                     Some(message) => all.broken.push((&facts.name, message)),
-                    None => all.error = Some(e.on(crate::types::shown(&facts.name).into_owned())),
+                    None => all.error = Some(e.on(shown(&facts.name).into_owned())),
                 },
             }
         }
@@ -83,9 +83,52 @@ impl<'a> Inventories<'a> {
         result.examined = all.examined;
         result
     }
+
+    /// Adds to a result about definitions what could not be said of expressions.
+    pub(super) fn with_casts(&self, mut result: CheckResult, place: Place) -> CheckResult {
+        let mut said = Vec::new();
+        for pair in &self.pairs {
+            let unread = pair.unread.iter().filter(|u| u.place == place);
+            said.extend(unread.map(|u| (pair.object(&u.object), u.part.as_str())));
+        }
+        let why = if !said.is_empty() && result.outcome == Outcome::NotEvaluated {
+            let mut all: Vec<String> = said.iter().take(8).map(|(o, p)| format!("{} ({p})", shown(o))).collect();
+            if said.len() > 8 {
+                all.push(format!("and {} more", said.len() - 8));
+            }
+            Some(format!("definitions that the copy cannot read again, and that differ: {}", all.join(", ")))
+        } else if self.pairs.iter().any(|p| p.was.definitions.is_none()) {
+            Some(
+                "the backup is of an older version: a change of nothing but a cast in an expression is not seen"
+                    .to_owned(),
+            )
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            result.reason = Some(result.reason.map_or_else(|| why.clone(), |more| format!("{more}; {why}")));
+        }
+        result
+    }
+}
+
+/// Reads the copy's inventory, and settles which definitions mean the same.
+async fn pair<'a>(subject: &Subject<'a>, database: &'a str, was: &'a Inventory) -> Result<Pair<'a>> {
+    let session = subject.instance.connect(database).await?;
+    let mut is = inventory::addressed(&session, was.version).await?;
+    drop(session);
+    let unread = definitions::settle(subject.instance, database, was, &mut is).await?;
+    Ok(Pair { database, was, is: is.inventory, unread })
 }
 
 impl Pair<'_> {
+    /// How many objects have parts that the copy cannot read.
+    pub(super) fn unread(&self, place: Place) -> u64 {
+        let of_place = self.unread.iter().filter(|u| u.place == place);
+        let names: BTreeSet<&str> = of_place.map(|u| u.object.as_str()).collect();
+        names.len() as u64
+    }
+
     /// The name of an object for a finding.
     pub(super) fn object(&self, name: &str) -> String {
         format!("{}: {name}", self.database)

@@ -37,6 +37,7 @@
 //! | [`asked`], [`shadows`] | how both ask, and what could mislead them |
 //! | [`subject`], [`inventory`], [`relations`] | what is checked |
 //! | `pages` | pages of tables and indexes, as they lie in their files |
+//! | `definitions`, `reparsed` | whether a definition with expressions means what it meant |
 //! | [`result`], [`table_rows`] | what a check says, in all and of each table |
 
 pub mod amcheck;
@@ -46,6 +47,7 @@ pub mod checksums;
 pub mod collations;
 pub mod constraints;
 pub mod databases;
+mod definitions;
 pub mod entries;
 pub mod extensions;
 pub mod files;
@@ -62,6 +64,7 @@ mod pages;
 pub mod publications;
 pub mod read;
 pub mod relations;
+mod reparsed;
 pub mod restored;
 pub mod result;
 pub mod roles;

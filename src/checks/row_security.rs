@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::definitions::Place;
 use super::inventory::{Inventories, differences, listed};
 use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity};
@@ -13,7 +14,7 @@ pub const RULE: Rule =
 /// Compares tables with row security and all policies, both ways: a new policy
 /// may let in, too.
 pub fn run(inventories: &Inventories<'_>) -> CheckResult {
-    inventories.compare(RULE, |pair| {
+    let result = inventories.compare(RULE, |pair| {
         let (was, is) = (&pair.was.row_security, &pair.is.row_security);
         let count = was.len() as u64;
         let mut tally = Tally { present: count, examined: count, ..Tally::default() };
@@ -32,6 +33,8 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
             };
             tally.findings.push(RULE.finding(pair.object(name), message, RESTORE_AGAIN));
         }
+        tally.examined -= pair.unread(Place::RowSecurity);
         tally
-    })
+    });
+    inventories.with_casts(result, Place::RowSecurity)
 }

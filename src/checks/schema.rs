@@ -1,5 +1,6 @@
 //! INT-SCHEMA: every object is there, and is defined as it was.
 
+use super::definitions::Place;
 use super::inventory::{Inventories, differences, listed};
 use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity};
@@ -17,7 +18,7 @@ const REBUILT: &str = "schema: information_schema";
 
 /// Compares the fingerprints of all parts of all objects.
 pub fn run(inventories: &Inventories<'_>) -> CheckResult {
-    inventories.compare(RULE, |pair| {
+    let result = inventories.compare(RULE, |pair| {
         let defined = pair.was.objects.iter().filter(|(_, o)| !o.parts.is_empty());
         let mut tally = Tally::default();
         for (name, was) in defined {
@@ -37,8 +38,10 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
         for name in pair.is.objects.keys().filter(unknown) {
             tally.findings.push(RULE.finding(pair.object(name), "it was not in the backup", RESTORE_AGAIN));
         }
+        tally.examined -= pair.unread(Place::Schema);
         tally
-    })
+    });
+    inventories.with_casts(result, Place::Schema)
 }
 
 /// Without those that say nothing against the copy: keys that were not enforced at the

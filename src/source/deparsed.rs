@@ -1,15 +1,70 @@
-//! Definitions in a form that survives being restored.
+//! Definitions as the server writes them, and what survives of them in a restore.
 //!
 //! PostgreSQL keeps expressions parsed and writes them out with every cast that
 //! it added itself. Read in again, the casts are the user's, and some end up
 //! elsewhere: `check (x in ('a', 'b'))` on a `varchar` column is written as
 //! `(ARRAY['a'::character varying, …])::text[]`, and after a restore as
-//! `ARRAY[('a'::character varying)::text, …]`. Both mean the same. So casts, and
-//! the parentheses around what is cast, are left out before definitions are
-//! compared; names, operators, constants and all other grouping stay. What a
-//! comparison of such forms cannot see is a change of nothing but a cast.
+//! `ARRAY[('a'::character varying)::text, …]`. Both mean the same, and no rule over
+//! texts tells them from two that do not. So the text itself is sealed
+//! ([`Definition`]), and where the copy's differs, the copy's own parser reads both.
+//!
+//! Backups of older versions hold a fingerprint of the text without its casts. What
+//! a comparison of such forms cannot see is a change of nothing but a cast.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use crate::types::Digest;
+
+/// A definition with expressions in it. It may hold secrets (constants in a view).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Definition {
+    /// As the server wrote it.
+    Text(String),
+    /// Of a text that was too large to be kept.
+    Digest(Digest),
+}
+
+impl Definition {
+    /// Of a text; the text itself where it has at most `most` bytes.
+    pub fn of(text: String, most: usize) -> Self {
+        if text.len() <= most { Self::Text(text) } else { Self::Digest(Digest::of(text.as_bytes())) }
+    }
+
+    /// The text, where it was kept.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Digest(_) => None,
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Text(text) => Digest::of(text.as_bytes()),
+            Self::Digest(digest) => *digest,
+        }
+    }
+
+    /// Whether both are of the same text.
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(two)) => one == two,
+            _ => self.digest() == other.digest(),
+        }
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Digest(digest) => write!(f, "Digest({digest:?})"),
+        }
+    }
+}
 
 /// Fingerprint of a definition; of one with expressions in it, without its casts.
 pub fn fingerprint(text: &str, expressions: bool) -> String {

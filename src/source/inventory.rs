@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
 use super::ask::{Ask, rows};
+use super::deparsed::{self, Definition};
 use super::schema::scope;
-use super::{deparsed, large_objects, probe, rights, schema};
+use super::{large_objects, probe, rights, schema};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::Digest;
 
@@ -22,6 +23,10 @@ pub use super::schema::rare::MAPPING_OPTIONS;
 /// Most parts of objects that are sealed: they must stay far below the largest
 /// facts that are read (1 GiB).
 const MOST: usize = 2_000_000;
+
+/// Most bytes of definitions that are sealed as they are. What is beyond has a
+/// digest: equal or not can still be told, but not whether a difference means anything.
+const MOST_TEXT: usize = 32 * 1024 * 1024;
 
 /// What a database is made of. Keys of the maps are names of objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +59,10 @@ pub struct Inventory {
     /// but pg_dump writes none of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outside: Vec<String>,
+    /// Definitions with expressions in them, by object and part, as the server wrote
+    /// them; absent in backups of older versions, which hold loose fingerprints only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definitions: Option<Definitions>,
 }
 
 /// What is read today: version 2. Version 1 did not read all that pg_dump writes.
@@ -68,6 +77,9 @@ const fn first() -> u32 {
 const fn is_first(version: &u32) -> bool {
     *version == 1
 }
+
+/// Definitions by object and part.
+pub type Definitions = BTreeMap<String, BTreeMap<String, Definition>>;
 
 /// One object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,30 +102,52 @@ pub struct CollationFacts {
     pub actual: Option<String>,
 }
 
-/// Class and number of an object.
-type Address = (u32, u32);
+/// Class and number of an object: `pg_class`' own number, and the row's.
+pub type Address = (u32, u32);
+
+/// An inventory, and where its objects are in the catalogs of the server it was read from.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// What there is.
+    pub inventory: Inventory,
+    /// Where it is.
+    pub addresses: HashMap<String, Address>,
+}
 
 /// Reads it. Names are looked up for all objects at once.
 ///
 /// # Errors
 /// Those of the session; 44 where there are more than two million parts.
 pub async fn read(session: &impl Ask) -> Result<Inventory> {
-    read_as(session, VERSION).await
+    Ok(addressed(session, VERSION).await?.inventory)
 }
 
-/// The same as a version did, to compare it with an inventory of that version.
+/// The same as a version did, to compare it with an inventory of that version; with the
+/// objects' addresses.
 ///
 /// # Errors
 /// As of [`read`]; 53 for a version that is newer than this program's.
+pub async fn addressed(session: &impl Ask, version: u32) -> Result<Reading> {
+    some(session, version, "").await
+}
+
+/// The same without them.
+///
+/// # Errors
+/// As of [`addressed`].
 pub async fn read_as(session: &impl Ask, version: u32) -> Result<Inventory> {
-    read_some(session, version, "").await
+    Ok(addressed(session, version).await?.inventory)
 }
 
 /// The same by those queries alone whose text has `word` in it: a catalog's name.
 ///
 /// # Errors
-/// As of [`read_as`].
+/// As of [`addressed`].
 pub async fn read_some(session: &impl Ask, version: u32, word: &str) -> Result<Inventory> {
+    Ok(some(session, version, word).await?.inventory)
+}
+
+async fn some(session: &impl Ask, version: u32, word: &str) -> Result<Reading> {
     if !(1..=VERSION).contains(&version) {
         let text = format!("the inventory is of version {version}, this pgseal knows up to {VERSION}");
         return Err(Error::new(Code::CouldNotRun, Stage::Checks, text).hint("Use the pgseal that took the backup."));
@@ -146,9 +180,10 @@ pub async fn read_some(session: &impl Ask, version: u32, word: &str) -> Result<I
     let all = [&parts, &owners, &grants, &default_grants, &security, &constraints, &outside, &publications];
     let names = names(session, all.into_iter().flatten().map(address).collect()).await?;
     let mut out = Inventory { version, ..Inventory::default() };
+    let mut texts = Texts::default();
     for row in &parts {
         if let Some(name) = names.get(&address(row)) {
-            let (part, print) = part(row);
+            let (part, print) = texts.part(name, row);
             out.objects.entry(name.clone()).or_default().parts.insert(part, print);
         }
     }
@@ -168,13 +203,14 @@ pub async fn read_some(session: &impl Ask, version: u32, word: &str) -> Result<I
     }
     for row in &security {
         if let Some(name) = names.get(&address(row)) {
-            let (part, print) = part(row);
+            let (part, print) = texts.part(name, row);
             out.row_security.entry(name.clone()).or_default().insert(part, print);
         }
     }
     for row in &publications {
         if let Some(name) = names.get(&address(row)) {
-            let (part, print) = part(row);
+            let (part, text): (String, String) = (row.get(2), row.get(3));
+            let print = deparsed::fingerprint(&text, row.get(4));
             out.publications.entry(name.clone()).or_default().insert(part, print);
         }
     }
@@ -189,16 +225,33 @@ pub async fn read_some(session: &impl Ask, version: u32, word: &str) -> Result<I
     for row in &collations {
         out.collations.insert(row.get(0), CollationFacts { recorded: row.get(1), actual: row.get(2) });
     }
-    Ok(out)
+    out.definitions = Some(texts.all);
+    Ok(Reading { inventory: out, addresses: names.into_iter().map(|(address, name)| (name, address)).collect() })
+}
+
+/// Collects definitions with expressions.
+#[derive(Default)]
+struct Texts {
+    all: Definitions,
+    bytes: usize,
+}
+
+impl Texts {
+    /// A part's name, and its fingerprint.
+    fn part(&mut self, object: &str, row: &Row) -> (String, String) {
+        let (part, text, expressions): (String, String, bool) = (row.get(2), row.get(3), row.get(4));
+        let print = deparsed::fingerprint(&text, expressions);
+        if expressions {
+            let definition = Definition::of(text, MOST_TEXT.saturating_sub(self.bytes));
+            self.bytes += definition.text().map_or(0, str::len);
+            self.all.entry(object.to_owned()).or_default().insert(part.clone(), definition);
+        }
+        (part, print)
+    }
 }
 
 fn address(row: &Row) -> Address {
     (row.get(0), row.get(1))
-}
-
-/// A part's name, and its fingerprint.
-fn part(row: &Row) -> (String, String) {
-    (row.get(2), deparsed::fingerprint(row.get(3), row.get(4)))
 }
 
 fn limit(parts: usize) -> Result<()> {

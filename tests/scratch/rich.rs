@@ -14,7 +14,7 @@ use crate::support::{bindir, fresh, start, top};
 
 const RICH: &str = include_str!("rich.sql");
 
-async fn run(session: &Session, sql: &str) {
+pub async fn run(session: &Session, sql: &str) {
     session
         .client()
         .batch_execute(sql)
@@ -23,7 +23,7 @@ async fn run(session: &Session, sql: &str) {
 }
 
 /// What a backup would seal, read by what reads it at backup time.
-async fn facts_of(instance: &Instance, database: &str) -> Facts {
+pub async fn facts_of(instance: &Instance, database: &str) -> Facts {
     let session = instance.connect(database).await.unwrap();
     let mut facts: DatabaseFacts = catalog::database(&session).await.unwrap();
     facts.inventory = Some(inventory::read(&session).await.unwrap());
@@ -38,7 +38,7 @@ async fn facts_of(instance: &Instance, database: &str) -> Facts {
 }
 
 /// Replaces the database by a dump of itself.
-async fn round_trip(scratch: &Scratch, instance: &Instance) {
+pub async fn round_trip(scratch: &Scratch, instance: &Instance, database: &str) {
     let file = scratch.data_dir().join("rich.dump");
     let tool = |program: &str| {
         let i = instance;
@@ -53,9 +53,9 @@ async fn round_trip(scratch: &Scratch, instance: &Instance) {
         let exit = tool.spawn().await.unwrap().wait().await.unwrap();
         assert_eq!(exit.code(), Some(0), "{}", exit.stderr().text());
     };
-    done(tool("pg_dump").args(["-Fc", "-d", "rich", "-f"]).arg(file.clone().into_os_string())).await;
+    done(tool("pg_dump").args(["-Fc", "-d", database, "-f"]).arg(file.clone().into_os_string())).await;
     let admin = instance.connect_writable("postgres").await.unwrap();
-    run(&admin, "drop database rich with (force)").await;
+    run(&admin, &format!("drop database {database} with (force)")).await;
     done(tool("pg_restore").args(["--exit-on-error", "--create", "-d", "postgres"]).arg(file.clone().into_os_string()))
         .await;
     std::fs::remove_file(file).unwrap();
@@ -429,7 +429,7 @@ async fn a_rich_database_survives_and_every_change_is_named() {
     assert!(!sealed.contains("secret-of-object") && !sealed.contains("secret-of-mapping"));
     let facts: Facts = serde_json::from_str(&sealed).unwrap();
     let first = inventory::read_as(&instance.connect("rich").await.unwrap(), 1).await.unwrap();
-    round_trip(&scratch, &instance).await;
+    round_trip(&scratch, &instance, "rich").await;
 
     let bindir = bindir();
     let jail = scratch.jail().clone();
@@ -524,6 +524,6 @@ async fn a_rich_database_survives_and_every_change_is_named() {
     assert!(scratch.teardown(Some(instance)).await.is_clean());
 }
 
-fn by_id<'a>(all: &'a [CheckResult], id: &str) -> &'a CheckResult {
+pub fn by_id<'a>(all: &'a [CheckResult], id: &str) -> &'a CheckResult {
     all.iter().find(|c| c.id == id).unwrap_or_else(|| panic!("no {id}"))
 }

@@ -56,7 +56,8 @@ fn rows_that_only_an_index_has_and_files_that_are_gone_are_found_and_oddities_ar
         ),
     );
     server.psql("shop", "begin; insert into held values (0); delete from held where id = 5; prepare transaction 'p'");
-    server.psql("postgres", "alter database shop set default_transaction_read_only = on; vacuum");
+    server.psql("shop", "vacuum");
+    server.psql("postgres", "alter database shop set default_transaction_read_only = on");
     let world = World::new(&server);
     world.ok(&["backup", "cluster"]);
     let (code, report) = world.drill("cluster");
@@ -64,7 +65,8 @@ fn rows_that_only_an_index_has_and_files_that_are_gone_are_found_and_oddities_ar
     for id in ["PHY-FILES", "PHY-ENTRIES", "PHY-READ"] {
         let c = check(&report, id);
         assert_eq!((c["outcome"].as_str(), &c["present"]), (Some("pass"), &c["examined"]), "{c:#}");
-        assert!(c["present"].as_u64().unwrap() > 5, "{c:#}");
+        // Of the five tables, or of these and the catalogs.
+        assert!(c["present"].as_u64().unwrap() >= 5, "{c:#}");
     }
     if looks_at_indexes() && has(&pg::bindir(), "14") {
         let amcheck = check(&report, "PHY-AMCHECK");

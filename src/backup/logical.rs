@@ -216,15 +216,15 @@ async fn in_snapshot(
     let (jobs, lock_wait) = (job.source.jobs, job.source.lock_wait);
     // The rows of what a standby does not have cannot be counted there.
     let here: Vec<CatalogTable> = tables.iter().filter(|t| !not_here.0.contains(&t.name)).cloned().collect();
-    let counter = Counter::new(&conn, snapshot.id(), &here, &sizes, job.source.count_rows_to, lock_wait);
-    let (samples, mut counts) = counter.samples().await;
+    let server = Counter::new(&conn, snapshot.id(), &here, &sizes, job.source.count_rows_to, lock_wait);
+    let (samples, mut counts) = server.samples().await;
     let streams = logical::database(&ready.bin, &conn, private, &snapshot, &sizes, &not_here.1, jobs, lock_wait)?;
     let dumping = try_join_all(streams.into_iter().map(|mut s| {
         *number += 1;
         s.tap.look_for(&samples);
         work.run(reference(*number), s)
     }));
-    let (mut done, counted) = try_join(dumping, async { Ok(counter.count().await) }).await?;
+    let (mut done, counted) = try_join(dumping, async { Ok(server.count().await) }).await?;
     counts.extend(counted);
     drop(snapshot);
     // Every table of the snapshot is in exactly one stream, or there is no backup.

@@ -83,9 +83,9 @@ impl<'a> Load<'a> {
         let mut lost = self.settle(&refused)?;
         let opened = self.opened;
         let data = opened.streams(Role::Data, Some(&self.facts.name));
-        let last = data.last().map(|s| s.reference.clone());
+        let final_one = data.last().map(|s| s.reference.clone());
         let mut read =
-            try_join_all(data.iter().map(|s| self.data(s, None, last.as_ref() == Some(&s.reference)))).await?;
+            try_join_all(data.iter().map(|s| self.data(s, None, final_one.as_ref() == Some(&s.reference)))).await?;
         self.must_hold_what_was_chosen(&read)?;
         let mut runs = 2 + read.len() as u64;
         let (bytes, more) = self.rows_again(&data, &mut read).await?;

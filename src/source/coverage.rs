@@ -92,10 +92,10 @@ pub fn counted(
     let mut said = BTreeMap::new();
     let mut unknown_of = Vec::new();
     for table in tables.iter().filter(|t| !t.extension_member) {
-        let Some(archived) = found.get(&table.oid) else { continue };
-        let rows = archived.facts.rows.unwrap_or_default();
+        let Some(dumped) = found.get(&table.oid) else { continue };
+        let rows = dumped.facts.rows.unwrap_or_default();
         let unknown = Count::Unknown("connection".to_owned());
-        let by = match (counts.get(&table.oid).unwrap_or(&unknown), &archived.sample) {
+        let by = match (counts.get(&table.oid).unwrap_or(&unknown), &dumped.sample) {
             (Count::Rows(n), _) if *n == rows => Counted::Server,
             (Count::Rows(n), _) => {
                 let what = format!("the dump has {rows} rows, but the server counts {n} in the same snapshot");

@@ -145,9 +145,10 @@ fn a_damaged_page_of_the_source_is_named() {
     bytes[8192 + 5000] ^= 0xff;
     std::fs::write(&file, bytes).unwrap();
     server.restart(&[]);
-    for (source, says) in
-        [(QUICK, "invalid page in block 1 of relation"), ("kind = \"physical\"\n", "1 total checksum verification failure")]
-    {
+    for (source, says) in [
+        (QUICK, "invalid page in block 1 of relation"),
+        ("kind = \"physical\"\n", "1 total checksum verification failure"),
+    ] {
         let world = World::new(&server, source);
         let said = world.run(&["backup", "shop"]).expect(21);
         said.says(&[says, &path, "hint: The source itself is damaged", "pg_amcheck"]);

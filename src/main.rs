@@ -7,6 +7,7 @@ use pgseal::sys;
 #[global_allocator]
 static ALLOCATOR: sys::Bounded = sys::Bounded;
 
+#[allow(clippy::print_stderr)] // before there is anything that could say it better
 fn main() -> ExitCode {
     // First of all: nothing that pgseal writes or holds is for others.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));

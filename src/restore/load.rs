@@ -66,7 +66,7 @@ impl<'a> Load<'a> {
         if !target.tables.is_empty() {
             schema.choose(&target.tables, &target.progress)?;
         }
-        if !target.scratch && !(into.created() && superuser) {
+        if !(target.scratch || into.created() && superuser) {
             let there = database::there(&conn, into.created()).await?;
             for entry in schema.leave_out(&there)? {
                 let text = format!("left out, because the target has it already: {entry}");

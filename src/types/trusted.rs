@@ -90,7 +90,7 @@ pub fn open(path: &Path, last: Last, stage: Stage) -> Result<Option<Opened>> {
                 if name == ".." {
                     at.pop();
                 } else {
-                    at.push(&name)
+                    at.push(&name);
                 }
             }
             _ if !todo.is_empty() => return Ok(None),

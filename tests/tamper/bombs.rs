@@ -22,7 +22,7 @@ const MIB: usize = 1 << 20;
 impl World {
     async fn writer(&self, part_bytes: usize) -> Writer {
         let options =
-            Options { part_bytes, level: 3, workers: 1, streams: 1, uploads: 1, idle_timeout: Duration::from_secs(60) };
+            Options { part_bytes, level: 3, workers: 1, streams: 1, uploads: 1, idle_timeout: Duration::from_mins(1) };
         Writer::start(self.reading.store.clone(), Arc::clone(&self.recipients), options).unwrap()
     }
 

@@ -94,7 +94,7 @@ async fn a_store_that_cannot_be_asked_says_nothing_about_backups() {
                     Err(e) => assert_eq!(e.code(), code, "{kind:?} at {n}"),
                     // Without the store's time nothing is fresh; a host that only writes may not read reports.
                     Ok(o) if kind == Kind::Other => {
-                        assert_eq!((o.code(), o.doubts.len()), (Code::Warnings, 1), "at {n}")
+                        assert_eq!((o.code(), o.doubts.len()), (Code::Warnings, 1), "at {n}");
                     }
                     Ok(o) => assert!(kind == Kind::Denied && o.reports_unread.is_some(), "{kind:?} at {n}"),
                 }

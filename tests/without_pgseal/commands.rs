@@ -134,8 +134,8 @@ impl Keys {
         let manifest = manifests.join("0000000002.json");
         std::fs::write(&manifest, serde_json::to_vec(&d.manifest).unwrap()).unwrap();
         let signer = self.path("signer");
-        let signed = Command::new(SIGN).arg("sign").args([&manifest, &signer]).status().unwrap();
-        assert!(signed.success());
+        let done = Command::new(SIGN).arg("sign").args([&manifest, &signer]).status().unwrap();
+        assert!(done.success());
         Command::new(SCRIPT)
             .args(["--source", "shop", "--target-db", "x", "--with-globals", "--ignore-history", "--store"])
             .arg(store.path())

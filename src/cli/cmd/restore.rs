@@ -34,6 +34,7 @@ use crate::types::{Event, Kind, shown};
     PGHOST=db2 PGUSER=postgres pgseal restore shop@latest --target-db shop --globals\n  \
     pgseal restore shop-cluster@latest --target-dir /var/lib/postgresql/15/restored"
 )]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own
 pub struct Args {
     /// SOURCE@latest, SOURCE@latest-proven, SOURCE@DAY, an id or the beginning of one
     backup: String,
@@ -117,22 +118,19 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let opened = Opened::open(&store, entry, &identities, entry.manifest.streams.len().min(jobs + 1)).await?;
     let mut json =
         json!({ "backup": entry.manifest.backup_id, "target": plan.target, "plain_bytes": plan.plain_bytes });
-    let what = match &args.target_dir {
-        Some(dir) => {
-            if plan.lacks_space() {
-                // A file system that compresses may hold it all the same.
-                ctx.ui().progress.note("there is less free space at the target than the files take");
-            }
-            let (what, carried) = physical(&ctx, &opened, dir.clone(), args.standby()).await?;
-            json["removed"] = json!(carried.removed);
-            json["settings"] = json!(carried.settings);
-            what
+    let what = if let Some(dir) = &args.target_dir {
+        if plan.lacks_space() {
+            // A file system that compresses may hold it all the same.
+            ctx.ui().progress.note("there is less free space at the target than the files take");
         }
-        None => {
-            let (what, lost) = logical(&ctx, &args, &opened, jobs).await?;
-            json["not_restored"] = json!(lost);
-            what
-        }
+        let (what, carried) = physical(&ctx, &opened, dir.clone(), args.standby()).await?;
+        json["removed"] = json!(carried.removed);
+        json["settings"] = json!(carried.settings);
+        what
+    } else {
+        let (what, lost) = logical(&ctx, &args, &opened, jobs).await?;
+        json["not_restored"] = json!(lost);
+        what
     };
     progress.event(Event::Finished);
     ctx.out().either(|| json, || what)?;

@@ -8,13 +8,12 @@
 /// digest of their own.
 pub(super) fn labels() -> String {
     format!(
-        "SELECT d.classoid, d.objoid, {} || 'comment', d.description, false FROM pg_description d WHERE {} \
-         UNION ALL SELECT d.classoid, d.objoid, {} || 'security label of ' || d.provider, d.label, false \
-           FROM pg_seclabel d WHERE {} \
+        "SELECT d.classoid, d.objoid, {COLUMN} || 'comment', d.description, false FROM pg_description d WHERE {WRITTEN} \
+         UNION ALL SELECT d.classoid, d.objoid, {COLUMN} || 'security label of ' || d.provider, d.label, false \
+           FROM pg_seclabel d WHERE {WRITTEN} \
          UNION ALL SELECT d.classoid, d.objoid, 'security label of ' || d.provider, d.label, false FROM pg_shseclabel d \
            WHERE d.classoid = 'pg_database'::regclass \
-             AND d.objoid = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        COLUMN, WRITTEN, COLUMN, WRITTEN
+             AND d.objoid = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
 }
 

@@ -9,12 +9,6 @@ mod broken;
 mod cannot;
 #[path = "drill/damage.rs"]
 mod damage;
-#[path = "drill/dumped.rs"]
-mod dumped;
-#[path = "drill/elsewhere.rs"]
-mod elsewhere;
-#[path = "drill/event_triggers.rs"]
-mod event_triggers;
 #[path = "drill/healthy.rs"]
 mod healthy;
 #[path = "support/installation.rs"]
@@ -23,8 +17,6 @@ mod installation;
 mod interrupt;
 #[path = "drill/isolation.rs"]
 mod isolation;
-#[path = "drill/lacking.rs"]
-mod lacking;
 #[path = "drill/limits.rs"]
 mod limits;
 #[path = "support/pg.rs"]

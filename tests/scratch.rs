@@ -9,8 +9,6 @@ mod checks;
 mod death;
 #[path = "scratch/definitions.rs"]
 mod definitions;
-#[path = "scratch/elsewhere.rs"]
-mod elsewhere;
 #[path = "scratch/hostile.rs"]
 mod hostile;
 #[path = "support/installation.rs"]

@@ -1,7 +1,6 @@
 //! A logical backup: a fresh sealed cluster, proven to have no way out before
 //! the first statement of the source runs in it.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::record::Record;
@@ -28,16 +27,10 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     let restore = Instant::now();
     // What the restored roles want of their sessions must neither load anything
     // nor stop the restore.
-    let mut maintenance =
-        ConnParams::for_socket(instance.socket_dir(), instance.port(), instance.superuser(), "template1")
-            .with_peer(Arc::clone(instance.door().peer()))
-            .with_setting("session_preload_libraries", "")
-            .with_setting("local_preload_libraries", "")
-            .with_setting("default_transaction_read_only", "off");
-    if instance.major() >= 17 {
-        // A restored database may have set it for itself, which outranks the command line.
-        maintenance = maintenance.with_setting("event_triggers", "off");
-    }
+    let maintenance = ConnParams::for_socket(instance.socket_dir(), instance.port(), instance.superuser(), "template1")
+        .with_setting("session_preload_libraries", "")
+        .with_setting("local_preload_libraries", "")
+        .with_setting("default_transaction_read_only", "off");
     // In the scratch directory, so that nothing else is left when we are killed.
     let private = work.scratch.conf_dir();
     let target = LogicalTarget {
@@ -59,20 +52,12 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     };
     let watch = Watch::begin();
     let restored = target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log(), target.said.take()));
-    record.timings.restore = record.stage("restore", restore);
-    let dumping = Instant::now();
-    let dumped = match &restored {
-        Ok(_) => Some(super::dumped::compare(&target, &work.opened).await),
-        Err(_) => None,
-    };
     let watched = watch.end();
+    record.timings.restore = record.stage("restore", restore);
     record.checks.push(checks::restored::of(&restored));
-    record.checks.extend(dumped);
     restored?;
     record.reached = ProofLevel::Booted;
-    let dumped = record.stage("checks", dumping);
     work.check(instance, record).await;
-    record.timings.checks += dumped;
     work.expose(instance, record).await;
     work.probe(instance, watched, record).await
 }

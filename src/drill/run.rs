@@ -18,7 +18,7 @@ use crate::keys::Identities;
 use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::Opened;
 use crate::scratch::probe::{Outside, Sightings, Trace};
-use crate::scratch::{Instance, Jail, Limits, Origin, Preload, Scratch, StartOptions, leftovers, probe};
+use crate::scratch::{Instance, Jail, Limits, Origin, Scratch, StartOptions, leftovers, probe};
 use crate::source::{ConnParams, PgBin};
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
@@ -85,7 +85,6 @@ pub(super) struct Work<'a> {
     pub bin: PgBin,
     pub jail: Jail,
     pub room: Option<Room>,
-    pub preload: Preload,
     pub scratch: Scratch,
 }
 
@@ -121,15 +120,12 @@ impl Job<'_> {
             tokio::select! {
                 done = self.prove(&work, &mut instance, record) => done,
                 full = work.watch() => Err(full),
-                who = work.scratch.meetings().until_stranger() => Err(elsewhere(&who)),
             }
         };
         let done = tokio::time::timeout(left, proving).await;
         // Whatever came of it, everything is taken down, and looked at.
         let began = Instant::now();
         let level = work.jail.level;
-        // A check may have met it last, and told it as a failure of its own.
-        record.add_probes(probe::stranger(work.scratch.meetings(), level).into_iter().collect());
         let trace = record.trace.take().unwrap_or_else(|| Trace::of(&work.scratch, instance.as_ref()));
         let teardown = work.scratch.teardown(instance).await;
         record.stage("teardown", began);
@@ -170,15 +166,13 @@ impl Job<'_> {
         record.probes.push(required::probe(jail.level, &required));
         required::enough(&jail, &required)?;
         let bin = PgBin::find(self.pg_bindir.as_deref(), m.pg.version_num.major()).await.map_err(could_not_run)?;
-        let known = &opened.facts.server.settings;
-        let preload = Preload::find(&self.drill.preload, bin.dir(), |name| known.get(name).cloned())?;
         // Before the space is looked at: they may be what fills it.
         self.sweep(&jail).await;
         let room = Room::of(self.scratch);
         room.as_ref().map_or(Ok(()), |room| room.fits(m.plain_bytes()))?;
         let scratch = Scratch::create(&self.scratch.dir, &jail, &m.source).await.map_err(could_not_run)?;
         let jail = scratch.jail().clone();
-        Ok(Work { job: self, opened, bin, jail, room, preload, scratch })
+        Ok(Work { job: self, opened, bin, jail, room, scratch })
     }
 
     /// Removes what killed runs left in the scratch directory. What cannot be
@@ -230,7 +224,6 @@ impl Work<'_> {
             superuser: self.opened.facts.server.bootstrap_superuser.clone(),
             origin,
             deadline: self.job.drill.deadline.unwrap_or(START),
-            preload: self.preload.clone(),
         };
         self.scratch.start(&options).await
     }
@@ -270,7 +263,6 @@ impl Work<'_> {
         let session = instance.connect_any().await?;
         let mut probes = probe::run(instance, session.client(), self.jail.level, &self.job.outside).await;
         probes.push(probe::tools(&self.jail, watched).await);
-        probes.push(probe::peer(instance, self.jail.level));
         let failed = probe::any_failed(&probes);
         record.add_probes(probes);
         record.stage("probes", began);
@@ -284,16 +276,6 @@ impl Work<'_> {
         }
         Ok(())
     }
-}
-
-/// Something else than the scratch server answered, or was in its socket's place.
-fn elsewhere(who: &str) -> Error {
-    Error::new(
-        Code::Exposure,
-        Stage::Scratch,
-        format!("the scratch server's socket led elsewhere, and everything was stopped at once: {who}"),
-    )
-    .hint("Treat the backup's functions and triggers as hostile, and see what else they do.")
 }
 
 /// Least default of `scratch.max_memory`: a server works with less on no host.

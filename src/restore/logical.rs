@@ -1,6 +1,7 @@
 //! Databases of a logical backup: created, filled, given their properties and,
 //! at the end, their names.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use tokio_postgres::error::SqlState;
@@ -11,7 +12,6 @@ use super::unfinished::Unfinished;
 use super::{Opened, Said, database, feed, globals, properties};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
-use crate::process::Under;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::{ConnParams, PgBin, Session};
 use crate::types::Event;
@@ -26,7 +26,7 @@ pub struct LogicalTarget<'a> {
     /// Programs of the backup's major version.
     pub bin: &'a PgBin,
     /// Programs run under this prefix (namespaces of a scratch instance).
-    pub under: Under,
+    pub under: Vec<OsString>,
     /// A 0700 directory for password files, readable by whoever runs the programs.
     pub private: &'a Path,
     /// Parallel index builds.
@@ -135,7 +135,7 @@ impl LogicalTarget<'_> {
     }
 
     /// Sends statements about the database itself.
-    pub(super) async fn apply(
+    async fn apply(
         &self,
         session: &Session,
         all: Vec<properties::Property>,
@@ -187,7 +187,7 @@ impl LogicalTarget<'_> {
 
     /// Where pg_restore goes. A library that the database preloads may be missing
     /// on this server; the restore does not need it then.
-    pub(super) async fn inside(
+    async fn inside(
         &self,
         working: &str,
         opened: &Opened,

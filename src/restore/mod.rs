@@ -14,7 +14,6 @@
 //! | [`globals`] | roles, without psql |
 //! | [`database`] | creating a database as it was |
 //! | [`properties`] | what of a database lies outside its dump |
-//! | `event_triggers` | why those of a copy come last |
 //! | [`selection`] | which entries of an archive make up some tables |
 //! | [`logical`] | databases: created, filled, named |
 //! | `load` | one database filled by pg_restore |
@@ -22,7 +21,6 @@
 //! | `refused` | which entries the server refused |
 //! | `views` | materialized views that need the database's `search_path` |
 //! | [`lost`] | what could not be restored |
-//! | [`reference`] | what a backup's schema alone makes, to compare with |
 //! | [`unfinished`] | removing what an interrupt left |
 //! | [`leftovers`] | finding what a kill left |
 //! | `complaint` | what pg_restore said, without rows |
@@ -37,7 +35,6 @@ pub mod carried;
 mod complaint;
 pub mod conf;
 pub mod database;
-mod event_triggers;
 pub mod feed;
 pub mod globals;
 pub mod leftovers;
@@ -48,7 +45,6 @@ pub mod opened;
 pub mod physical;
 pub mod plan;
 pub mod properties;
-pub mod reference;
 mod refused;
 pub mod selection;
 mod staging;

@@ -12,7 +12,6 @@
 //! | [`jail`] | how far we can isolate on this host, found by trying |
 //! | `inside` / `view` / `user` | what a trial run saw · which files are visible · who runs it |
 //! | [`limits`] | what a jailed process may use |
-//! | `files` | whose its files are |
 //! | [`dir`] | the directory of one instance, from birth to checked removal |
 //! | [`seal`] | the sealed settings, asked of the program before the start |
 //! | [`mod@sanitise`] | what is taken out of an extracted data directory |
@@ -28,13 +27,11 @@ pub mod cluster;
 pub mod conn;
 pub mod dir;
 pub mod failure;
-mod files;
 mod inside;
 pub mod instance;
 pub mod jail;
 pub mod leftovers;
 pub mod limits;
-mod preload;
 pub mod probe;
 pub mod procfs;
 pub mod sanitise;
@@ -44,11 +41,10 @@ mod view;
 
 pub use crate::process::lease;
 pub use cluster::{ClusterOptions, init_cluster};
-pub use conn::{Door, Session};
+pub use conn::Session;
 pub use dir::{Scratch, Teardown};
 pub use instance::{Instance, Origin, StartOptions};
 pub use jail::Jail;
 pub use limits::Limits;
-pub use preload::Preload;
 pub use probe::{Probe, ProbeOutcome};
 pub use sanitise::{Sanitised, sanitise};

@@ -57,7 +57,6 @@ impl World {
                 retention: None,
                 drill: Drill {
                     min_isolation: Some(Isolation::I2),
-                    preload: Vec::new(),
                     max_restore: None,
                     max_rpo: None,
                     max_slowdown: 2.0,
@@ -125,7 +124,7 @@ impl World {
         let target = LogicalTarget {
             conn: &conn,
             bin: &bin,
-            under: pgseal::process::Under::default(),
+            under: Vec::new(),
             private: self.dir.path(),
             jobs: 2,
             databases: databases.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),

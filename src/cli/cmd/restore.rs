@@ -194,7 +194,7 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
     let restore = LogicalTarget {
         conn: &conn,
         bin: &bin,
-        under: crate::process::Under::default(),
+        under: Vec::new(),
         private: private.path(),
         jobs,
         databases: vec![(source, target.clone())],

@@ -244,7 +244,13 @@ async fn recipients_that_were_not_agreed_on_are_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_open_to_others_is_found() {
     let (_server, world) = sealed();
-    let config = config(&world);
+    let mut config = config(&world);
+    // What decides about trust is not read from where others can exchange it.
+    let own = tempfile::tempdir().unwrap();
+    let signers = own.path().join("allowed");
+    std::fs::copy(config.keys.allowed_signers.as_ref().unwrap(), &signers).unwrap();
+    config.keys.allowed_signers = Some(signers);
+    config.state_dir = own.path().join("state");
     let store = world.path("store");
     let part = store.join(part(&world));
     std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o777)).unwrap();

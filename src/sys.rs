@@ -1,12 +1,15 @@
 //! The one place with `unsafe`: what a process keeps from its children and from others,
-//! and how much memory it may use. [`plain_file`] is how files of others are read.
+//! and how much memory it may use. [`filter`] is what jailed children are refused,
+//! [`plain_file`] how files of others are read.
 #![allow(unsafe_code)]
 
+pub mod filter;
 pub mod plain_file;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,6 +41,100 @@ pub fn own_child(command: &mut Command, on_parent_death: Signal) {
             setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
             Ok(())
         });
+    }
+}
+
+/// Gives the child of `command` a session keyring of its own (`keyrings(7)`): it
+/// would inherit that of whoever runs pgseal, with Kerberos tickets, keys of
+/// encrypted file systems and what else lies in there. Where the kernel has or
+/// gives no keyrings there is nothing to inherit.
+pub fn own_keyring(command: &mut Command) {
+    const JOIN_SESSION_KEYRING: libc::c_long = 1;
+    // SAFETY: between fork and exec one system call without pointers to our
+    // memory; an anonymous keyring is asked for by a null name.
+    unsafe {
+        command.pre_exec(|| {
+            let none = std::ptr::null::<libc::c_char>();
+            if libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, none) != -1 {
+                return Ok(());
+            }
+            match io::Error::last_os_error() {
+                e if matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM | libc::EACCES)) => Ok(()),
+                e => Err(e),
+            }
+        });
+    }
+}
+
+/// Puts the child of `command` under a filter of system calls ([`filter`]), and
+/// takes from it the way to rights by set-user-id programs, which is the price.
+pub fn filtered(command: &mut Command, program: Vec<u8>) {
+    const SET_MODE_FILTER: libc::c_long = 1;
+    // SAFETY: between fork and exec two system calls; the filter lies in memory
+    // that the closure owns, and `sock_fprog` is laid out as the kernel's.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::thread::set_no_new_privs(true)?;
+            let steps = libc::sock_fprog {
+                len: u16::try_from(program.len() / 8).unwrap_or(0),
+                filter: program.as_ptr().cast_mut().cast(),
+            };
+            match libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, 0, &raw const steps) {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        });
+    }
+}
+
+/// Leaves `file` open in the child of `command`, under its number.
+pub fn keep_for_child(command: &mut Command, file: OwnedFd) {
+    // SAFETY: between fork and exec one system call on a descriptor that the
+    // closure owns, so that it is open until then.
+    unsafe {
+        command.pre_exec(move || {
+            fcntl_setfd(BorrowedFd::borrow_raw(file.as_raw_fd()), FdFlags::empty()).map_err(Into::into)
+        });
+    }
+}
+
+/// A key in the session keyring of this process that only those have who share
+/// that keyring. Gone when dropped.
+#[derive(Debug)]
+pub struct CanaryKey(libc::c_long);
+
+impl CanaryKey {
+    /// Adds it under `name`, for `uid` to see if he has it.
+    ///
+    /// # Errors
+    /// Where the kernel has or gives no keys.
+    pub fn plant(name: &str, uid: u32) -> io::Result<Self> {
+        const SESSION: libc::c_long = -3;
+        const CHOWN: libc::c_long = 4;
+        const SETPERM: libc::c_long = 5;
+        // Everything for those who possess it, nothing for anybody else.
+        const POSSESSORS: libc::c_long = 0x3f00_0000;
+        let name = CString::new(name)?;
+        let done = |answer: libc::c_long| if answer == -1 { Err(io::Error::last_os_error()) } else { Ok(answer) };
+        // SAFETY: system calls with two C strings that live until they return, and numbers.
+        unsafe {
+            let key =
+                done(libc::syscall(libc::SYS_add_key, c"user".as_ptr(), name.as_ptr(), name.as_ptr(), 1, SESSION))?;
+            let key = Self(key);
+            done(libc::syscall(libc::SYS_keyctl, SETPERM, key.0, POSSESSORS))?;
+            if uid != rustix::process::geteuid().as_raw() {
+                done(libc::syscall(libc::SYS_keyctl, CHOWN, key.0, uid, -1))?;
+            }
+            Ok(key)
+        }
+    }
+}
+
+impl Drop for CanaryKey {
+    fn drop(&mut self) {
+        const REVOKE: libc::c_long = 3;
+        // SAFETY: a system call with numbers alone.
+        let _ = unsafe { libc::syscall(libc::SYS_keyctl, REVOKE, self.0) };
     }
 }
 

@@ -42,6 +42,34 @@ const RE_EXPORTED: &[&str] = &["Code", "Error", "Result", "Stage"];
 
 const LONGEST_FILE: usize = 400;
 
+/// Folders that work on a restored copy, or beside one that runs: what lies there
+/// may be a link, a pipe, a device, or larger than memory. They read files with
+/// `sys::plain_file` alone.
+const NEAR_COPIES: &[&str] = &["scratch", "checks", "drill"];
+
+/// Other ways to open a file.
+const OPENS: &[&str] = &[
+    "fs::read(",
+    "fs::read_to_string(",
+    "File::open(",
+    "fs::copy(",
+    "fs::write(",
+    "OpenOptions::new(",
+    "File::create(",
+];
+
+/// What may be opened otherwise, by file, with a word of the line, and why.
+const OPENED_OTHERWISE: &[(&str, &str, &str)] = &[
+    ("checks/canary.rs", "File::open(path)", "the operator's file"),
+    ("drill/host.rs", "process.join(\"comm\")", "the kernel's file"),
+    ("scratch/cluster.rs", "std::fs::write(&path, text)", "into a directory of ours"),
+    ("scratch/files.rs", "std::fs::write(&path, text)", "into a directory of ours"),
+    ("scratch/jail.rs", "sys.join(file)", "the kernel's file"),
+    ("scratch/procfs.rs", "entry.path().join(\"status\")", "the kernel's file"),
+    ("scratch/probe/canary.rs", "create_new(true)", "made, never opened"),
+    ("scratch/sanitise.rs", "create_new(true)", "made, never opened"),
+];
+
 fn row(folder: &str) -> Option<usize> {
     FLOW.iter().position(|r| r.contains(&folder))
 }
@@ -236,6 +264,12 @@ fn violations(path: &str, text: &str) -> Vec<String> {
         if !prints && ["clap", "clap_complete", "clap_mangen"].iter().any(|m| has(m)) {
             wrong.push(format!("{path}:{number}: only src/cli knows clap"));
         }
+        let raw = text.lines().nth(number - 1).unwrap_or_default();
+        let opens = NEAR_COPIES.contains(&folder) && OPENS.iter().any(|o| line.contains(o));
+        let known = |(file, word, _): &(&str, &str, &str)| path == *file && raw.contains(word);
+        if opens && !raw.contains("(\"/proc/") && !OPENED_OTHERWISE.iter().any(known) {
+            wrong.push(format!("{path}:{number}: files near a copy are opened by sys::plain_file only"));
+        }
         if path != "sys.rs" && has("unsafe") {
             wrong.push(format!("{path}:{number}: `unsafe` lives in src/sys.rs only"));
         }
@@ -286,6 +320,10 @@ fn planted_violations_are_found() {
         ("report/text.rs", "use clap::Parser;", "only src/cli knows clap"),
         ("process/tool.rs", "fn f() { unsafe { g() } }", "`unsafe` lives in src/sys.rs only"),
         ("report/long.rs", &"//\n".repeat(401), "at most 400"),
+        ("scratch/x.rs", "fn f() { std::fs::read(data.join(\"PG_VERSION\")) }", "sys::plain_file only"),
+        ("checks/x.rs", "use std::fs; fn f() { fs::read_to_string(path) }", "sys::plain_file only"),
+        ("drill/x.rs", "fn f() { File::open(&path) }", "sys::plain_file only"),
+        ("scratch/jail.rs", "fn f() { std::fs::read_to_string(data) }", "sys::plain_file only"),
         // Behind a test module the rules hold again, and a quote does not hide code.
         ("store/s3.rs", "#[cfg(test)]\nmod tests { use crate::cli; }\nuse crate::catalog::Find;", "s3.rs:3:"),
         ("store/s3.rs", "const Q: char = '\"'; use crate::cli; const P: char = '\"';", "must not know `cli`"),
@@ -314,6 +352,13 @@ fn what_is_allowed_raises_nothing() {
         ("store/fs.rs", "#[cfg(test)]\nmod tests {\n    use crate::cli;\n    fn f() { println!(\"{}\", 1); }\n}"),
         ("store/fs.rs", "fn f() { $crate::cli::x(); my_crate::cli(); not_unsafe(); }"),
         ("sys.rs", "unsafe fn f() {}"),
+        (
+            "scratch/x.rs",
+            "fn f() { std::fs::read_to_string(\"/proc/self/status\"); plain_file::read_below(d, \"x\", 1); }",
+        ),
+        ("scratch/x.rs", "fn f() { std::fs::read_to_string(format!(\"/proc/{pid}/comm\")) }"),
+        ("keys/x.rs", "fn f() { std::fs::read(path) }"),
+        ("drill/x.rs", "#[cfg(test)]\nmod tests { fn f() { std::fs::write(p, \"x\") } }"),
     ];
     for (path, text) in allowed {
         assert_eq!(violations(path, text), Vec::<String>::new(), "{path}: {text}");

@@ -9,6 +9,10 @@ mod broken;
 mod cannot;
 #[path = "drill/damage.rs"]
 mod damage;
+#[path = "drill/elsewhere.rs"]
+mod elsewhere;
+#[path = "drill/event_triggers.rs"]
+mod event_triggers;
 #[path = "drill/healthy.rs"]
 mod healthy;
 #[path = "support/installation.rs"]

@@ -9,6 +9,8 @@ mod checks;
 mod death;
 #[path = "scratch/definitions.rs"]
 mod definitions;
+#[path = "scratch/elsewhere.rs"]
+mod elsewhere;
 #[path = "scratch/hostile.rs"]
 mod hostile;
 #[path = "support/installation.rs"]

@@ -7,6 +7,7 @@ use super::subject::{RESTORE_AGAIN, failed, speaks_of_library};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::{Exit, Stdout};
+use crate::scratch::conn;
 use crate::types::text::quote_ident;
 
 /// The check.
@@ -91,6 +92,8 @@ const OPTIONS: &str = "-c session_preload_libraries= -c local_preload_libraries=
 /// Runs pg_amcheck with these arguments and those of every run.
 async fn ask(subject: &Subject<'_>, program: &Path, args: Vec<String>) -> Result<(Exit, Vec<u8>)> {
     let i = subject.instance;
+    // What cannot be installed, pg_amcheck tries again, and tells.
+    install(subject).await;
     // Run as pgseal's own user would be refused nothing; run in the jail it can
     // reach nothing else than the socket.
     let tool = subject
@@ -103,11 +106,54 @@ async fn ask(subject: &Subject<'_>, program: &Path, args: Vec<String>) -> Result
         .env("PGHOST", i.socket_dir().as_os_str())
         .env("PGPORT", i.port().to_string())
         .env("PGUSER", i.superuser())
+        .env("PGREQUIREPEER", i.door().peer().user())
         .env("PGAPPNAME", "pgseal")
         .env("PGCLIENTENCODING", "UTF8")
-        .env("PGOPTIONS", OPTIONS)
+        .env("PGOPTIONS", options(i.major()))
         .stdout(Stdout::Piped);
     tool.spawn().await?.output(16 * 1024 * 1024).await
+}
+
+/// [`OPTIONS`], and what keeps the source's event triggers silent.
+fn options(major: u32) -> String {
+    let (name, value) = conn::no_event_triggers(major);
+    format!("{OPTIONS} -c {name}={value}")
+}
+
+/// Makes the extension where it is missing, ourselves: event triggers of the
+/// source are not asked whether it may be made.
+async fn install(subject: &Subject<'_>) {
+    let list = async {
+        let session = subject.instance.connect_any().await?;
+        let sql = "select datname::text from pg_catalog.pg_database where datallowconn and datconnlimit <> -2 and datname <> 'template0'";
+        session.client().query(sql, &[]).await.map_err(|e| failed(&e))
+    };
+    for row in list.await.unwrap_or_default() {
+        let database: String = row.get(0);
+        if let Err(e) = install_in(subject, &database).await {
+            tracing::debug!(error = %e, "amcheck could not be installed");
+        }
+    }
+}
+
+async fn install_in(subject: &Subject<'_>, database: &str) -> Result<()> {
+    let session = subject.instance.connect_writable(database).await?;
+    let client = session.client();
+    let run = async |sql: &str| client.batch_execute(sql).await.map_err(|e| failed(&e));
+    if client
+        .query_opt("select from pg_catalog.pg_extension where extname = 'amcheck'", &[])
+        .await
+        .is_ok_and(|r| r.is_some())
+    {
+        return Ok(());
+    }
+    run("begin").await?;
+    let again = conn::silence_event_triggers(client).await?;
+    run("create extension amcheck schema pg_catalog").await?;
+    for sql in again {
+        run(&sql).await?;
+    }
+    run("commit").await
 }
 
 /// How messages begin that say that a relation could not be looked at.

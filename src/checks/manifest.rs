@@ -6,6 +6,7 @@ use super::subject::RESTORE_AGAIN;
 use super::{CheckResult, Rule, Severity};
 use crate::error::{Code, Error, Stage};
 use crate::scratch::Jail;
+use crate::sys::plain_file;
 
 /// The check.
 pub const RULE: Rule =
@@ -27,7 +28,7 @@ pub async fn run(jail: &Jail, bindir: &Path, data: &Path) -> CheckResult {
             return RULE.judged(1, 1, vec![missing]);
         }
     };
-    let files = count_files(&path).unwrap_or(0);
+    let files = count_files(data).unwrap_or(0);
     if files == 0 || meta.len() == 0 {
         let empty = RULE.finding("backup_manifest", "the manifest lists no files", RESTORE_AGAIN);
         return RULE.judged(1, 1, vec![empty]);
@@ -68,7 +69,7 @@ pub async fn run(jail: &Jail, bindir: &Path, data: &Path) -> CheckResult {
 }
 
 /// Entries of the manifest's `Files`, which stand on a line each.
-fn count_files(path: &Path) -> Option<u64> {
-    let bytes = std::fs::read(path).ok()?;
+fn count_files(data: &Path) -> Option<u64> {
+    let bytes = plain_file::read_below(data, "backup_manifest", LIMIT).ok()?;
     Some(memchr::memmem::find_iter(&bytes, b"\"Size\":").count() as u64)
 }

@@ -1,7 +1,6 @@
 //! INT-ROWS: every table has the rows it had, by number and content.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +10,7 @@ use tokio::task::JoinSet;
 use super::subject::{RESTORE_AGAIN, Tally, failed, lacks_library, object, query};
 use super::{CheckResult, Outcome, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result};
-use crate::scratch::Session;
+use crate::scratch::{Door, Session};
 use crate::source::Facts;
 use crate::source::facts::{Counted, DatabaseFacts, TableFacts};
 use crate::types::text::{quote_ident, quote_literal};
@@ -24,9 +23,7 @@ pub const RULE: Rule =
 /// Where sessions are opened.
 #[derive(Clone)]
 struct At {
-    socket_dir: PathBuf,
-    port: u16,
-    user: String,
+    door: Door,
     database: String,
     /// The source's `lc_monetary`, which values of type money are written in.
     monetary: Option<String>,
@@ -82,9 +79,7 @@ fn counted_by(facts: &Facts) -> String {
 async fn database(subject: &Subject<'_>, facts: &DatabaseFacts) -> Result<Tally> {
     let i = subject.instance;
     let at = At {
-        socket_dir: i.socket_dir().to_owned(),
-        port: i.port(),
-        user: i.superuser().to_owned(),
+        door: i.door().clone(),
         database: facts.name.clone(),
         monetary: subject.facts.monetary(facts).map(str::to_owned),
     };
@@ -112,7 +107,7 @@ async fn worker(at: At, queue: Queue) -> Result<Tally> {
     let mut tally = Tally::default();
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let Some(mut table) = next() else { return Ok(tally) };
-    let session = Session::open(&at.socket_dir, at.port, &at.user, &at.database, true).await?;
+    let session = at.door.open(&at.database, true).await?;
     let encoding: String = query(session.client(), "select pg_catalog.getdatabaseencoding()::text", &[])
         .await?
         .first()

@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use crate::process::lease::Lease;
 use crate::source::ConnParams;
+use crate::sys::plain_file::{self, Unreadable};
 
 /// How long looking up the source's name may take.
 const LOOK_UP: Duration = Duration::from_secs(3);
+
+/// Largest `pg_control` that is opened, bytes; the server's own has 8192.
+const CONTROL: u64 = 64 * 1024;
 
 /// What was seen of the database on this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,7 +81,7 @@ fn servers(proc: &Path, system_identifier: &str, seen: &mut Nearness) {
                 Ok(id) if id.to_string() == system_identifier => drop(dirs.insert(dir)),
                 // Without a control file no server runs, or it is just ending.
                 Ok(_) => {}
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(Unreadable::Missing) => {}
                 Err(_) => hidden += u32::from(process.exists()),
             },
             Err(_) => hidden += u32::from(process.exists()),
@@ -89,9 +93,9 @@ fn servers(proc: &Path, system_identifier: &str, seen: &mut Nearness) {
     }
 }
 
-fn identifier(data: &Path) -> std::io::Result<u64> {
+fn identifier(data: &Path) -> Result<u64, Unreadable> {
     let mut bytes = [0; 8];
-    std::fs::File::open(data.join("global/pg_control"))?.read_exact(&mut bytes)?;
+    plain_file::open_below(data, Path::new("global/pg_control"), CONTROL)?.read_exact(&mut bytes)?;
     Ok(u64::from_ne_bytes(bytes))
 }
 

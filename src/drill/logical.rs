@@ -1,6 +1,7 @@
 //! A logical backup: a fresh sealed cluster, proven to have no way out before
 //! the first statement of the source runs in it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::record::Record;
@@ -27,10 +28,16 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     let restore = Instant::now();
     // What the restored roles want of their sessions must neither load anything
     // nor stop the restore.
-    let maintenance = ConnParams::for_socket(instance.socket_dir(), instance.port(), instance.superuser(), "template1")
-        .with_setting("session_preload_libraries", "")
-        .with_setting("local_preload_libraries", "")
-        .with_setting("default_transaction_read_only", "off");
+    let mut maintenance =
+        ConnParams::for_socket(instance.socket_dir(), instance.port(), instance.superuser(), "template1")
+            .with_peer(Arc::clone(instance.door().peer()))
+            .with_setting("session_preload_libraries", "")
+            .with_setting("local_preload_libraries", "")
+            .with_setting("default_transaction_read_only", "off");
+    if instance.major() >= 17 {
+        // A restored database may have set it for itself, which outranks the command line.
+        maintenance = maintenance.with_setting("event_triggers", "off");
+    }
     // In the scratch directory, so that nothing else is left when we are killed.
     let private = work.scratch.conf_dir();
     let target = LogicalTarget {

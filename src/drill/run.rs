@@ -120,12 +120,15 @@ impl Job<'_> {
             tokio::select! {
                 done = self.prove(&work, &mut instance, record) => done,
                 full = work.watch() => Err(full),
+                who = work.scratch.meetings().until_stranger() => Err(elsewhere(&who)),
             }
         };
         let done = tokio::time::timeout(left, proving).await;
         // Whatever came of it, everything is taken down, and looked at.
         let began = Instant::now();
         let level = work.jail.level;
+        // A check may have met it last, and told it as a failure of its own.
+        record.add_probes(probe::stranger(work.scratch.meetings(), level).into_iter().collect());
         let trace = record.trace.take().unwrap_or_else(|| Trace::of(&work.scratch, instance.as_ref()));
         let teardown = work.scratch.teardown(instance).await;
         record.stage("teardown", began);
@@ -263,6 +266,7 @@ impl Work<'_> {
         let session = instance.connect_any().await?;
         let mut probes = probe::run(instance, session.client(), self.jail.level, &self.job.outside).await;
         probes.push(probe::tools(&self.jail, watched).await);
+        probes.push(probe::peer(instance, self.jail.level));
         let failed = probe::any_failed(&probes);
         record.add_probes(probes);
         record.stage("probes", began);
@@ -276,6 +280,16 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Something else than the scratch server answered, or was in its socket's place.
+fn elsewhere(who: &str) -> Error {
+    Error::new(
+        Code::Exposure,
+        Stage::Scratch,
+        format!("the scratch server's socket led elsewhere, and everything was stopped at once: {who}"),
+    )
+    .hint("Treat the backup's functions and triggers as hostile, and see what else they do.")
 }
 
 /// Least default of `scratch.max_memory`: a server works with less on no host.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alive;
 use crate::error::{Code, Error, Result, Stage};
+use crate::sys::plain_file;
 
 /// Name of the file in the directory.
 pub const FILE: &str = "pgseal-lease.json";
@@ -73,12 +74,7 @@ impl Lease {
     /// Reads the lease of `dir`; `None` where there is none that is whole and
     /// names this very directory.
     pub fn read(dir: &Path) -> Option<Self> {
-        let path = dir.join(FILE);
-        let meta = std::fs::symlink_metadata(&path).ok()?;
-        if !meta.is_file() || meta.len() > LIMIT {
-            return None;
-        }
-        let lease: Self = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        let lease: Self = serde_json::from_slice(&plain_file::read_below(dir, FILE, LIMIT).ok()?).ok()?;
         (lease.version == 1 && lease.dir == dir).then_some(lease)
     }
 

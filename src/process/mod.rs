@@ -28,8 +28,10 @@ mod private;
 mod spawner;
 mod stderr;
 mod tool;
+mod under;
 
 pub use child::{Exit, Finished, Running};
 pub use private::private_dir;
 pub use stderr::Tail;
 pub use tool::{Stdin, Stdout, Tool};
+pub use under::{Filter, Under};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::process::Signal;
 use tokio::process::Command;
 
-use super::Running;
+use super::{Running, Under};
 use crate::error::{Code, Error, Result, Stage};
 
 /// What a child reads.
@@ -36,7 +36,7 @@ pub enum Stdout {
 pub struct Tool {
     name: String,
     program: PathBuf,
-    prefix: Vec<OsString>,
+    under: Under,
     args: Vec<OsString>,
     env: BTreeMap<OsString, OsString>,
     stdin: Stdin,
@@ -58,7 +58,7 @@ impl Tool {
         Self {
             name,
             program,
-            prefix: Vec::new(),
+            under: Under::default(),
             args: Vec::new(),
             env: env.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
             stdin: Stdin::Null,
@@ -99,12 +99,11 @@ impl Tool {
         self
     }
 
-    /// Runs the program under another one (`unshare … --`, `setpriv … --`):
-    /// `prefix` is its path and arguments. One that forks instead of exec
+    /// Runs the program under another one. One that forks instead of exec
     /// (`bwrap … --`) must take what it forked down with it.
     #[must_use]
-    pub fn under(mut self, prefix: Vec<OsString>) -> Self {
-        self.prefix = prefix;
+    pub fn under(mut self, under: impl Into<Under>) -> Self {
+        self.under = under.into();
         self
     }
 
@@ -163,7 +162,8 @@ impl Tool {
 
     /// Starts it.
     pub async fn spawn(self) -> Result<Running> {
-        let (program, mut args): (&Path, Vec<&OsStr>) = match self.prefix.split_first() {
+        let (words, kept) = self.under.opened()?;
+        let (program, mut args): (&Path, Vec<&OsStr>) = match words.split_first() {
             Some((first, rest)) => {
                 let mut args: Vec<&OsStr> = rest.iter().map(OsString::as_os_str).collect();
                 args.push(self.program.as_os_str());
@@ -191,6 +191,10 @@ impl Tool {
             .stdout(if self.stdout == Stdout::Piped { Stdio::piped() } else { Stdio::null() })
             .stderr(Stdio::piped());
         crate::sys::own_child(&mut command, self.death_signal);
+        if let Some(file) = kept {
+            crate::sys::keep_for_child(&mut command, file);
+        }
+        self.under.prepare(&mut command);
         let mut command = Command::from(command);
         command.kill_on_drop(true);
         let child = super::spawner::spawn(command).await.map_err(|e| {

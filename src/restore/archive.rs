@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::event_triggers;
 use super::selection::Selection;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::archive_list::{self, Listed};
@@ -30,6 +32,9 @@ pub(super) struct There {
 pub(super) fn use_list(private: &Path, ids: &[i64]) -> Result<tempfile::TempPath> {
     let failed = |e: std::io::Error| Error::internal("cannot write the list of what to restore").because(e);
     let mut file = tempfile::NamedTempFile::new_in(private).map_err(failed)?;
+    // Who runs the program in a jail reads it, too: there is nothing in it but numbers. Not
+    // at its birth: the umask would take that away.
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
     let mut out = std::io::BufWriter::new(&mut file);
     ids.iter().try_for_each(|id| writeln!(out, "{id};")).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);
@@ -80,6 +85,12 @@ impl Archive {
         file.rewind().map_err(unreadable)?;
         archive_list::read(&bytes)?
             .ok_or_else(|| Error::new(Code::Corrupt, Stage::Restore, "the schema stream is cut off"))
+    }
+
+    /// The numbers of all entries but event triggers, and of those; nothing where
+    /// there is none.
+    pub(super) fn event_triggers(&self) -> Result<Option<(Vec<i64>, Vec<i64>)>> {
+        Ok(event_triggers::apart(&self.list()?))
     }
 
     /// Only these tables, and what they need.

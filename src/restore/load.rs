@@ -97,7 +97,9 @@ impl<'a> Load<'a> {
         }
 
         let jobs = self.target.jobs.max(1);
-        let refused = self.section("post-data", None, jobs).await?;
+        // Of a copy the event triggers come last.
+        let triggers = if self.target.scratch { self.schema.event_triggers()? } else { None };
+        let refused = self.section("post-data", triggers.as_ref().map(|t| t.0.as_slice()), jobs).await?;
         let mut refused = self.known(refused)?;
         if !refused.entries.is_empty() && jobs > 1 {
             let text = "some statements were refused: once more, with one job".to_owned();
@@ -113,6 +115,11 @@ impl<'a> Load<'a> {
             refused.entries.retain(|e| !done.contains(&e.0));
         }
         lost.extend(self.settle(&refused)?);
+        if let Some((_, triggers)) = &triggers {
+            let refused = self.section("post-data", Some(triggers), 1).await?;
+            lost.extend(self.settle(&refused)?);
+            runs += 1;
+        }
         Ok(Filled { bytes, runs, lost })
     }
 
@@ -226,6 +233,7 @@ impl<'a> Load<'a> {
         if let Some(list) = &list {
             tool = tool.arg("--use-list").arg(list.as_os_str());
         }
+        self.conn.answers().await?;
         let exit = tool.arg("/proc/self/fd/0").spawn().await?.wait().await?;
         self.ended(exit, strict)
     }
@@ -265,6 +273,7 @@ impl<'a> Load<'a> {
             read.contents = contents.into_iter().map(|e| (e.id, e)).collect::<BTreeMap<_, _>>();
             tool = tool.arg("--use-list").arg(list.insert(archive::use_list(self.target.private, &ids)?).as_os_str());
         }
+        self.conn.answers().await?;
         let mut child = tool.spawn().await?;
         let stdin = child.take_stdin().ok_or_else(|| Error::internal("the child has no input"))?;
         feed::into_child(begun, stdin).await?;

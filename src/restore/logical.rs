@@ -1,7 +1,6 @@
 //! Databases of a logical backup: created, filled, given their properties and,
 //! at the end, their names.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use tokio_postgres::error::SqlState;
@@ -12,6 +11,7 @@ use super::unfinished::Unfinished;
 use super::{Opened, Said, database, feed, globals, properties};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
+use crate::process::Under;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::{ConnParams, PgBin, Session};
 use crate::types::Event;
@@ -26,7 +26,7 @@ pub struct LogicalTarget<'a> {
     /// Programs of the backup's major version.
     pub bin: &'a PgBin,
     /// Programs run under this prefix (namespaces of a scratch instance).
-    pub under: Vec<OsString>,
+    pub under: Under,
     /// A 0700 directory for password files, readable by whoever runs the programs.
     pub private: &'a Path,
     /// Parallel index builds.

@@ -14,6 +14,7 @@
 //! | [`globals`] | roles, without psql |
 //! | [`database`] | creating a database as it was |
 //! | [`properties`] | what of a database lies outside its dump |
+//! | `event_triggers` | why those of a copy come last |
 //! | [`selection`] | which entries of an archive make up some tables |
 //! | [`logical`] | databases: created, filled, named |
 //! | `load` | one database filled by pg_restore |
@@ -35,6 +36,7 @@ pub mod carried;
 mod complaint;
 pub mod conf;
 pub mod database;
+mod event_triggers;
 pub mod feed;
 pub mod globals;
 pub mod leftovers;

@@ -107,21 +107,20 @@ impl Floors {
     /// host's memory.
     const MOST: u32 = 10_000;
 
-    /// Asks `pg_controldata` of `bindir`. A directory that it cannot read gives
-    /// the defaults: the start then says what is wrong.
-    pub async fn read(jail: &Jail, bindir: &Path, data: &Path) -> Result<Self> {
-        let text = control_data(jail, bindir, data).await?.unwrap_or_default();
+    /// From the output of `pg_controldata`. Of a directory that it could not read
+    /// there is none, which gives the defaults: the start then says what is wrong.
+    pub(crate) fn of(text: &str) -> Self {
         let number = |label: &str, least: u32| {
-            field(&text, label).and_then(|v| v.parse::<u32>().ok()).unwrap_or(least).clamp(least, Self::MOST)
+            field(text, label).and_then(|v| v.parse::<u32>().ok()).unwrap_or(least).clamp(least, Self::MOST)
         };
-        Ok(Self {
+        Self {
             prepared_transactions: number("max_prepared_xacts setting", 0),
             locks_per_transaction: number("max_locks_per_xact setting", 64),
             // Of 1 MiB to 1 GiB.
-            wal_segment_mib: field(&text, "Bytes per WAL segment")
+            wal_segment_mib: field(text, "Bytes per WAL segment")
                 .and_then(|v| v.parse::<u32>().ok())
                 .map_or(16, |bytes| (bytes >> 20).clamp(1, 1024)),
-        })
+        }
     }
 }
 
@@ -172,7 +171,7 @@ pub async fn write_config(scratch: &Scratch, major: u32, superuser: &str, floors
                     .on(path.display().to_string())
                     .because(e)
             })?;
-        scratch.jail().give(&path)?;
+        scratch.jail().show(&path)?;
     }
     Ok(())
 }

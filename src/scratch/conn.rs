@@ -4,14 +4,15 @@
 //! shows the server's words; here it is 53 and shows no word of the copy's, and
 //! what the copy's roles and databases want loaded is not loaded.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::{Code, Error, Result, Stage};
-use crate::source::{Purpose, pinned};
+use crate::source::{Peer, Purpose, pinned};
+use crate::types::text::quote_ident;
 
 /// How long opening a session may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -34,6 +35,73 @@ const OPTIONS: [(&str, &str); 6] = [
 const LATER: &str = "SELECT set_config(name, CASE vartype WHEN 'integer' THEN '0' ELSE '' END, false) FROM pg_settings \
      WHERE name IN ('idle_session_timeout', 'transaction_timeout', 'restrict_nonsystem_relation_kind')";
 
+/// What keeps the source's event triggers silent in a session. From 17 on a
+/// setting of their own, which `ALTER DATABASE … SET event_triggers = on` of the
+/// copy would take back, and a login trigger then run before our first statement.
+/// Before, those that are enabled as usual do not fire for a replica (PostgreSQL
+/// manual, "ALTER EVENT TRIGGER"); for the others see [`silence_event_triggers`].
+pub(crate) const fn no_event_triggers(major: u32) -> (&'static str, &'static str) {
+    if major >= 17 { ("event_triggers", "off") } else { ("session_replication_role", "replica") }
+}
+
+/// Silences what fires for a replica, too, until the transaction ends: disabled
+/// within it, and enabled again as it was before by `ROLLBACK` or by the
+/// statements that this gives. For a superuser who is about to make something
+/// in a copy.
+///
+/// # Errors
+/// 53 where the server refuses.
+pub async fn silence_event_triggers(client: &Client) -> Result<Vec<String>> {
+    let refused = |e: tokio_postgres::Error| failed(Code::CouldNotRun, &e);
+    let sql = "select evtname::text, evtenabled::text from pg_catalog.pg_event_trigger where evtenabled in ('A', 'R')";
+    let mut again = Vec::new();
+    for row in client.query(sql, &[]).await.map_err(refused)? {
+        let name = quote_ident(row.try_get(0).map_err(refused)?);
+        let how = if row.try_get::<_, &str>(1).map_err(refused)? == "A" { "always" } else { "replica" };
+        client.batch_execute(&format!("alter event trigger {name} disable")).await.map_err(refused)?;
+        again.push(format!("alter event trigger {name} enable {how}"));
+    }
+    Ok(again)
+}
+
+/// The way into one server: its socket, the process that must answer there, and
+/// the role to be.
+#[derive(Debug, Clone)]
+pub struct Door {
+    peer: Arc<Peer>,
+    role: String,
+    major: u32,
+}
+
+impl Door {
+    /// The way into the server `peer` of major version `major`, as `role`.
+    pub fn new(peer: Arc<Peer>, role: impl Into<String>, major: u32) -> Self {
+        Self { peer, role: role.into(), major }
+    }
+
+    /// The same, as another role.
+    #[must_use]
+    pub fn as_role(&self, role: &str) -> Self {
+        Self { role: role.to_owned(), ..self.clone() }
+    }
+
+    /// The server behind it.
+    pub const fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// Opens a session. With `read_only`, transactions cannot write. Nothing is
+    /// sent before the kernel has said that the right process listens, and
+    /// nothing is asked before that has named itself.
+    ///
+    /// # Errors
+    /// 52 where another server answers; 53 where it does not accept the session;
+    /// its text is not in the error.
+    pub async fn open(&self, database: &str, read_only: bool) -> Result<Session> {
+        Session::open(self, database, read_only).await
+    }
+}
+
 /// A session; closed when dropped.
 #[derive(Debug)]
 pub struct Session {
@@ -42,50 +110,31 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session. With `read_only`, transactions cannot write.
-    ///
-    /// # Errors
-    /// 53 where the server does not accept it; its text is not in the error.
-    pub async fn open(socket_dir: &Path, port: u16, user: &str, database: &str, read_only: bool) -> Result<Self> {
-        let place = (socket_dir, port, user, database, read_only);
-        let (session, major) = Self::enter(place, None).await?;
-        if session.client.batch_execute(LATER).await.is_ok() {
-            return Ok(session);
-        }
-        // The database may end idle sessions at once, which only a setting that older
-        // majors refuse prevents.
-        let (session, _) = Self::enter(place, Some(major)).await?;
-        session.client.batch_execute(LATER).await.map_err(|e| failed(Code::CouldNotRun, &e).on(database))?;
-        Ok(session)
-    }
-
-    async fn enter(
-        (socket_dir, port, user, database, read_only): (&Path, u16, &str, &str, bool),
-        major: Option<u32>,
-    ) -> Result<(Self, u32)> {
-        let mode = [("default_transaction_read_only", if read_only { "on" } else { "off" })];
-        let options = pinned::options(pinned::pinned(Purpose::Read, major).chain(OPTIONS).chain(mode));
+    async fn open(door: &Door, database: &str, read_only: bool) -> Result<Self> {
+        let mode =
+            [("default_transaction_read_only", if read_only { "on" } else { "off" }), no_event_triggers(door.major)];
+        let options = pinned::options(pinned::pinned(Purpose::Read, Some(door.major)).chain(OPTIONS).chain(mode));
         let mut config = Config::new();
-        config
-            .host_path(socket_dir)
-            .port(port)
-            .user(user)
-            .dbname(database)
-            .application_name("pgseal")
-            .connect_timeout(CONNECT)
-            .options(&options);
-        let (client, connection) = tokio::time::timeout(CONNECT, config.connect(NoTls))
-            .await
-            .map_err(|_| {
-                Error::new(Code::CouldNotRun, Stage::Scratch, "the scratch server does not answer").on(database)
-            })?
-            .map_err(|e| failed(Code::CouldNotRun, &e).on(database))?;
-        let major = pinned::major(connection.parameter("server_version"));
-        // Its end is seen by every later query.
-        let task = tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        Ok((Self { client, task }, major))
+        config.user(&door.role).dbname(database).application_name("pgseal").options(&options);
+        let opening = async {
+            let stream = door.peer.reach().await.map_err(|e| match e.code() {
+                Code::SourceUnreachable => e.with_code(Code::CouldNotRun),
+                _ => e,
+            })?;
+            let connected = config.connect_raw(stream, NoTls).await;
+            let (client, connection) = connected.map_err(|e| failed(Code::CouldNotRun, &e).on(database))?;
+            // Its end is seen by every later query.
+            let task = tokio::spawn(async move {
+                let _ = connection.await;
+            });
+            let session = Self { client, task };
+            door.peer.prove(&session.client).await?;
+            session.client.batch_execute(LATER).await.map_err(|e| failed(Code::CouldNotRun, &e).on(database))?;
+            Ok(session)
+        };
+        tokio::time::timeout(CONNECT, opening).await.map_err(|_| {
+            Error::new(Code::CouldNotRun, Stage::Scratch, "the scratch server does not answer").on(database)
+        })?
     }
 
     /// The client.

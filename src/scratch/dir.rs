@@ -1,17 +1,24 @@
 //! The directory of one scratch instance, from birth to checked removal.
 //!
 //! ```text
-//! <scratch.dir>/pgseal-<source>-<random>/   0700, owned by the user that runs the server
+//! <scratch.dir>/pgseal-<source>-<random>/   ours; the server's user may pass
 //!   pgseal-lease.json                       the mark
-//!   data/                                   PGDATA
-//!   conf/                                   our own configuration files
-//!   s/                                      the socket
-//!   evidence/                               what was taken out of a restored PGDATA
-//!   etc/ tmp/                               /etc and /tmp of the programs that run in it (I3)
+//!   data/                                   PGDATA                                     the server's
+//!   l/                                      where the server makes its socket          the server's
+//!   s/                                      the same socket, to be connected to        ours
+//!   conf/                                   our own configuration files                ours
+//!   evidence/                               what was taken out of a restored PGDATA    ours
+//!   etc/ tmp/                               /etc and /tmp of the programs in it (I3)   ours, the server's
 //! ```
+//!
+//! What is ours the server cannot change, remove or replace: as root it belongs
+//! to root, and from I3 on it is mounted read-only. The socket is the same in
+//! `l` and in `s`, two names of one file. Who runs code in the copy can do with
+//! the name in `l` what he likes; nobody connects to that.
 
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::{Instance, Jail, procfs};
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::lease::{Lease, Purpose};
+use crate::source::Meetings;
 use crate::types::SourceName;
 use crate::types::ids::random_bytes;
 
@@ -31,6 +39,17 @@ const SUN_PATH: usize = 107;
 
 /// How long processes may take to be gone after the server was stopped.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// To whom a directory belongs.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    /// The server may write.
+    Servers,
+    /// The server may pass, and read what is shown to it.
+    Ours,
+    /// The server sees nothing of it.
+    OursAlone,
+}
 
 /// Whether everything is gone; checked, not assumed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +77,7 @@ pub struct Scratch {
     path: PathBuf,
     jail: Jail,
     mark: String,
+    meetings: Arc<Meetings>,
     removed: bool,
 }
 
@@ -95,18 +115,30 @@ impl Scratch {
                 .because(e)
         })?;
         let jail = jail.clone().around(&path);
-        let scratch = Self { path, jail, mark, removed: false };
+        let scratch = Self { path, jail, mark, meetings: Arc::default(), removed: false };
         Lease::ours(Purpose::Scratch, &scratch.path)?.write()?;
-        for sub in ["data", "conf", "s", "evidence", "etc", "tmp"] {
+        for (sub, whose) in [
+            ("data", Whose::Servers),
+            ("l", Whose::Servers),
+            ("tmp", Whose::Servers),
+            ("s", Whose::Ours),
+            ("conf", Whose::Ours),
+            ("etc", Whose::Ours),
+            ("evidence", Whose::OursAlone),
+        ] {
             let sub = scratch.path.join(sub);
             std::fs::DirBuilder::new()
                 .mode(0o700)
                 .create(&sub)
                 .map_err(|e| cannot("cannot make a directory", &sub).because(e))?;
-            scratch.jail.give(&sub)?;
+            match whose {
+                Whose::Servers => scratch.jail.give(&sub)?,
+                Whose::Ours => scratch.jail.show(&sub)?,
+                Whose::OursAlone => {}
+            }
         }
         scratch.write_etc()?;
-        scratch.jail.give(&scratch.path)?;
+        scratch.jail.show(&scratch.path)?;
         scratch.check_reach().await?;
         Ok(scratch)
     }
@@ -144,9 +176,43 @@ impl Scratch {
         self.path.join("data")
     }
 
-    /// Directory of the socket.
+    /// Directory of the socket that is connected to.
     pub fn socket_dir(&self) -> PathBuf {
         self.path.join("s")
+    }
+
+    /// Directory where the server makes its socket. Nobody connects there.
+    pub(super) fn listen_dir(&self) -> PathBuf {
+        self.path.join("l")
+    }
+
+    /// Whom sessions with its server met.
+    pub const fn meetings(&self) -> &Arc<Meetings> {
+        &self.meetings
+    }
+
+    /// Gives the server's socket the name that is connected to. Called once the
+    /// server is up, before any of its code can have run.
+    ///
+    /// # Errors
+    /// 52 where it is not the server's socket; 53 where it cannot be named.
+    pub(super) fn admit(&self, port: u16) -> Result<PathBuf> {
+        let name = format!(".s.PGSQL.{port}");
+        let (from, to) = (self.listen_dir().join(&name), self.socket_dir().join(&name));
+        // A link is not followed: it would get the second name itself.
+        std::fs::hard_link(&from, &to).map_err(|e| {
+            Error::new(Code::CouldNotRun, Stage::Scratch, "the server's socket cannot get a second name")
+                .on(to.display().to_string())
+                .hint("Set scratch.dir to a local file system that knows hard links, such as ext4, xfs or tmpfs.")
+                .because(e)
+        })?;
+        let is = std::fs::symlink_metadata(&to).map(|m| (m.file_type().is_socket(), m.uid()));
+        if is.is_ok_and(|(socket, uid)| socket && uid == self.jail.uid()) {
+            return Ok(to);
+        }
+        let what = "what lies where the server makes its socket is not that".to_owned();
+        self.meetings.met_stranger(what.clone());
+        Err(Error::new(Code::Exposure, Stage::Scratch, what).on(from.display().to_string()))
     }
 
     /// Our configuration files.

@@ -19,6 +19,7 @@ pub(super) struct Inside {
     root: BTreeSet<String>,
     capabilities: Option<u64>,
     no_new_privs: bool,
+    filtered: bool,
     interfaces: Vec<String>,
 }
 
@@ -40,6 +41,7 @@ impl Inside {
             root: root.split(' ').map(|n| n.trim_start_matches('/').to_owned()).collect(),
             capabilities: field("CapEff").and_then(|v| u64::from_str_radix(v, 16).ok()),
             no_new_privs: field("NoNewPrivs") == Some("1"),
+            filtered: field("Seccomp") == Some("2"),
             interfaces: procfs::interfaces(dev),
         })
     }
@@ -74,6 +76,9 @@ impl Inside {
         if !self.no_new_privs {
             return Some("no_new_privs is not set".to_owned());
         }
+        if !self.filtered {
+            return Some("its system calls are not filtered".to_owned());
+        }
         let more: Vec<&str> = self.root.iter().map(String::as_str).filter(|n| !allowed.contains(n)).collect();
         (!more.is_empty()).then(|| format!("of the host's files, {} stay visible", more.join(" ")))
     }
@@ -85,7 +90,7 @@ mod tests {
 
     fn text(change: impl Fn(&str) -> String) -> Inside {
         let text = "root /bin /usr /proc\nnet:[1]\nmnt:[2]\npid:[3]\nipc:[4]\nuser:[5]\n101\nName:\tcat\n\
-             CapEff:\t0000000000000000\nNoNewPrivs:\t1\nnetwork\nInter-| Receive\n face |bytes\n    lo: 0 0\n";
+             CapEff:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nnetwork\nInter-| Receive\n face |bytes\n    lo: 0 0\n";
         Inside::parse(&change(text)).unwrap()
     }
 
@@ -105,6 +110,7 @@ mod tests {
             ("0000000000000000", "0000000000000001".into(), "capabilities"),
             ("CapEff", "CapNone".into(), "capabilities"),
             ("NoNewPrivs:\t1", "NoNewPrivs:\t0".into(), "no_new_privs"),
+            ("Seccomp:\t2", "Seccomp:\t0".into(), "not filtered"),
         ] {
             let said = text(|t| t.replacen(from, &to, 1)).lacks_walls(&allowed);
             assert!(said.as_ref().is_some_and(|s| s.contains(why)), "{why}: {said:?}");

@@ -2,16 +2,20 @@
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
-use super::cluster::{Floors, write_config};
+use super::cluster::{self, Floors, write_config};
 use super::seal::{self, Setting};
-use super::{Scratch, Session, failure, procfs, sanitise};
+use super::{Door, Scratch, Session, failure, procfs, sanitise};
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::{Running, Stdout};
+use crate::source::Peer;
+use crate::sys::plain_file;
 use crate::types::ids::random_bytes;
 
 /// How often we look whether a starting server is ready.
@@ -22,6 +26,9 @@ const FAST: Duration = Duration::from_secs(30);
 
 /// How long an immediate shutdown may take before the server is killed.
 const IMMEDIATE: Duration = Duration::from_secs(5);
+
+/// Largest `postmaster.pid` that is read, bytes.
+const PID_FILE: u64 = 16 * 1024;
 
 /// Where the data directory comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +64,8 @@ pub struct Instance {
     socket_dir: PathBuf,
     port: u16,
     superuser: String,
+    door: Door,
+    socket: Option<(u64, u64)>,
     major: u32,
     settings: Vec<Setting>,
     bindir: PathBuf,
@@ -76,7 +85,8 @@ impl Scratch {
         let major = sanitise::major_of(&data)?;
         let postgres = options.bindir.join("postgres");
         check_program(self, &postgres, major).await?;
-        let floors = Floors::read(self.jail(), &options.bindir, &data).await?;
+        let control = cluster::control_data(self.jail(), &options.bindir, &data).await?.unwrap_or_default();
+        let floors = Floors::of(&control);
         write_config(self, major, &options.superuser, floors).await?;
         // The port only names the socket file.
         let port = 1024 + u16::from_le_bytes(random_bytes::<2>()?) % 60_000;
@@ -113,6 +123,11 @@ impl Scratch {
             }
             tokio::time::sleep(LOOK).await;
         };
+        let identifier = cluster::field(&control, "Database system identifier").map(str::to_owned);
+        let socket = self.admit(port)?;
+        let made = id_of(&socket);
+        let peer = Peer::new(socket, pid, (self.jail().uid(), self.jail().user()), Arc::clone(self.meetings()))
+            .marked(self.mark(), identifier);
         Ok(Instance {
             running: Some(running),
             pid,
@@ -121,6 +136,8 @@ impl Scratch {
             socket_dir: self.socket_dir(),
             port,
             superuser: options.superuser.clone(),
+            door: Door::new(Arc::new(peer), &options.superuser, major),
+            socket: made,
             major,
             settings,
             bindir: options.bindir.clone(),
@@ -137,7 +154,7 @@ impl Scratch {
             ("ident_file", conf.join("pg_ident.conf").display().to_string()),
             ("data_directory", self.data_dir().display().to_string()),
             // A list: quoted, so that a comma or blank in the path does not split it.
-            ("unix_socket_directories", format!("\"{}\"", self.socket_dir().display())),
+            ("unix_socket_directories", format!("\"{}\"", self.listen_dir().display())),
             ("unix_socket_group", String::new()),
             ("port", port.to_string()),
         ];
@@ -174,10 +191,16 @@ async fn check_program(scratch: &Scratch, postgres: &Path, major: u32) -> Result
 /// Process id and readiness out of `postmaster.pid` (lines 1 and 8;
 /// `src/include/utils/pidfile.h` of PostgreSQL).
 fn status(data: &Path) -> Option<(i32, bool)> {
-    let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let bytes = plain_file::read_below(data, "postmaster.pid", PID_FILE).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
     let mut lines = text.lines();
     let pid = lines.next()?.trim().parse().ok()?;
     Some((pid, lines.nth(6).is_some_and(|l| l.trim() == "ready")))
+}
+
+/// Device and inode of what lies at `path` itself.
+fn id_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|m| (m.dev(), m.ino()))
 }
 
 impl Instance {
@@ -189,6 +212,16 @@ impl Instance {
     /// Directory of the socket.
     pub fn socket_dir(&self) -> &Path {
         &self.socket_dir
+    }
+
+    /// The way into it, as the superuser.
+    pub const fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Whether the socket that is connected to is the one made at the start.
+    pub fn socket_is_unchanged(&self) -> bool {
+        self.socket.is_some() && id_of(self.door.peer().socket()) == self.socket
     }
 
     /// Number in the socket's name.
@@ -249,7 +282,7 @@ impl Instance {
     /// # Errors
     /// 53 where the server does not accept it.
     pub async fn connect(&self, database: &str) -> Result<Session> {
-        Session::open(&self.socket_dir, self.port, &self.superuser, database, true).await
+        self.door.open(database, true).await
     }
 
     /// A session that may write, as the superuser.
@@ -257,7 +290,7 @@ impl Instance {
     /// # Errors
     /// 53 where the server does not accept it.
     pub async fn connect_writable(&self, database: &str) -> Result<Session> {
-        Session::open(&self.socket_dir, self.port, &self.superuser, database, false).await
+        self.door.open(database, false).await
     }
 
     /// A session with whichever maintenance database there is.

@@ -17,13 +17,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::Limits;
 use super::inside::{self, Inside};
 use super::user::{self, User, program};
 use super::view::{self, View};
-use super::{Limits, Scratch};
 use crate::config::schema::Isolation;
 use crate::error::{Code, Error, Result, Stage};
-use crate::process::{Stdout, Tool};
+use crate::process::{Filter, Stdout, Tool, Under};
 
 /// Name inside a user namespace of all who are not in it, so of pgseal when it
 /// is root: `peer` authentication needs one. The socket lies in a 0700 directory
@@ -54,6 +54,8 @@ struct Walls {
     /// Inside bubblewrap.
     after: Vec<OsString>,
     prlimit: Option<PathBuf>,
+    /// Whether system calls are filtered.
+    filtered: bool,
 }
 
 impl Jail {
@@ -72,20 +74,33 @@ impl Jail {
         if prlimit.is_none() {
             reasons.push("prlimit is not installed: memory and processes are not limited".to_owned());
         }
-        let walls = |before: Vec<OsString>| Walls { before, prlimit: prlimit.clone(), ..Walls::default() };
+        let filterable = crate::sys::filter::program(true).is_some();
+        if !filterable {
+            reasons.push("system calls are not filtered: their numbers on this architecture are not known".to_owned());
+        }
+        let least =
+            |filtered| Walls { before: give_up.clone(), prlimit: prlimit.clone(), filtered, ..Walls::default() };
         let mut jail = Self {
             level: Isolation::I1,
             reasons,
             user,
-            walls: walls(give_up.clone()),
+            walls: least(filterable),
             view: View::default(),
             limits: Limits::default(),
         };
+        // A kernel without filters keeps nobody from drilling at a lower level.
+        let mut filtered = filterable;
+        if filterable && let Err(why) = jail.look().await {
+            filtered = false;
+            jail.walls = least(false);
+            jail.reasons.push(format!("system calls are not filtered: {why}"));
+        }
         jail.look().await.map_err(|why| {
             Error::new(Code::CouldNotRun, Stage::Scratch, format!("cannot run a program as the scratch user: {why}"))
                 .on(jail.user.name.clone())
                 .hint("Set scratch.user to an ordinary user of this host.")
         })?;
+        let walls = |before: Vec<OsString>| Walls { before, ..least(filtered) };
 
         let mut why_not = Vec::new();
         if let Some(bwrap) = program("bwrap") {
@@ -176,9 +191,9 @@ impl Jail {
     pub(super) fn around(mut self, scratch: &Path) -> Self {
         let at = |names: &[&str]| names.iter().map(|n| scratch.join(n)).collect::<Vec<PathBuf>>();
         self.view = View {
-            writable: at(&["data", "s"]),
-            // What configures the server is not for the server to change.
-            readable: at(&["conf"]),
+            writable: at(&["data", "l"]),
+            // What configures the server, and how it is reached, is not for the server to change.
+            readable: at(&["conf", "s"]),
             tmp: Some(scratch.join("tmp")),
             etc: ETC.iter().map(|f| scratch.join("etc").join(f)).collect(),
         };
@@ -215,7 +230,7 @@ impl Jail {
 
     /// What goes before `program` to run it inside ([`Tool::under`]). It may
     /// fork: the program's process is a descendant then.
-    pub fn prefix(&self, program: &Path) -> Vec<OsString> {
+    pub fn prefix(&self, program: &Path) -> Under {
         const APART: [&str; 9] = [
             "--unshare-ipc",
             "--unshare-pid",
@@ -231,6 +246,7 @@ impl Jail {
         const OWN_USER: [&str; 3] = ["--unshare-user", "--cap-drop", "ALL"];
         let walls = &self.walls;
         let mut prefix = walls.before.clone();
+        let mut filter = if walls.filtered { Filter::First } else { Filter::No };
         if let Some(bwrap) = &walls.bwrap {
             prefix.push(bwrap.into());
             // Root keeps what it needs to become the scratch user inside.
@@ -240,13 +256,19 @@ impl Jail {
             // The server's shared memory; bubblewrap's own directory is root's.
             let shared = ["--perms", "1777", "--tmpfs", "/dev/shm"];
             prefix.extend(shared.iter().filter(|_| !walls.own_user).map(OsString::from));
+            if walls.filtered {
+                prefix.push("--seccomp".into());
+                filter = Filter::By(prefix.len());
+                // The number of a file that is opened for each start.
+                prefix.push("0".into());
+            }
             prefix.push("--".into());
         }
         prefix.extend(walls.after.iter().cloned());
         if let Some(prlimit) = &walls.prlimit {
             prefix.extend(self.limits.words(prlimit, walls.own_user));
         }
-        prefix
+        Under { words: prefix, own_keyring: true, filter }
     }
 
     /// A tool that runs inside: in namespaces of its own, of the same kind as
@@ -256,7 +278,7 @@ impl Jail {
         let program = program.into();
         let prefix = self.prefix(&program);
         let tool = Tool::new(program).on_parent_death(rustix::process::Signal::QUIT);
-        if prefix.is_empty() { tool } else { tool.under(prefix) }
+        tool.under(prefix)
     }
 
     /// User id that servers run under.
@@ -272,37 +294,6 @@ impl Jail {
     /// Name of the user that servers run under.
     pub fn user(&self) -> &str {
         &self.user.name
-    }
-
-    /// Gives `path` to the user that servers run under; links are not followed.
-    ///
-    /// # Errors
-    /// 53 where the owner cannot be changed.
-    pub fn give(&self, path: &Path) -> Result<()> {
-        if rustix::process::geteuid().as_raw() == self.uid() {
-            return Ok(());
-        }
-        std::os::unix::fs::lchown(path, Some(self.uid()), Some(self.gid())).map_err(|e| {
-            Error::new(Code::CouldNotRun, Stage::Scratch, "cannot give the file to the scratch user")
-                .on(path.display().to_string())
-                .because(e)
-        })
-    }
-}
-
-impl Scratch {
-    /// Writes what stands in `/etc` inside.
-    pub(super) fn write_etc(&self) -> Result<()> {
-        for (name, text) in self.jail().etc() {
-            let path = self.path().join("etc").join(name);
-            std::fs::write(&path, text).map_err(|e| {
-                Error::new(Code::CouldNotRun, Stage::Scratch, "cannot write a file")
-                    .on(path.display().to_string())
-                    .because(e)
-            })?;
-            self.jail().give(&path)?;
-        }
-        Ok(())
     }
 }
 
@@ -381,10 +372,11 @@ mod tests {
         let jail = Jail::detect("postgres").await.unwrap();
         assert_eq!((jail.level, jail.reasons.as_slice()), (Isolation::I3, &[][..]));
         let prefix = jail.prefix(Path::new("/usr/bin/true"));
+        let prefix = prefix.words;
         assert!(prefix.iter().any(|w| w == "--unshare-user"), "{prefix:?}");
         assert!(!prefix.iter().any(|w| w.to_string_lossy().starts_with("--as=")));
         let limits = Limits { memory: Some(1 << 30), processes: Some(9) };
-        let prefix = jail.limited(limits).prefix(Path::new("/usr/bin/true"));
+        let prefix = jail.limited(limits).prefix(Path::new("/usr/bin/true")).words;
         assert!(prefix.iter().any(|w| w == "--nproc=9"), "{prefix:?}");
     }
 }

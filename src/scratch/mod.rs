@@ -12,6 +12,7 @@
 //! | [`jail`] | how far we can isolate on this host, found by trying |
 //! | `inside` / `view` / `user` | what a trial run saw · which files are visible · who runs it |
 //! | [`limits`] | what a jailed process may use |
+//! | `files` | whose its files are |
 //! | [`dir`] | the directory of one instance, from birth to checked removal |
 //! | [`seal`] | the sealed settings, asked of the program before the start |
 //! | [`mod@sanitise`] | what is taken out of an extracted data directory |
@@ -27,6 +28,7 @@ pub mod cluster;
 pub mod conn;
 pub mod dir;
 pub mod failure;
+mod files;
 mod inside;
 pub mod instance;
 pub mod jail;
@@ -41,7 +43,7 @@ mod view;
 
 pub use crate::process::lease;
 pub use cluster::{ClusterOptions, init_cluster};
-pub use conn::Session;
+pub use conn::{Door, Session};
 pub use dir::{Scratch, Teardown};
 pub use instance::{Instance, Origin, StartOptions};
 pub use jail::Jail;

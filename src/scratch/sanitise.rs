@@ -3,11 +3,13 @@
 //! Run `pg_verifybackup` before: afterwards the directory is no longer the
 //! one that was backed up.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::Jail;
 use crate::error::{Code, Error, Result, Stage};
+use crate::sys::plain_file::{self, Unreadable};
 
 /// Files that would make the copy follow a primary, fetch from an archive or
 /// take another server's life for its own.
@@ -45,15 +47,21 @@ pub fn sanitise(data: &Path, evidence: &Path, jail: &Jail) -> Result<Sanitised> 
     refuse_tablespaces(data)?;
     walk(data, jail, &mut done.files)?;
     for name in EVIDENCE {
-        let from = data.join(name);
-        if std::fs::symlink_metadata(&from).is_ok_and(|m| m.is_file() && m.len() <= EVIDENCE_LIMIT) {
-            std::fs::copy(&from, evidence.join(name)).map_err(|e| fault(&from, e))?;
-            done.evidence.push(name.to_owned());
+        match plain_file::read_below(data, name, EVIDENCE_LIMIT) {
+            Ok(bytes) => {
+                made_new(&evidence.join(name), &bytes)?;
+                done.evidence.push(name.to_owned());
+            }
+            Err(Unreadable::Failed(e)) => return Err(fault(&data.join(name), e)),
+            Err(_) => {}
         }
     }
     let auto = data.join("postgresql.auto.conf");
-    if auto.exists() {
-        std::fs::write(&auto, b"").map_err(|e| fault(&auto, e))?;
+    if std::fs::symlink_metadata(&auto).is_ok() {
+        // Not emptied: whatever else it is must not be written through.
+        std::fs::remove_file(&auto).map_err(|e| fault(&auto, e))?;
+        made_new(&auto, b"")?;
+        jail.give(&auto)?;
         done.removed.push("postgresql.auto.conf".to_owned());
     }
     for name in REMOVED {
@@ -79,7 +87,6 @@ pub fn sanitise(data: &Path, evidence: &Path, jail: &Jail) -> Result<Sanitised> 
 /// # Errors
 /// 50 where there is no such file or it names none.
 pub fn major_of(data: &Path) -> Result<u32> {
-    let path = data.join("PG_VERSION");
     let broken = || {
         Error::new(
             Code::RestoreFailed,
@@ -89,11 +96,14 @@ pub fn major_of(data: &Path) -> Result<u32> {
         .on("PG_VERSION")
         .hint("Drill an older backup, and find out why this one was stored like that.")
     };
-    let meta = std::fs::symlink_metadata(&path).map_err(|_| broken())?;
-    if !meta.is_file() || meta.len() > 16 {
-        return Err(broken());
-    }
-    std::fs::read_to_string(&path).ok().and_then(|t| t.trim().parse().ok()).ok_or_else(broken)
+    let bytes = plain_file::read_below(data, "PG_VERSION", 16).map_err(|_| broken())?;
+    String::from_utf8(bytes).ok().and_then(|t| t.trim().parse().ok()).ok_or_else(broken)
+}
+
+/// Writes a file that must not be there yet.
+fn made_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    made.and_then(|mut f| f.write_all(bytes)).map_err(|e| fault(path, e))
 }
 
 fn refuse_tablespaces(data: &Path) -> Result<()> {

@@ -9,11 +9,12 @@ use std::io::Write as _;
 use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::conninfo::{KNOWN, Options, Use, parse};
 use super::pinned::{Purpose, options, pinned};
-use super::{passfile, service};
+use super::{Peer, passfile, service};
 use crate::error::{Error, Result};
 use crate::types::Secret;
 
@@ -84,6 +85,7 @@ pub struct ConnParams {
     password: Option<Secret>,
     settings: Vec<(String, String)>,
     pub(super) major: Option<u32>,
+    pub(super) peer: Option<Arc<Peer>>,
 }
 
 impl ConnParams {
@@ -190,6 +192,7 @@ impl ConnParams {
             password,
             settings: Vec::new(),
             major: None,
+            peer: None,
         })
     }
 
@@ -209,6 +212,7 @@ impl ConnParams {
             password: None,
             settings: Vec::new(),
             major: None,
+            peer: None,
         }
     }
 
@@ -282,6 +286,9 @@ impl ConnParams {
             }
         }
         set("PGGSSENCMODE", "disable".into());
+        if let Some(peer) = &self.peer {
+            set("PGREQUIREPEER", peer.user().into());
+        }
         set("PGCONNECT_TIMEOUT", self.connect_timeout.as_secs().max(2).to_string().into());
         set("PGAPPNAME", "pgseal".into());
         set("PGOPTIONS", self.startup_options(purpose).into());

@@ -7,6 +7,7 @@
 //! | [`conn`], [`tls`] | the resolved parameters, encryption of the connection |
 //! | [`pinned`] | the one list of settings that every session of ours and of the children has |
 //! | [`session`] | one SQL session with pinned settings |
+//! | [`peer`] | who answers at the other end of a unix socket |
 //! | [`tools`] | PostgreSQL's client programs of the right major |
 //! | [`tap`] | what watches a stream as it passes |
 //! | [`archive`], [`tar_tap`] | the taps for pg_dump archives and base backups |
@@ -47,6 +48,7 @@ pub mod large_objects;
 pub mod left_out;
 pub mod logical;
 pub mod passfile;
+pub mod peer;
 pub mod physical;
 pub mod pinned;
 pub mod posture;
@@ -68,6 +70,7 @@ pub use conn::{ConnParams, SslMode};
 pub use facts::Facts;
 pub use inventory::Inventory;
 pub use left_out::LeftOut;
+pub use peer::{Meetings, Peer};
 pub use pinned::Purpose;
 pub use posture::Posture;
 pub use session::Session;

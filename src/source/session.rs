@@ -106,16 +106,22 @@ impl ConnParams {
             SslMode::Prefer => DriverMode::Prefer,
             SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverMode::Require,
         });
+        let failed = |e: tokio_postgres::Error| self.unreachable("cannot connect").because(e);
         let connecting = async {
-            match tls {
-                None => config.connect(NoTls).await.map(|(client, c)| started(client, c)),
-                Some(tls) => config.connect(tls).await.map(|(client, c)| started(client, c)),
+            match (&self.peer, tls) {
+                (Some(peer), _) => {
+                    let (client, c) = config.connect_raw(peer.reach().await?, NoTls).await.map_err(failed)?;
+                    let session = started(client, c);
+                    peer.prove(&session.client).await?;
+                    Ok(session)
+                }
+                (None, None) => config.connect(NoTls).await.map(|(client, c)| started(client, c)).map_err(failed),
+                (None, Some(tls)) => config.connect(tls).await.map(|(client, c)| started(client, c)).map_err(failed),
             }
         };
         tokio::time::timeout(self.connect_timeout, connecting)
             .await
             .map_err(|_| self.unreachable(&format!("no answer within {} s", self.connect_timeout.as_secs())))?
-            .map_err(|e| self.unreachable("cannot connect").because(e))
     }
 }
 

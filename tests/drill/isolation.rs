@@ -8,7 +8,7 @@ use crate::world::{World, checks_of_the_copy, verdict, within};
 use pgseal::scratch::procfs;
 
 /// Without bubblewrap there is I2, without unshare too I1.
-const LEVELS: [(&str, &[&str]); 3] =
+pub const LEVELS: [(&str, &[&str]); 3] =
     [("I3", &[]), ("I2", &["/usr/bin/bwrap"]), ("I1", &["/usr/bin/bwrap", "/usr/bin/unshare"])];
 
 fn isolation(report: &Value) -> (&str, &str) {

@@ -124,7 +124,7 @@ impl World {
         let target = LogicalTarget {
             conn: &conn,
             bin: &bin,
-            under: Vec::new(),
+            under: pgseal::process::Under::default(),
             private: self.dir.path(),
             jobs: 2,
             databases: databases.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),

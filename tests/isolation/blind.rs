@@ -42,7 +42,7 @@ async fn each_probe_that_cannot_look_is_not_evaluated() {
     let mut psql = vec!["ISO-006", "ISO-007"];
     // An ordinary user infers from modes and needs no program.
     psql.extend(root().then_some("ISO-008"));
-    let inside = ["ISO-006", "ISO-007", "ISO-011", "ISO-012"];
+    let inside = ["ISO-006", "ISO-007", "ISO-011", "ISO-012", "ISO-017"];
     let all_inside = |more: &[&'static str]| [more, &inside[..]].concat();
     let cases = [
         ("nothing was asked", Target { asked: 0, ..good }, vec!["ISO-001"]),
@@ -53,7 +53,11 @@ async fn each_probe_that_cannot_look_is_not_evaluated() {
             all_inside(&["ISO-001", "ISO-002", "ISO-009", "ISO-010"]),
         ),
         ("a weak session", Target { client: weak.client(), ..good }, all_inside(&["ISO-010"])),
-        ("no process", Target { pid: i32::MAX, ..good }, vec!["ISO-003", "ISO-004", "ISO-005", "ISO-009", "ISO-012"]),
+        (
+            "no process",
+            Target { pid: i32::MAX, ..good },
+            vec!["ISO-003", "ISO-004", "ISO-005", "ISO-009", "ISO-012", "ISO-017"],
+        ),
         ("no psql", Target { bindir: nowhere, ..good }, psql),
         ("no data", Target { data_dir: nowhere, ..good }, all_inside(&["ISO-002", "ISO-003", "ISO-010"])),
         ("no canary", Target { scratch: nowhere, ..good }, vec!["ISO-002", "ISO-003", "ISO-006", "ISO-007", "ISO-011"]),

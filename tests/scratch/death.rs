@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use pgseal::scratch::{Jail, leftovers, procfs};
+use pgseal::scratch::{leftovers, procfs};
 
 use crate::support::{fresh, start, top, within};
 
@@ -38,8 +38,7 @@ async fn killing_us_takes_the_server_down_within_two_seconds() {
     let pid: i32 = words.next().unwrap().parse().unwrap();
     let path = PathBuf::from(words.next().unwrap());
     assert!(procfs::start_time(pid).is_some());
-    let jail = Jail::detect("postgres").await.unwrap();
-    let owners = [jail.uid()];
+    let owners = leftovers::owners("postgres").await;
     assert!(leftovers::find(top.path(), &owners).is_empty(), "a living run is no leftover");
 
     child.kill().unwrap();

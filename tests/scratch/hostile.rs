@@ -43,7 +43,7 @@ async fn a_sealed_start_of_a_hostile_copy_touches_nothing() {
         archived.display()
     );
     let set_up = ["max_logical_replication_workers=0"];
-    let server = Unsealed::start(&data, &scratch.socket_dir(), 23457, &set_up).await;
+    let server = Unsealed::start(&data, &scratch.path().join("tmp"), 23457, &set_up).await;
     let session = server.connect().await;
     for sql in [
         format!(
@@ -62,7 +62,7 @@ async fn a_sealed_start_of_a_hostile_copy_touches_nothing() {
     std::fs::write(data.join("postgresql.auto.conf"), &auto).unwrap();
 
     // The canaries work: an ordinary start sets both off.
-    let server = Unsealed::start(&data, &scratch.socket_dir(), 23457, &[]).await;
+    let server = Unsealed::start(&data, &scratch.path().join("tmp"), 23457, &[]).await;
     assert!(within(Duration::from_secs(20), || seen.load(Ordering::SeqCst) > 0).await, "the subscription dials");
     server.stop().await;
     assert!(archived.exists(), "the shutdown archives");

@@ -15,7 +15,7 @@ async fn a_sealed_server_passes_every_probe_and_leaves_nothing() {
     let level = scratch.jail().level;
     assert!(level >= Isolation::I2, "{:?}", scratch.jail().reasons);
     let probes = probes(&scratch, &instance, &Outside::default()).await;
-    assert_eq!(probes.len(), 13);
+    assert_eq!(probes.len(), 15);
     sealed(&scratch, &probes);
     let trace = Trace::of(&scratch, Some(&instance));
     let session = instance.connect_any().await.unwrap();
@@ -82,8 +82,7 @@ async fn nobody_else_is_let_in() {
     let instance = start(&scratch, "postgres").await;
     let admin = instance.connect_writable("postgres").await.unwrap();
     admin.client().batch_execute("create role other login superuser").await.unwrap();
-    let denied =
-        pgseal::scratch::Session::open(instance.socket_dir(), instance.port(), "other", "postgres", true).await;
+    let denied = instance.door().as_role("other").open("postgres", true).await;
     let e = denied.unwrap_err();
     assert_eq!(e.code(), Code::CouldNotRun);
     assert!(e.text().contains("28000"), "{e}");

@@ -51,15 +51,19 @@ async fn a_base_backup_is_checked_before_while_and_after_it_runs() {
     let top = top();
     let bindir = bindir();
     let source = fresh(top.path(), "postgres").await;
-    let server =
-        Unsealed::start(&source.data_dir(), &source.socket_dir(), 23458, &["listen_addresses=", "wal_level=replica"])
-            .await;
+    let server = Unsealed::start(
+        &source.data_dir(),
+        &source.path().join("tmp"),
+        23458,
+        &["listen_addresses=", "wal_level=replica"],
+    )
+    .await;
     std::fs::write(source.data_dir().join("pg_hba.conf"), "local all all trust\nlocal replication all trust\n")
         .unwrap();
     let admin = server.connect().await;
     admin.client().batch_execute("select pg_reload_conf()").await.unwrap();
     populate(&admin).await;
-    let shop = pgseal::scratch::Session::open(&source.socket_dir(), 23458, "postgres", "shop=1", false).await.unwrap();
+    let shop = server.connect_to("shop=1").await;
     shop.client().batch_execute(&fitting(&bindir, SETUP)).await.unwrap();
     shop.client()
         .batch_execute(
@@ -85,7 +89,7 @@ async fn a_base_backup_is_checked_before_while_and_after_it_runs() {
             "23458",
             "-h",
         ])
-        .arg(source.socket_dir().into_os_string())
+        .arg(source.path().join("tmp").into_os_string())
         .arg("-D")
         .arg(data.clone().into_os_string())
         .spawn()

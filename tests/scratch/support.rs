@@ -1,11 +1,13 @@
 //! What the tests of this folder share.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgseal::process::{Running, Tool};
 use pgseal::scratch::probe::{self, Outside, Probe, ProbeOutcome};
-use pgseal::scratch::{Instance, Jail, Origin, Scratch, Session, StartOptions, init_cluster};
+use pgseal::scratch::{Door, Instance, Jail, Origin, Scratch, Session, StartOptions, init_cluster};
+use pgseal::source::Peer;
 
 /// The server programs: PostgreSQL 15 of Debian 12, or what `PGSEAL_TEST_BINDIR` names.
 pub fn bindir() -> PathBuf {
@@ -43,6 +45,7 @@ pub async fn probes(scratch: &Scratch, instance: &Instance, outside: &Outside) -
     let session = instance.connect_any().await.unwrap();
     let mut all = probe::run(instance, session.client(), scratch.jail().level, outside).await;
     all.push(probe::tools(scratch.jail(), probe::Sightings::default()).await);
+    all.push(probe::peer(instance, scratch.jail().level));
     all
 }
 
@@ -90,12 +93,24 @@ impl Unsealed {
     }
 
     pub async fn connect(&self) -> Session {
-        Session::open(&self.dir, self.port, "postgres", "postgres", false).await.unwrap()
+        self.connect_to("postgres").await
+    }
+
+    pub async fn connect_to(&self, database: &str) -> Session {
+        door(&self.dir, self.port, self.running.pid().unwrap()).open(database, false).await.unwrap()
     }
 
     pub async fn stop(self) {
         self.running.stop(rustix::process::Signal::INT, Duration::from_secs(20)).await.unwrap();
     }
+}
+
+/// The way into a server of the scratch user's that carries no mark.
+pub fn door(dir: &Path, port: u16, pid: i32) -> Door {
+    use std::os::unix::fs::MetadataExt as _;
+    let uid = std::fs::metadata(format!("/proc/{pid}")).unwrap().uid();
+    let socket = dir.join(format!(".s.PGSQL.{port}"));
+    Door::new(Arc::new(Peer::new(socket, pid, (uid, "postgres"), Arc::default())), "postgres", 13)
 }
 
 /// The scratch user alone, with nothing around it.
@@ -104,7 +119,7 @@ pub fn unjailed(tool: Tool) -> Tool {
         return tool;
     }
     let prefix = ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"];
-    tool.under(prefix.iter().map(Into::into).collect())
+    tool.under(prefix.iter().map(Into::into).collect::<Vec<std::ffi::OsString>>())
 }
 
 /// Waits for `condition`, at most `patience`; whether it came.

@@ -194,7 +194,7 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
     let restore = LogicalTarget {
         conn: &conn,
         bin: &bin,
-        under: Vec::new(),
+        under: crate::process::Under::default(),
         private: private.path(),
         jobs,
         databases: vec![(source, target.clone())],

@@ -71,15 +71,12 @@ impl Way {
         Self { label: label.into(), host: host.into(), port, kind }
     }
 
-    /// What `psql` is given. Not an address of libpq's own choice, no TLS first:
+    /// What `psql` is given; the database comes from the environment. Not an address of libpq's own choice, no TLS first:
     /// one attempt an address.
     pub(super) fn conninfo(&self) -> String {
         let key = if self.host.parse::<IpAddr>().is_ok() { "hostaddr" } else { "host" };
         let host = self.host.replace('\\', "\\\\").replace('\'', "\\'");
-        format!(
-            "{key}='{host}' port={} user=pgseal dbname=pgseal connect_timeout=2 sslmode=disable gssencmode=disable",
-            self.port
-        )
+        format!("{key}='{host}' port={} user=pgseal connect_timeout=2 sslmode=disable gssencmode=disable", self.port)
     }
 
     fn came(&self, code: i32, said: &str) -> Came {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Rule, Seen, Target, processes};
 use crate::config::schema::Isolation;
 use crate::scratch::conn;
+use crate::sys::plain_file::{self, Unreadable};
 
 /// ISO-002.
 pub const CONFIGURATION: Rule = Rule {
@@ -94,12 +95,12 @@ fn strange_signals(data: &Path) -> Result<Vec<String>, String> {
             strange.push(name);
         }
     }
-    let auto = data.join("postgresql.auto.conf");
-    match std::fs::metadata(&auto) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Ok(m) if m.len() > AUTO_LIMIT => strange.push("postgresql.auto.conf is too large to be empty".to_owned()),
-        _ => {
-            let text = std::fs::read(&auto).map_err(said)?;
+    match plain_file::read_below(data, "postgresql.auto.conf", AUTO_LIMIT) {
+        Err(Unreadable::Missing) => {}
+        Err(Unreadable::TooLarge) => strange.push("postgresql.auto.conf is too large to be empty".to_owned()),
+        Err(Unreadable::NotPlain) => strange.push("postgresql.auto.conf is no regular file".to_owned()),
+        Err(Unreadable::Failed(e)) => return Err(said(e)),
+        Ok(text) => {
             let text = String::from_utf8_lossy(&text);
             if text.lines().any(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#')) {
                 strange.push("postgresql.auto.conf sets something".to_owned());
@@ -219,6 +220,16 @@ mod tests {
         std::fs::write(data.join("standby.signal"), "").unwrap();
         assert_eq!(strange_signals(&data).unwrap(), ["standby.signal", "postgresql.auto.conf sets something"]);
         assert!(strange_signals(&data.join("none")).is_err());
+        std::fs::remove_file(data.join("standby.signal")).unwrap();
+        for make in [
+            |p: &Path| std::os::unix::fs::symlink("/dev/zero", p).unwrap(),
+            |p: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, p, rustix::fs::Mode::RUSR).unwrap(),
+        ] {
+            let auto = data.join("postgresql.auto.conf");
+            std::fs::remove_file(&auto).unwrap();
+            make(&auto);
+            assert_eq!(strange_signals(&data).unwrap(), ["postgresql.auto.conf is no regular file"]);
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@
 //! by line and strictly: a program that does not run to its end, or says
 //! anything unexpected, has seen nothing.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,10 +12,14 @@ use super::canary::Canary;
 use super::dial::Way;
 use super::{Outside, Target};
 use crate::scratch::conn;
+use crate::sys::plain_file;
 use crate::types::ids::random_bytes;
 
 /// How long it may take: `psql` gives up after 2 s, and tries several addresses.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes namespaces; of util-linux.
+const UNSHARE: &str = "/usr/bin/unshare";
 
 /// Largest answer that is read, bytes.
 const LIMIT: u64 = 64 * 1024;
@@ -28,6 +31,8 @@ pub(super) struct Plan {
     paths: Vec<PathBuf>,
     keys: Vec<PathBuf>,
     write: Option<PathBuf>,
+    secret: String,
+    key: String,
 }
 
 /// What came of it, in the order of the plan.
@@ -41,6 +46,10 @@ pub(super) struct Answers {
     pub keys: Vec<Access>,
     /// Whether the file outside could be written.
     pub wrote: Option<bool>,
+    /// Whether the key in our session keyring could be seen; `None` where the kernel shows no keys.
+    pub key: Option<bool>,
+    /// Whether a further user namespace could be made; `None` where there is no program for that.
+    pub namespace: Option<bool>,
 }
 
 /// What the server's user may do with a path.
@@ -52,12 +61,14 @@ pub(super) struct Access {
 }
 
 impl Plan {
-    pub(super) fn new(ways: &[Way], paths: &[PathBuf], outside: &Outside, canary: Option<&Canary>) -> Self {
+    pub(super) fn new(ways: &[Way], paths: &[PathBuf], outside: &Outside, canary: Option<&Canary>, key: &str) -> Self {
         Self {
             dials: ways.iter().map(Way::conninfo).collect(),
             paths: paths.to_vec(),
             keys: outside.key_files.clone(),
             write: canary.map(Canary::reach),
+            secret: canary.map(Canary::secret).unwrap_or_default().to_owned(),
+            key: key.to_owned(),
         }
     }
 
@@ -65,12 +76,12 @@ impl Plan {
     pub(super) async fn run(&self, t: Target<'_>) -> Result<Answers, String> {
         let mark = hex::encode(random_bytes::<8>().map_err(|e| e.text())?);
         let script = self.script(&mark, &t.bindir.join("psql"))?;
-        // Dollar quotes: nothing in the script is read by the server.
-        let sql = format!("copy (select '') to program $p{mark}${script}$p{mark}$");
-        let file = t.data_dir.join(name(&mark));
+        // Dollar quotes: nothing in the script is read by the server. The secret
+        // goes over its input: who may list processes must not learn it.
+        let sql = format!("copy (select '{}') to program $p{mark}${script}$p{mark}$", self.secret);
         let done = tokio::time::timeout(PATIENCE, t.client.batch_execute(&sql)).await;
-        let text = read(&file);
-        let _ = std::fs::remove_file(&file);
+        let text = plain_file::read_below(t.data_dir, name(&mark), LIMIT).ok().and_then(|b| String::from_utf8(b).ok());
+        let _ = std::fs::remove_file(t.data_dir.join(name(&mark)));
         match done {
             Err(_) => return Err(format!("no program inside ended within {} s", PATIENCE.as_secs())),
             Ok(Err(e)) => return Err(format!("no program could be run inside: {}", conn::reduced(&e))),
@@ -84,7 +95,7 @@ impl Plan {
     /// answers for is given up after a second (`resolv.conf(5)`).
     fn script(&self, mark: &str, psql: &Path) -> Result<String, String> {
         let mut s = format!(
-            "read -r _; umask 077; set -f; LC_ALL=C; RES_OPTIONS='timeout:1 attempts:1'; export LC_ALL RES_OPTIONS; exec >./{} 2>/dev/null || exit 90; echo begin {mark}\n\
+            "read -r PGDATABASE; export PGDATABASE; umask 077; set -f; LC_ALL=C; RES_OPTIONS='timeout:1 attempts:1'; export LC_ALL RES_OPTIONS; exec >./{} 2>/dev/null || exit 90; echo begin {mark}\n\
              dial() {{ i=$1; shift; o=$({} -X -w -q -c '' -d \"$1\" 2>&1 </dev/null); c=$?; set -- $o; echo dial $i $c \"$*\"; }}\n\
              look() {{ e=n; r=n; w=n; [ -e \"$3\" ] && e=y; [ -r \"$3\" ] && r=y; [ -w \"$3\" ] && w=y; echo $1 $2 $e$r$w; }}\n",
             name(mark),
@@ -101,6 +112,12 @@ impl Plan {
         if let Some(path) = &self.write {
             s += &format!("if ( : >{} ); then echo write 0 y; else echo write 0 n; fi\n", word(path)?);
         }
+        // Keys that the reader possesses are listed (`keyrings(7)`). The name is no secret.
+        s += &format!(
+            "v=x; [ -r /proc/keys ] && {{ v=n; while read -r l; do case \"$l\" in *{0}*) v=y;; esac; done </proc/keys; }}; echo keyring 0 $v\n\
+             v=x; [ -x {1} ] && {{ if {1} --user true; then v=y; else v=n; fi; }}; echo namespace 0 $v\n",
+            self.key, UNSHARE
+        );
         s += &format!("wait; echo end {mark}");
         Ok(s)
     }
@@ -114,7 +131,7 @@ impl Plan {
         let mut dials = vec![None; self.dials.len()];
         let mut paths = vec![None; self.paths.len()];
         let mut keys = vec![None; self.keys.len()];
-        let mut wrote = None;
+        let (mut wrote, mut keyring, mut namespace) = (None, None, None);
         for line in lines {
             let (kind, rest) = line.split_once(' ')?;
             let (index, said) = rest.split_once(' ')?;
@@ -127,6 +144,8 @@ impl Plan {
                 "path" => paths.get_mut(index)?.replace(access(said)?).is_none(),
                 "key" => keys.get_mut(index)?.replace(access(said)?).is_none(),
                 "write" if self.write.is_some() && index == 0 => wrote.replace(yes(said)?).is_none(),
+                "keyring" if index == 0 => keyring.replace(perhaps(said)?).is_none(),
+                "namespace" if index == 0 => namespace.replace(perhaps(said)?).is_none(),
                 _ => false,
             };
             new.then_some(())?;
@@ -137,20 +156,14 @@ impl Plan {
             paths: paths.into_iter().collect::<Option<_>>()?,
             keys: keys.into_iter().collect::<Option<_>>()?,
             wrote,
+            key: keyring?,
+            namespace: namespace?,
         })
     }
 }
 
 fn name(mark: &str) -> String {
     format!("pgseal-inside-{mark}")
-}
-
-fn read(file: &Path) -> Option<String> {
-    let meta = std::fs::symlink_metadata(file).ok().filter(std::fs::Metadata::is_file)?;
-    (meta.len() <= LIMIT).then_some(())?;
-    let mut text = String::new();
-    std::fs::File::open(file).ok()?.take(LIMIT).read_to_string(&mut text).ok()?;
-    Some(text)
 }
 
 /// A word of the shell that stands for itself.
@@ -167,6 +180,11 @@ fn yes(said: &str) -> Option<bool> {
         "n" => Some(false),
         _ => None,
     }
+}
+
+/// Yes, no, or that it could not be tried.
+fn perhaps(said: &str) -> Option<Option<bool>> {
+    if said == "x" { Some(None) } else { yes(said).map(Some) }
 }
 
 fn access(said: &str) -> Option<Access> {
@@ -189,17 +207,20 @@ mod tests {
             paths: vec!["/run/it's".into()],
             keys: vec![],
             write: Some("/x".into()),
+            secret: "s".into(),
+            key: "k".into(),
         }
     }
 
-    const WHOLE: &str = "begin m\ndial 1 2 no route\npath 0 yny\nwrite 0 n\ndial 0 127 \nend m\n";
+    const WHOLE: &str =
+        "begin m\ndial 1 2 no route\npath 0 yny\nwrite 0 n\nkeyring 0 n\nnamespace 0 x\ndial 0 127 \nend m\n";
 
     #[test]
     fn a_whole_answer_is_read() {
         let a = plan().parse("m", WHOLE).unwrap();
         assert_eq!(a.dials, [(127, String::new()), (2, "no route".to_owned())]);
         assert_eq!(a.paths, [Access { exists: true, readable: false, writable: true }]);
-        assert_eq!(a.wrote, Some(false));
+        assert_eq!((a.wrote, a.key, a.namespace), (Some(false), Some(false), None));
     }
 
     #[test]
@@ -216,6 +237,9 @@ mod tests {
             ("path 0 yny", "path 0 yn"),
             ("path 0 yny", "path 0 yn?"),
             ("write 0 n\n", ""),
+            ("keyring 0 n\n", ""),
+            ("keyring 0 n", "keyring 0 ?"),
+            ("namespace 0 x\n", "namespace 0 x\nnamespace 0 x\n"),
             ("write 0 n\n", "write 0 n\nwrite 0 n\n"),
             ("write 0 n\n", "write 0 n\nkey 0 yyy\n"),
             ("write 0 n\n", "write 0 n\nfree 0 text\n"),

@@ -26,13 +26,13 @@ pub(super) fn judge(t: Target<'_>, canary: &Result<Canary, String>, answers: &Re
     };
     // The host's word counts: inside, a private directory of the same name may
     // well have been written.
-    let arrived = canary.reach().exists();
+    let arrived = std::fs::symlink_metadata(canary.reach()).is_ok();
     if arrived {
-        return Seen::Bad("a file was written where everyone may write on the host".to_owned());
+        return Seen::Bad("a file was written where its user may write on the host".to_owned());
     }
     let Some(claims) = answers.wrote else { return Seen::blind("nobody tried to write") };
     if t.level < RULE.from {
-        return Seen::blind("the host's files are visible, but the one that everyone may write could not be written");
+        return Seen::blind("the host's files are visible, but the one that its user may write could not be written");
     }
     match writable_mounts(t) {
         None => Seen::blind("/proc/PID/mountinfo cannot be read"),

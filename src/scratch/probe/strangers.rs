@@ -1,6 +1,7 @@
 //! ISO-008: who else is let in. Another user of this host, another role, and
 //! the replication protocol.
 
+use std::ffi::OsString;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -77,7 +78,7 @@ async fn another_user(t: Target<'_>) -> Result<(String, bool), String> {
     let id = if server == NOBODY[0] { NOBODY[1] } else { NOBODY[0] };
     let setpriv = user::program("setpriv").ok_or_else(|| said("setpriv is missing"))?;
     let prefix = [setpriv.into(), format!("--reuid={id}").into(), format!("--regid={id}").into()];
-    let prefix = prefix.into_iter().chain(["--clear-groups".into(), "--".into()]).collect();
+    let prefix: Vec<OsString> = prefix.into_iter().chain(["--clear-groups".into(), "--".into()]).collect();
     let tool = Tool::new(t.bindir.join("psql"))
         .args(["-X", "-w", "-q", "-c", "", "-U"])
         .arg(t.superuser)

@@ -8,6 +8,10 @@ use crate::exposure::house::{House, walk};
 use crate::exposure::look::{Check, Look, Looking};
 use crate::exposure::{About, Found, Plane, Seen, Severity};
 use crate::process::lease::Lease;
+use crate::sys::plain_file;
+
+/// Largest `postmaster.pid` that is read, bytes.
+const PID_FILE: u64 = 16 * 1024;
 
 /// The check.
 pub const CHECK: Check = Check {
@@ -89,7 +93,8 @@ fn data_directory(dir: &Path) -> std::io::Result<bool> {
 
 /// Whether a server runs from `dir`: the process of its lock file is alive, and works there.
 fn serves(dir: &Path) -> bool {
-    let text = std::fs::read_to_string(dir.join("postmaster.pid")).unwrap_or_default();
+    let text = plain_file::read_below(dir, "postmaster.pid", PID_FILE).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let Some(pid) = text.lines().next().and_then(|l| l.trim().parse::<i32>().ok()) else { return false };
     match std::fs::read_link(format!("/proc/{pid}/cwd")) {
         Ok(cwd) => cwd == dir,

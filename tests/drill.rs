@@ -13,6 +13,8 @@ mod damage;
 mod elsewhere;
 #[path = "drill/event_triggers.rs"]
 mod event_triggers;
+#[path = "drill/dumped.rs"]
+mod dumped;
 #[path = "drill/healthy.rs"]
 mod healthy;
 #[path = "support/installation.rs"]

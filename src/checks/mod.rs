@@ -19,6 +19,7 @@
 //! | [`roles`] | INT-ROLES: roles with their attributes |
 //! | [`members`] | INT-MEMBERS: memberships of roles |
 //! | [`schema`] | INT-SCHEMA: definitions of all objects |
+//! | [`toc`] | INT-DUMP: a dump of the copy has the backup's entries |
 //! | [`owners`] | INT-OWNERS: owners of all objects |
 //! | [`grants`] | INT-GRANTS, INT-DEFACL: privileges and default privileges |
 //! | [`row_security`] | INT-RLS: row security and policies |
@@ -76,6 +77,7 @@ mod shadows;
 pub mod subject;
 pub mod table_rows;
 pub mod tables;
+pub mod toc;
 pub mod user_sql;
 pub mod wal;
 

@@ -59,12 +59,20 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     };
     let watch = Watch::begin();
     let restored = target.restore(&work.opened).await.map_err(|e| blame(e, &instance.log(), target.said.take()));
-    let watched = watch.end();
     record.timings.restore = record.stage("restore", restore);
+    let dumping = Instant::now();
+    let dumped = match &restored {
+        Ok(_) => Some(super::dumped::compare(&target, &work.opened).await),
+        Err(_) => None,
+    };
+    let watched = watch.end();
     record.checks.push(checks::restored::of(&restored));
+    record.checks.extend(dumped);
     restored?;
     record.reached = ProofLevel::Booted;
+    let dumped = record.stage("checks", dumping);
     work.check(instance, record).await;
+    record.timings.checks += dumped;
     work.expose(instance, record).await;
     work.probe(instance, watched, record).await
 }

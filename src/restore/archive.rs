@@ -38,6 +38,8 @@ pub(super) fn use_list(private: &Path, ids: &[i64]) -> Result<tempfile::TempPath
     let mut out = std::io::BufWriter::new(&mut file);
     ids.iter().try_for_each(|id| writeln!(out, "{id};")).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);
+    // Whoever runs the programs of a scratch copy reads it.
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
     Ok(file.into_temp_path())
 }
 

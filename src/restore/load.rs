@@ -123,6 +123,16 @@ impl<'a> Load<'a> {
         Ok(Filled { bytes, runs, lost })
     }
 
+    /// The schema alone, without what fills materialized views (entries of kind `fills`).
+    pub(super) async fn without_rows(&mut self, fills: &str) -> Result<()> {
+        let ids: Vec<i64> = self.schema.contents()?.values().filter(|e| e.desc != fills).map(|e| e.id).collect();
+        for section in ["pre-data", "post-data"] {
+            let refused = self.section(section, Some(&ids), 1).await?;
+            self.settle(&refused)?;
+        }
+        Ok(())
+    }
+
     /// Without numbers that the archive does not have: a text of the database may
     /// look like one.
     fn known(&mut self, mut refused: Refused) -> Result<Refused> {

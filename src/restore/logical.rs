@@ -135,7 +135,7 @@ impl LogicalTarget<'_> {
     }
 
     /// Sends statements about the database itself.
-    async fn apply(
+    pub(super) async fn apply(
         &self,
         session: &Session,
         all: Vec<properties::Property>,
@@ -187,7 +187,7 @@ impl LogicalTarget<'_> {
 
     /// Where pg_restore goes. A library that the database preloads may be missing
     /// on this server; the restore does not need it then.
-    async fn inside(
+    pub(super) async fn inside(
         &self,
         working: &str,
         opened: &Opened,

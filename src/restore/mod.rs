@@ -22,6 +22,7 @@
 //! | `refused` | which entries the server refused |
 //! | `views` | materialized views that need the database's `search_path` |
 //! | [`lost`] | what could not be restored |
+//! | [`reference`] | what a backup's schema alone makes, to compare with |
 //! | [`unfinished`] | removing what an interrupt left |
 //! | [`leftovers`] | finding what a kill left |
 //! | `complaint` | what pg_restore said, without rows |
@@ -47,6 +48,7 @@ pub mod opened;
 pub mod physical;
 pub mod plan;
 pub mod properties;
+pub mod reference;
 mod refused;
 pub mod selection;
 mod staging;

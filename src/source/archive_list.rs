@@ -2,6 +2,7 @@
 
 use super::archive_input::{Input, Item, Value, damaged};
 use crate::error::{Code, Error, Result, Stage};
+use crate::types::Digest;
 
 /// Most bytes from the beginning of an archive to the end of its table of contents.
 pub const MAX_BYTES: usize = 512 * 1024 * 1024;
@@ -21,6 +22,18 @@ pub struct Listed {
     pub needs: Vec<i64>,
     /// A table that inherits from, or was attached to, another one.
     pub inherits: bool,
+    /// Whose it is, in what table access method it is kept, and what makes it; absent
+    /// where only [`read`].
+    pub made: Option<Made>,
+}
+
+/// What an entry restores.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Made {
+    /// Its owner.
+    pub owner: Vec<u8>,
+    /// Digest of its statement, and of its access method.
+    pub by: Digest,
 }
 
 /// Reads the table of contents at the beginning of `archive`; `None` where it is
@@ -29,10 +42,23 @@ pub struct Listed {
 /// # Errors
 /// Corrupt (40): what lies there is no archive that pgseal knows.
 pub fn read(archive: &[u8]) -> Result<Option<Vec<Listed>>> {
+    list(archive, false)
+}
+
+/// The same of a whole archive, with what its entries make.
+///
+/// # Errors
+/// As of [`read`]; corrupt (40) too where it ends within its table of contents.
+pub fn read_made(archive: &[u8]) -> Result<Vec<Listed>> {
+    let cut_off = || Error::new(Code::Corrupt, Stage::Restore, "the archive ends within its table of contents");
+    list(archive, true)?.ok_or_else(cut_off)
+}
+
+fn list(archive: &[u8], made: bool) -> Result<Option<Vec<Listed>>> {
     if archive.len() > MAX_BYTES {
         return Err(Error::new(Code::Limit, Stage::Restore, "the table of contents is too large"));
     }
-    match (Reader { rest: archive, input: Input::default() }).list() {
+    match (Reader { rest: archive, input: Input::default(), made }).list() {
         Ok(list) => Ok(Some(list)),
         Err(Stop::More) => Ok(None),
         Err(Stop::Bad(e)) => Err(Error::new(Code::Corrupt, Stage::Restore, e.text())),
@@ -53,6 +79,7 @@ impl From<Error> for Stop {
 struct Reader<'a> {
     rest: &'a [u8],
     input: Input,
+    made: bool,
 }
 
 impl Reader<'_> {
@@ -102,19 +129,19 @@ impl Reader<'_> {
         let tag = self.text(true)?.unwrap_or_default();
         let desc = String::from_utf8_lossy(&self.text(true)?.unwrap_or_default()).into_owned();
         self.int()?;
-        let definition = self.text(desc == "TABLE")?.unwrap_or_default();
+        let definition = self.text(self.made || desc == "TABLE")?.unwrap_or_default();
         // DROP and COPY statements.
         self.text(false)?;
         self.text(false)?;
         let schema = self.text(true)?.unwrap_or_default();
         // Tablespace and access method.
         self.text(false)?;
-        self.text(false)?;
+        let method = self.text(self.made)?.unwrap_or_default();
         if minor >= 16 {
             self.int()?;
         }
-        // Owner, and whether it has OIDs.
-        self.text(false)?;
+        let owner = self.text(self.made)?.unwrap_or_default();
+        // Whether it has OIDs.
         self.text(false)?;
         let mut needs = Vec::new();
         while let Some(number) = self.text(true)? {
@@ -125,7 +152,8 @@ impl Reader<'_> {
         let has = |needle: &[u8]| memchr::memmem::find(&definition, needle).is_some();
         // Up to 13 a partition is attached by its own entry's statement.
         let inherits = has(b"\nINHERITS (") || has(b" ATTACH PARTITION ");
-        Ok(Listed { id, desc, tag, schema, needs, inherits })
+        let made = self.made.then(|| Made { owner, by: Digest::of(&[&definition[..], b"\0", &method].concat()) });
+        Ok(Listed { id, desc, tag, schema, needs, inherits, made })
     }
 }
 
@@ -170,10 +198,15 @@ mod tests {
             schema: b"s.".to_vec(),
             needs: vec![5],
             inherits: true,
+            made: None,
         };
         assert_eq!(list, [expected]);
+        let made = read_made(&whole).unwrap().remove(0).made.unwrap();
+        let by = Digest::of(b"CREATE TABLE x (\n)\nINHERITS (y);\0heap");
+        assert_eq!(made, Made { owner: b"postgres".to_vec(), by });
         for n in 0..whole.len() {
             assert!(read(&whole[..n]).unwrap().is_none(), "{n}");
+            assert_eq!(read_made(&whole[..n]).unwrap_err().code(), Code::Corrupt, "{n}");
         }
     }
 

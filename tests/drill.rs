@@ -23,6 +23,8 @@ mod installation;
 mod interrupt;
 #[path = "drill/isolation.rs"]
 mod isolation;
+#[path = "drill/lacking.rs"]
+mod lacking;
 #[path = "drill/limits.rs"]
 mod limits;
 #[path = "support/pg.rs"]

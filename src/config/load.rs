@@ -281,9 +281,13 @@ fn drill(section: &Section<'_>) -> Result<Drill> {
         2.0
     });
     let deadline = section.text("deadline", values::duration)?;
+    let preload = section.list("preload")?.unwrap_or_default();
+    if let Some(wrong) = preload.iter().find_map(|name| values::library(name).err()) {
+        return Err(section.wrong("preload", &wrong));
+    }
     let (sql, canary) = (user_checks::sql(section)?, user_checks::canary(section)?);
     section.finish()?;
-    Ok(Drill { min_isolation, max_restore, max_rpo, max_slowdown, deadline, sql, canary })
+    Ok(Drill { min_isolation, max_restore, max_rpo, max_slowdown, deadline, preload, sql, canary })
 }
 
 fn exposure(section: &Section<'_>) -> Result<Exposure> {

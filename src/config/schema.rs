@@ -248,6 +248,9 @@ pub struct Drill {
     pub max_slowdown: f64,
     /// The whole drill may take this long.
     pub deadline: Option<Duration>,
+    /// Libraries of this host's own packages that the sealed server loads at its
+    /// start (`shared_preload_libraries`); none by default.
+    pub preload: Vec<String>,
     /// The user's own checks.
     pub sql: Vec<SqlCheck>,
     /// A token that must be in the copy.

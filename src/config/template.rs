@@ -68,6 +68,7 @@ url = @URL@
 # max_restore = "30m"              # slower is a finding
 # max_rpo = "26h"                  # so is a newest backup that is older
 # max_slowdown = 2.0               # times the last good drill of the same kind
+# preload = ["pgaudit"]            # libraries of this host's packages that the copy's extensions must have preloaded
 
 # [[source.shop.drill.sql]]
 # name = "no order is negative"

@@ -146,6 +146,15 @@ pub fn column_word(text: &str) -> Result<(), String> {
     if fits { Ok(()) } else { Err(format!("{:?} is not the name of a column: letters, digits and _", shown(text))) }
 }
 
+/// The name of a library as `shared_preload_libraries` takes it, without a path.
+pub fn library(text: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if (1..=63).contains(&text.len()) && text.chars().all(plain) {
+        return Ok(());
+    }
+    Err(format!("{:?} is not the name of a library: letters, digits, _ and -, without a path or .so", shown(text)))
+}
+
 /// A factor from 1.1 to 1000.
 pub fn slowdown(value: &DeValue<'_>) -> Result<(f64, String), String> {
     let text = match value {

@@ -18,7 +18,7 @@ use crate::keys::Identities;
 use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::Opened;
 use crate::scratch::probe::{Outside, Sightings, Trace};
-use crate::scratch::{Instance, Jail, Limits, Origin, Scratch, StartOptions, leftovers, probe};
+use crate::scratch::{Instance, Jail, Limits, Origin, Preload, Scratch, StartOptions, leftovers, probe};
 use crate::source::{ConnParams, PgBin};
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
@@ -85,6 +85,7 @@ pub(super) struct Work<'a> {
     pub bin: PgBin,
     pub jail: Jail,
     pub room: Option<Room>,
+    pub preload: Preload,
     pub scratch: Scratch,
 }
 
@@ -169,13 +170,15 @@ impl Job<'_> {
         record.probes.push(required::probe(jail.level, &required));
         required::enough(&jail, &required)?;
         let bin = PgBin::find(self.pg_bindir.as_deref(), m.pg.version_num.major()).await.map_err(could_not_run)?;
+        let known = &opened.facts.server.settings;
+        let preload = Preload::find(&self.drill.preload, bin.dir(), |name| known.get(name).cloned())?;
         // Before the space is looked at: they may be what fills it.
         self.sweep(&jail).await;
         let room = Room::of(self.scratch);
         room.as_ref().map_or(Ok(()), |room| room.fits(m.plain_bytes()))?;
         let scratch = Scratch::create(&self.scratch.dir, &jail, &m.source).await.map_err(could_not_run)?;
         let jail = scratch.jail().clone();
-        Ok(Work { job: self, opened, bin, jail, room, scratch })
+        Ok(Work { job: self, opened, bin, jail, room, preload, scratch })
     }
 
     /// Removes what killed runs left in the scratch directory. What cannot be
@@ -227,6 +230,7 @@ impl Work<'_> {
             superuser: self.opened.facts.server.bootstrap_superuser.clone(),
             origin,
             deadline: self.job.drill.deadline.unwrap_or(START),
+            preload: self.preload.clone(),
         };
         self.scratch.start(&options).await
     }

@@ -36,16 +36,62 @@ const HOSTS: &[Class] = &[
         hint: "Install the extension's server package of the backup's major version on this host, and drill again.",
     },
     Class {
-        begins: &[],
-        ends: &[" must be loaded via shared_preload_libraries"],
-        called: "an extension of the backup works only when it is preloaded, and a sealed server preloads nothing",
-        hint: "Drills of databases with this extension are not supported; restore them by hand.",
+        // A symbol that the host's build of the library does not have (42883).
+        begins: &["could not find function \""],
+        ends: &[],
+        called: "a shared library on this host is of another version than the source's",
+        hint: "Install the same version of the extension's server package as on the source, and drill again.",
     },
     Class {
-        begins: &["could not create locale", "invalid locale name", "invalid LC_", "could not open collator"],
+        begins: &["security label provider \""],
+        ends: &[
+            " be loaded via shared_preload_libraries",
+            " be loaded via \"shared_preload_libraries\"",
+            "\" must be preloaded",
+        ],
+        called: "an extension of the backup works only when its library is preloaded, and it is not",
+        hint: PRELOAD,
+    },
+    Class {
+        begins: &[
+            "could not create locale",
+            "invalid locale name",
+            "invalid LC_",
+            "could not open collator",
+            // What initdb took from the locales of the source's host.
+            "collation \"pg_catalog.",
+        ],
         ends: &["ICU is not supported in this build"],
         called: "a locale of the backup is not installed on this host",
-        hint: "Generate the source's locales on this host (locale-gen), and drill again.",
+        hint: LOCALE,
+    },
+    Class {
+        // postgres_fdw and dblink, in a function or the query of a materialized view.
+        begins: &["could not connect to server \"", "could not establish connection"],
+        ends: &[],
+        called: "a restored object needs a foreign server, and a sealed server reaches none",
+        hint: "This database cannot be drilled as it is: restore it by hand where the foreign server can be reached. \
+               A materialized view over foreign tables that is stored WITH NO DATA stops no drill.",
+    },
+    Class {
+        begins: &[
+            "could not open file \"/",
+            "could not open dictionary file \"",
+            "could not open affix file \"",
+            "could not open stop-word file \"",
+            "could not open synonym file \"",
+            "could not open thesaurus file \"",
+        ],
+        ends: &["No such file or directory"],
+        called: "a file that the source's host has is not on this host",
+        hint: "Copy the file (a dictionary of text search belongs into tsearch_data of the server's share directory) \
+               to this host, and drill again.",
+    },
+    Class {
+        begins: &["unsupported XML feature", "compression method "],
+        ends: &[],
+        called: "the PostgreSQL programs of this host were built without something that the backup uses",
+        hint: "Install the same build of PostgreSQL as on the source (its packages), or set tools.pg_bindir.",
     },
     Class {
         begins: &[],
@@ -72,6 +118,12 @@ const HOSTS: &[Class] = &[
         hint: "Look for a lack of memory or space on the drill host.",
     },
 ];
+
+const PRELOAD: &str = "Name its library, which this host's packages must have, in the configuration: \
+                       [source.NAME.drill] preload = [\"LIBRARY\"].";
+
+/// What to do about a locale.
+pub(super) const LOCALE: &str = "Generate the source's locales on this host (locale-gen), and drill again.";
 
 /// Nothing where it ended well; 53 for a fault of the host, else 50.
 pub(super) fn ended(exit: Exit) -> Result<()> {
@@ -134,17 +186,37 @@ fn of(stderr: &str) -> Error {
     let said = words(line);
     let object = object(stderr, line);
     let fits = |c: &&Class| c.begins.iter().any(|b| said.starts_with(b)) || c.ends.iter().any(|e| said.ends_with(e));
-    let (code, called, hint) = match HOSTS.iter().find(fits) {
-        Some(c) => (Code::CouldNotRun, c.called, c.hint),
-        None => (
+    let extension = extension(stderr).filter(|_| !of_the_copy(said));
+    let (code, called, hint) = match (HOSTS.iter().find(fits), &extension) {
+        (Some(c), _) => (Code::CouldNotRun, c.called, c.hint),
+        // A backup holds the name of an extension, nothing else: what its script
+        // meets is the host's.
+        (None, Some(_)) => {
+            (Code::CouldNotRun, "an extension of the backup cannot be created in the sealed server", PRELOAD)
+        }
+        (None, None) => (
             Code::RestoreFailed,
             "the server refused what pg_restore sent",
             "Restore this backup by hand to see the server's message, and drill an older one.",
         ),
     };
-    let named = if code == Code::CouldNotRun { name_in(said) } else { None };
+    let named = if code == Code::CouldNotRun { extension.or_else(|| name_in(said)) } else { None };
     let message = named.map_or_else(|| called.to_owned(), |n| format!("{called}: {n}"));
     Error::new(code, Stage::Restore, message).on(object).hint(hint)
+}
+
+/// The extension that was being created.
+fn extension(stderr: &str) -> Option<String> {
+    let statement = stderr.lines().find_map(|l| l.strip_prefix("Command was: "))?;
+    let name = statement.strip_prefix("CREATE EXTENSION IF NOT EXISTS ")?;
+    let name = name.split_once(" WITH SCHEMA ").map_or(name.trim_end_matches(';'), |(name, _)| name);
+    plain_name(name.trim_matches('"'))
+}
+
+/// Whether what stopped an extension is the copy, which pg_dump's order of things
+/// should have made ready: its schema is missing, another extension, or it exists.
+fn of_the_copy(said: &str) -> bool {
+    ["schema \"", "required extension \""].iter().any(|b| said.starts_with(b)) || said.ends_with("already exists")
 }
 
 /// What was being restored: the table, or the beginning of the statement up to
@@ -164,7 +236,10 @@ fn object(stderr: &str, line: &str) -> String {
 /// which hold only such characters.
 fn name_in(said: &str) -> Option<String> {
     let name = said.split('"').nth(1)?;
-    let name = name.rsplit('/').next()?.trim_end_matches(".control");
+    plain_name(name.rsplit('/').next()?.trim_end_matches(".control"))
+}
+
+fn plain_name(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$' | '@');
     (!name.is_empty() && name.len() <= 63 && name.chars().all(plain)).then(|| name.to_owned())
 }
@@ -201,7 +276,20 @@ mod tests {
             ),
             (
                 "could not execute query: ERROR:  extension \"timescaledb\" must be loaded via shared_preload_libraries",
-                "nothing: timescaledb",
+                "it is not: timescaledb",
+            ),
+            (
+                "could not execute query: ERROR:  pg_stat_statements must be loaded via \"shared_preload_libraries\"",
+                "preloaded",
+            ),
+            (
+                "could not execute query: ERROR:  collation \"pg_catalog.fr_FR.utf8\" for encoding \"UTF8\" does not exist",
+                "locale of the backup is not installed on this host: pg_catalog.fr_FR.utf8",
+            ),
+            ("could not execute query: ERROR:  could not connect to server \"erp\"", "reaches none: erp"),
+            (
+                "could not execute query: ERROR:  could not open stop-word file \"/usr/share/x/tsearch_data/de.stop\": No such file or directory",
+                "not on this host: de.stop",
             ),
             (
                 "COPY failed for table \"t\": ERROR:  could not extend file \"base/1/2\": No space left on device",

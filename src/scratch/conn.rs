@@ -176,9 +176,16 @@ fn meaning(state: &str) -> &'static str {
     }
 }
 
+/// How the server refuses a session where its host lacks the database's locale
+/// (`CheckMyDatabase()` in PostgreSQL's postinit.c, an internal error by its SQLSTATE).
+const NO_LOCALE: &str = "database locale is incompatible with operating system";
+
 /// What may be said of a server's error: its SQLSTATE, or that there was none.
 pub fn reduced(e: &tokio_postgres::Error) -> String {
     match e.code() {
+        Some(_) if e.as_db_error().is_some_and(|d| d.message() == NO_LOCALE) => {
+            "a locale of the database is not installed on this host (locale-gen makes it)".to_owned()
+        }
         Some(state) => format!("the server refused with SQLSTATE {}{}", state.code(), meaning(state.code())),
         None if e.is_closed() => "the server closed the connection".to_owned(),
         None => "the connection failed".to_owned(),

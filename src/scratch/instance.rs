@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_s
 
 use super::cluster::{self, Floors, write_config};
 use super::seal::{self, Setting};
-use super::{Door, Scratch, Session, failure, procfs, sanitise};
+use super::{Door, Preload, Scratch, Session, failure, procfs, sanitise};
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::{Running, Stdout};
 use crate::source::Peer;
@@ -50,6 +50,8 @@ pub struct StartOptions {
     pub origin: Origin,
     /// How long start and recovery may take.
     pub deadline: Duration,
+    /// What it loads at its start.
+    pub preload: Preload,
 }
 
 /// A running scratch server. Dropping it stops it at once.
@@ -90,7 +92,7 @@ impl Scratch {
         write_config(self, major, &options.superuser, floors).await?;
         // The port only names the socket file.
         let port = 1024 + u16::from_le_bytes(random_bytes::<2>()?) % 60_000;
-        let settings = seal::sealed(major, self.mark());
+        let settings = options.preload.applied(seal::sealed(major, self.mark()));
         let args = self.arguments(port, &settings);
         seal::ask(self.jail(), &postgres, &args, &settings).await?;
 

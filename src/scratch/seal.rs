@@ -9,6 +9,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::Jail;
+use super::preload::LIBRARIES;
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::Stdout;
 
@@ -40,7 +41,7 @@ pub fn sealed(major: u32, mark: &str) -> Vec<Setting> {
         ("max_wal_senders", "0"),
         ("max_logical_replication_workers", "0"),
         // It loads nothing that the source's configuration names.
-        ("shared_preload_libraries", ""),
+        (LIBRARIES, ""),
         ("session_preload_libraries", ""),
         ("local_preload_libraries", ""),
         ("dynamic_library_path", "$libdir"),

@@ -57,6 +57,7 @@ impl World {
                 retention: None,
                 drill: Drill {
                     min_isolation: Some(Isolation::I2),
+                    preload: Vec::new(),
                     max_restore: None,
                     max_rpo: None,
                     max_slowdown: 2.0,

@@ -200,6 +200,7 @@ fn sql(name: &str, query: &str, expect: &str) -> SqlCheck {
 pub fn drill(sql: &[SqlCheck]) -> Drill {
     let min_isolation = pgseal::config::schema::Isolation::I0;
     Drill {
+        preload: vec![],
         min_isolation: Some(min_isolation),
         max_restore: None,
         max_rpo: None,

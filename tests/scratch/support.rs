@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pgseal::process::{Running, Tool};
 use pgseal::scratch::probe::{self, Outside, Probe, ProbeOutcome};
-use pgseal::scratch::{Door, Instance, Jail, Origin, Scratch, Session, StartOptions, init_cluster};
+use pgseal::scratch::{Door, Instance, Jail, Origin, Preload, Scratch, Session, StartOptions, init_cluster};
 use pgseal::source::Peer;
 
 /// The server programs: PostgreSQL 15 of Debian 12, or what `PGSEAL_TEST_BINDIR` names.
@@ -33,7 +33,13 @@ pub async fn fresh(top: &Path, superuser: &str) -> Scratch {
 }
 
 pub fn options(superuser: &str, origin: Origin) -> StartOptions {
-    StartOptions { bindir: bindir(), superuser: superuser.into(), origin, deadline: Duration::from_mins(1) }
+    StartOptions {
+        bindir: bindir(),
+        superuser: superuser.into(),
+        origin,
+        deadline: Duration::from_mins(1),
+        preload: Preload::default(),
+    }
 }
 
 pub async fn start(scratch: &Scratch, superuser: &str) -> Instance {

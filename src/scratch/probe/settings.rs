@@ -2,6 +2,7 @@
 
 use super::{Rule, Seen, Target};
 use crate::config::schema::Isolation;
+use crate::scratch::preload::LIBRARIES;
 use crate::scratch::seal;
 
 /// ISO-001.
@@ -20,6 +21,11 @@ pub(super) async fn look(t: Target<'_>) -> Seen {
         Ok(_) if t.asked < sealed => {
             Seen::Blind(format!("{sealed} settings as sealed, but {} were asked before the start", t.asked))
         }
-        Ok(_) => Seen::Good(format!("{sealed} settings: asked of the program before the start, as sealed now")),
+        Ok(_) => {
+            let loaded = t.settings.iter().find(|(name, value)| *name == LIBRARIES && !value.is_empty());
+            let loaded =
+                loaded.map_or_else(String::new, |(_, list)| format!("; preloaded: {}", list.replace(',', ", ")));
+            Seen::Good(format!("{sealed} settings: asked of the program before the start, as sealed now{loaded}"))
+        }
     }
 }

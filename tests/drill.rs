@@ -9,12 +9,12 @@ mod broken;
 mod cannot;
 #[path = "drill/damage.rs"]
 mod damage;
+#[path = "drill/dumped.rs"]
+mod dumped;
 #[path = "drill/elsewhere.rs"]
 mod elsewhere;
 #[path = "drill/event_triggers.rs"]
 mod event_triggers;
-#[path = "drill/dumped.rs"]
-mod dumped;
 #[path = "drill/healthy.rs"]
 mod healthy;
 #[path = "support/installation.rs"]

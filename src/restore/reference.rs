@@ -9,6 +9,7 @@ use super::{LogicalTarget, Opened, database, feed, properties};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
 use crate::process::Stdout;
+use crate::source::Purpose;
 use crate::source::archive_list::{self, Listed};
 use crate::source::facts::DatabaseFacts;
 use crate::types::ids::random_bytes;
@@ -43,7 +44,7 @@ impl LogicalTarget<'_> {
             .bin
             .tool("pg_dump")?
             .under(self.under.clone())
-            .envs(conn.child_env(self.private)?)
+            .envs(conn.child_env(self.private, Purpose::Read)?)
             .args(["--format=custom", "--compress=0", "--no-password", "--no-sync"])
             .args(["--section=pre-data", "--section=post-data", "--lock-wait-timeout=10000"])
             .stdout(Stdout::Piped);
@@ -71,7 +72,7 @@ impl LogicalTarget<'_> {
             database::create(&session, facts, &target, true).await?;
             let settings = properties::settings_sql(facts, &target.working, self.owners);
             self.apply(&session, settings, &target).await?;
-            let conn = self.inside(&target.working, facts, true).await?;
+            let conn = self.inside(&target.working, opened, facts, true).await?;
             Load::new(self, opened, facts, &target, conn, true).await?.without_rows(FILLS).await?;
             self.dumped_entries(&target.working).await
         };

@@ -16,8 +16,11 @@ use crate::types::text::{quote_ident, quote_literal};
 pub struct Target {
     /// Its final name.
     pub name: String,
-    /// Where the restore writes: a working name when the database is new.
+    /// Where the restore writes: a working name when the database is new, its final
+    /// one in a scratch copy.
     pub working: String,
+    /// Whether we create it.
+    created: bool,
     /// Who does it.
     pub(super) worker: Worker,
 }
@@ -25,7 +28,7 @@ pub struct Target {
 impl Target {
     /// Whether we create the database (or it exists and is empty).
     pub fn created(&self) -> bool {
-        self.name != self.working
+        self.created
     }
 }
 
@@ -87,22 +90,28 @@ pub async fn must_be_empty(conn: &ConnParams, name: &str) -> Result<()> {
 }
 
 /// Under which name a restore works: a new one, or that of an empty database that
-/// exists. With `anew` that one is dropped first: `postgres` of a fresh cluster has
-/// that cluster's encoding and locale, not the source's.
-pub async fn plan(conn: &ConnParams, session: &Session, name: &str, anew: bool) -> Result<Target> {
+/// exists. In a scratch copy that one is dropped first: `postgres` of a fresh cluster
+/// has that cluster's encoding and locale, not the source's. There the database has
+/// its final name from the beginning: some extensions can be created in the database
+/// of a certain name only (pg_cron, `cron.database_name`), and nobody takes an
+/// unfinished one for a whole one.
+pub async fn plan(conn: &ConnParams, session: &Session, name: &str, scratch: bool) -> Result<Target> {
     let worker = Worker::of(session).await?;
     if exists(session, name).await? {
         must_be_empty(conn, name).await?;
-        if !anew {
-            return Ok(Target { name: name.to_owned(), working: name.to_owned(), worker });
+        if !scratch {
+            return Ok(Target { name: name.to_owned(), working: name.to_owned(), created: false, worker });
         }
         let sql = format!("drop database {} with (force)", quote_ident(name));
         session.client().batch_execute(&sql).await.map_err(failed("cannot remove the empty database", name))?;
     }
+    if scratch {
+        return Ok(Target { name: name.to_owned(), working: name.to_owned(), created: true, worker });
+    }
     // Who works on it is in the name, which is there as soon as the database is.
     let working =
         format!("{WORKING}{}_{}_{}", hex::encode(random_bytes::<6>()?), worker.pid, worker.began_microseconds);
-    Ok(Target { name: name.to_owned(), working, worker })
+    Ok(Target { name: name.to_owned(), working, created: true, worker })
 }
 
 /// Creates the database, where it is a new one.
@@ -207,12 +216,19 @@ pub async fn rename(session: &Session, target: &Target, has_comment: bool) -> Re
         return Ok(());
     }
     let (working, name) = (quote_ident(&target.working), quote_ident(&target.name));
-    // Both or neither: one message is one transaction.
-    let mut sql = format!("alter database {working} rename to {name}");
-    if !has_comment {
-        sql.push_str(&format!("; comment on database {name} is null"));
+    let mut sql = Vec::new();
+    if target.working != target.name {
+        sql.push(format!("alter database {working} rename to {name}"));
     }
-    session.client().batch_execute(&sql).await.map_err(failed("cannot give the database its name", &target.name))
+    if !has_comment {
+        sql.push(format!("comment on database {name} is null"));
+    }
+    // Both or neither: one message is one transaction.
+    session
+        .client()
+        .batch_execute(&sql.join("; "))
+        .await
+        .map_err(failed("cannot give the database its name", &target.name))
 }
 
 /// Removes a database that we created and could not finish.

@@ -7,6 +7,7 @@
 //! | [`conn`], [`tls`] | the resolved parameters, encryption of the connection |
 //! | [`pinned`] | the one list of settings that every session of ours and of the children has |
 //! | [`session`] | one SQL session with pinned settings |
+//! | [`dial`] | its socket, bounded until the session begins |
 //! | [`peer`] | who answers at the other end of a unix socket |
 //! | [`tools`] | PostgreSQL's client programs of the right major |
 //! | [`tap`] | what watches a stream as it passes |
@@ -22,6 +23,7 @@
 //! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
 //! | [`counting`] | rows counted by the server, beside the dump |
+//! | [`computed`] | values that no dump holds: materialized views, generated columns |
 //! | [`coverage`] | whether the streams hold what the catalog had |
 //! | [`facts`] | what is sealed beside a backup |
 //!
@@ -36,12 +38,14 @@ mod archive_toc;
 pub mod ask;
 mod backup_files;
 pub mod catalog;
+pub mod computed;
 pub mod conn;
 pub mod conninfo;
 mod copy_text;
 pub mod counting;
 pub mod coverage;
 pub mod deparsed;
+mod dial;
 pub mod facts;
 pub mod inventory;
 pub mod large_objects;

@@ -6,9 +6,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::SslMode as DriverMode;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, NoTls};
 
 use super::conn::{ConnParams, SslMode};
+use super::dial::Bounded;
 use super::pinned::{self, LOSSY, Purpose};
 use super::tls;
 use crate::error::{Code, Error, Result, Stage};
@@ -78,6 +80,10 @@ impl ConnParams {
             .hint("Try the same connection with psql; see pg_hba.conf and the server's log.")
     }
 
+    fn cannot_connect(&self, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+        self.unreachable("cannot connect").because(cause)
+    }
+
     async fn enter(&self, application_name: &str) -> Result<Session> {
         let mut config = tokio_postgres::Config::new();
         config
@@ -90,34 +96,54 @@ impl ConnParams {
         if let Some(password) = self.password() {
             config.password(password.expose());
         }
-        if let Some(addr) = self.hostaddr {
-            config.hostaddr(addr);
-        }
-        // The driver takes the name to check a certificate for from here.
-        let address = self.hostaddr.map(|a| a.to_string());
-        if let Some(host) = self.host.as_ref().or(address.as_ref()) {
-            config.host(host);
-        }
         let plain = self.socket_dir().is_some() || self.sslmode == SslMode::Disable;
-        let tls = if plain { None } else { Some(tls::connector(self)?) };
+        let mut tls = if plain { None } else { Some(tls::connector(self)?) };
         config.ssl_mode(match self.sslmode {
             _ if plain => DriverMode::Disable,
             SslMode::Disable => DriverMode::Disable,
             SslMode::Prefer => DriverMode::Prefer,
             SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => DriverMode::Require,
         });
-        let failed = |e: tokio_postgres::Error| self.unreachable("cannot connect").because(e);
         let connecting = async {
-            match (&self.peer, tls) {
-                (Some(peer), _) => {
-                    let (client, c) = config.connect_raw(peer.reach().await?, NoTls).await.map_err(failed)?;
-                    let session = started(client, c);
-                    peer.prove(&session.client).await?;
-                    Ok(session)
+            let (socket, left) = match (&self.peer, self.socket_dir()) {
+                (Some(peer), _) => Bounded::new(peer.reach().await?),
+                (None, Some(dir)) => Bounded::unix(dir, self.port).await.map_err(|e| self.cannot_connect(e))?,
+                (None, None) => Bounded::tcp(self.hostaddr, self.host.as_deref(), self.port)
+                    .await
+                    .map_err(|e| self.cannot_connect(e))?,
+            };
+            let failed = |e: tokio_postgres::Error| {
+                if left.is_spent() {
+                    return Error::new(
+                        Code::Limit,
+                        Stage::Source,
+                        "the server sends without end before the session begins",
+                    )
+                    .on(self.to_string())
+                    .hint("Whatever answers there is no PostgreSQL server: check host and port.");
                 }
-                (None, None) => config.connect(NoTls).await.map(|(client, c)| started(client, c)).map_err(failed),
-                (None, Some(tls)) => config.connect(tls).await.map(|(client, c)| started(client, c)).map_err(failed),
+                self.cannot_connect(e)
+            };
+            let session = match &mut tls {
+                None => {
+                    let (client, connection) = config.connect_raw(socket, NoTls).await.map_err(&failed)?;
+                    started(client, connection)
+                }
+                Some(tls) => {
+                    // The name that the server's certificate is checked for.
+                    let address = self.hostaddr.map(|a| a.to_string());
+                    let name = self.host.as_ref().or(address.as_ref()).map_or("", String::as_str);
+                    let tls = MakeTlsConnect::<Bounded>::make_tls_connect(tls, name);
+                    let tls = tls.map_err(|e| self.cannot_connect(e))?;
+                    let (client, connection) = config.connect_raw(socket, tls).await.map_err(&failed)?;
+                    started(client, connection)
+                }
+            };
+            left.lift();
+            if let Some(peer) = &self.peer {
+                peer.prove(&session.client).await?;
             }
+            Ok(session)
         };
         tokio::time::timeout(self.connect_timeout, connecting)
             .await

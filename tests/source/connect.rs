@@ -66,3 +66,33 @@ async fn the_installed_programs_are_found() {
     assert!(bin.version_line("pg_basebackup").await.unwrap().starts_with("pg_basebackup (PostgreSQL) 15."));
     assert_eq!(PgBin::find(None, 14).await.unwrap_err().code(), Code::SourceUnusable);
 }
+
+/// A server that is none: it answers, and never comes to an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_without_end_before_the_session_begins_is_left() {
+    use std::io::{Read as _, Write as _};
+    // AuthenticationOk, then ParameterStatus for ever; and one error of a gigabyte
+    // (PostgreSQL manual, "Message Formats").
+    let parameter = [&b"S\0\0\x10\x06"[..], b"x\0", &[b'y'; 4095], b"\0"].concat();
+    let ok = b"R\0\0\0\x08\0\0\0\0".to_vec();
+    let error = b"E\x40\0\0\0SFATAL\0M".to_vec();
+    for (first, again) in [(ok, parameter), (error, vec![b'z'; 4096])] {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = std::os::unix::net::UnixListener::bind(dir.path().join(".s.PGSQL.5432")).unwrap();
+        let fake = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let _ = client.read(&mut [0; 1024]).unwrap();
+            client.write_all(&first).unwrap();
+            let mut sent = 0_u64;
+            while client.write_all(&again).is_ok() {
+                sent += again.len() as u64;
+            }
+            sent
+        });
+        let conn = ConnParams::for_socket(dir.path(), 5432, "u", "d");
+        let e = conn.connect("x").await.unwrap_err();
+        assert_eq!(e.code(), Code::Limit, "{e}");
+        let sent = fake.join().unwrap();
+        assert!(sent < 4 * 1024 * 1024, "{sent} bytes were taken");
+    }
+}

@@ -28,7 +28,9 @@ pub(super) struct There {
     pub extensions: HashSet<String>,
 }
 
-/// A file for `pg_restore --use-list`: one number a line.
+/// A file for `pg_restore --use-list`: one number a line. What is first in it is
+/// restored first (`SortTocFromFile` in PostgreSQL's pg_backup_archiver.c), so the
+/// numbers are in the archive's order.
 pub(super) fn use_list(private: &Path, ids: &[i64]) -> Result<tempfile::TempPath> {
     let failed = |e: std::io::Error| Error::internal("cannot write the list of what to restore").because(e);
     let mut file = tempfile::NamedTempFile::new_in(private).map_err(failed)?;
@@ -38,8 +40,6 @@ pub(super) fn use_list(private: &Path, ids: &[i64]) -> Result<tempfile::TempPath
     let mut out = std::io::BufWriter::new(&mut file);
     ids.iter().try_for_each(|id| writeln!(out, "{id};")).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);
-    // Whoever runs the programs of a scratch copy reads it.
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
     Ok(file.into_temp_path())
 }
 
@@ -87,6 +87,14 @@ impl Archive {
         file.rewind().map_err(unreadable)?;
         archive_list::read(&bytes)?
             .ok_or_else(|| Error::new(Code::Corrupt, Stage::Restore, "the schema stream is cut off"))
+    }
+
+    /// The numbers of all entries but those of this kind, in the archive's order;
+    /// event triggers apart, as [`Self::event_triggers`] has them.
+    pub(super) fn all_but(&self, desc: &str) -> Result<(Vec<i64>, Vec<i64>)> {
+        let mut list = self.list()?;
+        list.retain(|e| e.desc != desc);
+        Ok(event_triggers::apart(&list).unwrap_or_else(|| (list.iter().map(|e| e.id).collect(), Vec::new())))
     }
 
     /// The numbers of all entries but event triggers, and of those; nothing where

@@ -125,10 +125,12 @@ impl<'a> Load<'a> {
 
     /// The schema alone, without what fills materialized views (entries of kind `fills`).
     pub(super) async fn without_rows(&mut self, fills: &str) -> Result<()> {
-        let ids: Vec<i64> = self.schema.contents()?.values().filter(|e| e.desc != fills).map(|e| e.id).collect();
-        for section in ["pre-data", "post-data"] {
-            let refused = self.section(section, Some(&ids), 1).await?;
-            self.settle(&refused)?;
+        let (ids, triggers) = self.schema.all_but(fills)?;
+        for (section, ids) in [("pre-data", &ids), ("post-data", &ids), ("post-data", &triggers)] {
+            if !ids.is_empty() {
+                let refused = self.section(section, Some(ids), 1).await?;
+                self.settle(&refused)?;
+            }
         }
         Ok(())
     }

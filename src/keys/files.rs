@@ -205,7 +205,7 @@ mod tests {
         assert!(read_secret(&path, 6).unwrap_err().to_string().contains("another user (uid 12345)"));
         assert!(read_public(&path, 6).unwrap_err().to_string().contains("another user (uid 12345)"));
 
-        // Nor in a directory of another user, nor through another user's link in a sticky one.
+        // Nor through another user's link in a sticky directory, nor in a directory of his.
         let theirs = dir.path().join("theirs");
         std::fs::create_dir(&theirs).unwrap();
         let path = file(&theirs, "key", 0o600);
@@ -217,8 +217,21 @@ mod tests {
         assert_eq!(read_public(&link, 6).unwrap(), b"secret");
         std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
         assert!(read_public(&link, 6).unwrap_err().to_string().contains("can write the directory"));
+        // Our own file in a directory that is his alone is ours; his files, links and directories are not.
         std::os::unix::fs::chown(&theirs, Some(12345), None).unwrap();
+        assert_eq!(&read_secret(&path, 6).unwrap()[..], b"secret");
+        let link = theirs.join("link");
+        symlink(&path, &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
+        assert!(read_public(&link, 6).unwrap_err().to_string().contains("belongs to uid 12345"));
+        let below = theirs.join("below");
+        std::fs::create_dir(&below).unwrap();
+        let path = file(&below, "key", 0o600);
+        assert!(read_secret(&path, 6).is_ok());
+        std::os::unix::fs::chown(&below, Some(12345), None).unwrap();
         assert!(read_secret(&path, 6).unwrap_err().to_string().contains("belongs to uid 12345"));
+        std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o775)).unwrap();
+        assert!(read_secret(&path, 6).unwrap_err().to_string().contains("can write the directory"));
     }
 
     #[test]

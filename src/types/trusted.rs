@@ -3,10 +3,12 @@
 //! The path is walked from `/` with one open directory after another, so that what was
 //! judged is what is read, and nothing can be exchanged meanwhile. Of each directory on the
 //! way, those that symbolic links lead through included, it must hold that others cannot
-//! exchange the entry that is used: it belongs to the caller or root, and others cannot
-//! write it; or it is sticky, as `/tmp` is, and the entry is the caller's or root's
-//! (`unlink(2)`, EPERM); or its file system is read-only, as the ones that Kubernetes mounts.
-//! These are the rules of OpenSSH (`safe_path()` in misc.c) with the last two added.
+//! put an entry of theirs there: it belongs to the caller or root, and others cannot
+//! write it; or the entry is the caller's or root's, and the directory is sticky, as `/tmp`
+//! is (`unlink(2)`, EPERM), or one other user's alone; or its file system is read-only, as
+//! the ones that Kubernetes mounts. These are the rules of OpenSSH (`safe_path()` in misc.c)
+//! with the last three added. In a directory of another user, such as `/var/lib/postgresql`,
+//! he could still take the caller's own files away or exchange them among themselves.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -215,8 +217,9 @@ fn is_ours(uid: u32) -> bool {
 /// Why others could exchange the entry `stat` of the directory `dir`, and a remedy.
 fn unsafe_in(of: &Stat, stat: &Stat, dir: &OwnedFd, at: &Path) -> Option<(String, String)> {
     let mode = of.st_mode & 0o7777;
-    let open = mode & 0o022 != 0 && !(mode & 0o1000 != 0 && is_ours(stat.st_uid));
-    if is_ours(of.st_uid) && !open {
+    let ours = is_ours(stat.st_uid);
+    let open = mode & 0o022 != 0 && !(mode & 0o1000 != 0 && ours);
+    if !open && (ours || is_ours(of.st_uid)) {
         return None;
     }
     if rustix::fs::fstatvfs(dir).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY)) {

@@ -7,6 +7,8 @@
 mod broken;
 #[path = "drill/cannot.rs"]
 mod cannot;
+#[path = "drill/computed.rs"]
+mod computed;
 #[path = "drill/damage.rs"]
 mod damage;
 #[path = "drill/dumped.rs"]

@@ -15,7 +15,7 @@ use crate::source::counting::Counter;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
-use crate::source::{ConnParams, Inventory, LeftOut, Session, Snapshot, Tapped, coverage, logical, probe};
+use crate::source::{ConnParams, Inventory, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, probe};
 use crate::types::{Event, shown};
 
 /// How often a database is begun in which something vanishes while it is read.
@@ -216,7 +216,9 @@ async fn in_snapshot(
     let (jobs, lock_wait) = (job.source.jobs, job.source.lock_wait);
     // The rows of what a standby does not have cannot be counted there.
     let here: Vec<CatalogTable> = tables.iter().filter(|t| !not_here.0.contains(&t.name)).cloned().collect();
-    let server = Counter::new(&conn, snapshot.id(), &here, &sizes, job.source.count_rows_to, lock_wait);
+    let to = job.source.count_rows_to;
+    let computing = computed::list(snapshot.session()).await?;
+    let server = Counter::new(&conn, snapshot.id(), &here, &sizes, to, lock_wait).with_computed(computing, to);
     let (samples, mut counts) = server.samples().await;
     let streams = logical::database(&ready.bin, &conn, private, &snapshot, &sizes, &not_here.1, jobs, lock_wait)?;
     let dumping = try_join_all(streams.into_iter().map(|mut s| {
@@ -224,8 +226,10 @@ async fn in_snapshot(
         s.tap.look_for(&samples);
         work.run(reference(*number), s)
     }));
-    let (mut done, counted) = try_join(dumping, async { Ok(server.count().await) }).await?;
+    let reading = async { Ok((server.count().await, server.computed().await)) };
+    let (mut done, (counted, values)) = try_join(dumping, reading).await?;
     counts.extend(counted);
+    facts.computed = Some(values);
     drop(snapshot);
     // Every table of the snapshot is in exactly one stream, or there is no backup.
     coverage::fill(&mut facts, &tables, &archives(&done)?)?;

@@ -15,6 +15,7 @@
 //! | [`indexes`] | INT-INDEX: no index is invalid that was not |
 //! | [`extensions`] | INT-EXT: extensions with their versions |
 //! | [`matviews`] | INT-MATVIEW: materialized views are populated |
+//! | [`computed`] | INT-COMPUTED: rows of materialized views, and generated columns |
 //! | [`large_objects`] | INT-LO: large objects, their content and rights |
 //! | [`roles`] | INT-ROLES: roles with their attributes |
 //! | [`members`] | INT-MEMBERS: memberships of roles |
@@ -46,6 +47,7 @@ mod asked;
 pub mod canary;
 pub mod checksums;
 pub mod collations;
+pub mod computed;
 pub mod constraints;
 pub mod databases;
 mod definitions;
@@ -112,6 +114,7 @@ pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
         indexes::run(subject).await,
         extensions::run(subject).await,
         matviews::run(subject).await,
+        computed::run(subject).await,
         large_objects::run(subject).await,
         constraints::run(subject, &inventories).await,
         roles::run(subject).await,

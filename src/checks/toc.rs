@@ -103,7 +103,9 @@ fn by_key(list: &[Listed], wanted: impl Fn(&Listed) -> bool) -> BTreeMap<Key, Ve
         let key = (e.desc.clone(), e.schema.clone(), e.tag.clone());
         all.entry(key).or_default().extend(&e.made);
     }
-    all.values_mut().for_each(|made| made.sort_unstable());
+    for made in all.values_mut() {
+        made.sort_unstable();
+    }
     all
 }
 

@@ -80,8 +80,7 @@ fn servers(proc: &Path, system_identifier: &str, seen: &mut Nearness) {
             Ok(dir) => match identifier(&process.join("cwd")) {
                 Ok(id) if id.to_string() == system_identifier => drop(dirs.insert(dir)),
                 // Without a control file no server runs, or it is just ending.
-                Ok(_) => {}
-                Err(Unreadable::Missing) => {}
+                Ok(_) | Err(Unreadable::Missing) => {}
                 Err(_) => hidden += u32::from(process.exists()),
             },
             Err(_) => hidden += u32::from(process.exists()),

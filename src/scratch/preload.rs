@@ -89,7 +89,7 @@ fn check(name: &str, dir: &Path) -> Result<()> {
         );
     };
     // Whoever owns the server program could replace that, too.
-    let program = std::fs::metadata(dir).map(|m| m.uid()).unwrap_or(0);
+    let program = std::fs::metadata(dir).map_or(0, |m| m.uid());
     if !file.is_file() || file.mode() & 0o022 != 0 || (file.uid() != 0 && file.uid() != program) {
         return refuse(
             format!("the library {name} of drill.preload could have been replaced by other users"),

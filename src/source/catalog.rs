@@ -116,6 +116,7 @@ pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
         matviews: matviews(session).await?,
         object_counts: object_counts(session).await?,
         contents_known: false,
+        computed: None,
         inventory: None,
     })
 }

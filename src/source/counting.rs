@@ -7,9 +7,10 @@
 //! entries must not speak against a dump that is right. Tables beyond a size are
 //! not read again: rows are chosen at random, and each must pass in the dump.
 //!
-//! No lock is held while nothing is counted. A table that was truncated or
-//! rewritten after the snapshot was taken looks empty to it (PostgreSQL manual,
-//! "Caveats" of MVCC): that is told apart by its file.
+//! A table that was truncated or rewritten after the snapshot was taken looks
+//! empty to it (PostgreSQL manual, "Caveats" of MVCC). The snapshot's own session
+//! holds locks against that; where it could not get them, such a table is known by
+//! its file, which is another one.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -19,6 +20,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 
 use super::catalog::CatalogTable;
+use super::computed::{self, Computing};
+use super::facts::ComputedFacts;
 use super::snapshot::TableSize;
 use super::tap::Samples;
 use super::{ConnParams, Session};
@@ -55,11 +58,12 @@ pub struct Counter {
     lock_wait: Duration,
     whole: Vec<CatalogTable>,
     large: Vec<(CatalogTable, u64)>,
+    computing: Vec<Computing>,
 }
 
 impl Counter {
     /// Counts `tables` but those of extensions, of which a dump holds only some
-    /// rows; those of more than `whole_to` bytes by a sample. The snapshot must
+    /// rows, and those that cannot be read; those of more than `whole_to` bytes by a sample. The snapshot must
     /// stay open. No lock is waited for longer than `lock_wait`.
     pub fn new(
         conn: &ConnParams,
@@ -71,13 +75,39 @@ impl Counter {
     ) -> Self {
         let bytes: BTreeMap<_, _> = sizes.iter().map(|s| (&s.name, s.bytes)).collect();
         let (mut whole, mut large) = (Vec::new(), Vec::new());
-        for table in tables.iter().filter(|t| !t.extension_member) {
+        for table in tables.iter().filter(|t| !t.extension_member && !t.unreadable) {
             match bytes.get(&table.name).copied().unwrap_or(table.estimated_bytes) {
                 size if size > whole_to => large.push((table.clone(), size)),
                 _ => whole.push(table.clone()),
             }
         }
-        Self { conn: conn.clone(), snapshot: snapshot.to_owned(), lock_wait, whole, large }
+        Self { conn: conn.clone(), snapshot: snapshot.to_owned(), lock_wait, whole, large, computing: Vec::new() }
+    }
+
+    /// The same; [`Counter::computed`] reads these but those of more than `to` bytes.
+    #[must_use]
+    pub fn with_computed(mut self, all: Vec<Computing>, to: u64) -> Self {
+        self.computing = all.into_iter().filter(|c| c.bytes <= to).collect();
+        self
+    }
+
+    /// Reads the values that no dump holds. What cannot be read is left out.
+    pub async fn computed(&self) -> Vec<ComputedFacts> {
+        let mut all = Vec::new();
+        if self.computing.is_empty() {
+            return all;
+        }
+        let Ok(session) = self.open().await else { return all };
+        for Computing { name, matview, columns, .. } in &self.computing {
+            match self.in_snapshot(&session, computed::read(session.client(), name, columns)).await {
+                Ok((rows, digest)) => {
+                    let (name, columns) = (name.clone(), columns.clone());
+                    all.push(ComputedFacts { name, matview: *matview, columns, rows, digest });
+                }
+                Err(state) => tracing::warn!(relation = %name.quoted(), state, "computed values were not read"),
+            }
+        }
+        all
     }
 
     /// Samples of the large tables, to look for in the dump; and what could not

@@ -126,7 +126,10 @@ pub fn counted(
     Ok((number > 0).then(|| {
         let more = if number > NAMED { ", …" } else { "" };
         let names = unknown_of.join(", ");
-        format!("{}: the server could not count the rows of {number} tables beside the dump: {names}{more}", facts.name)
+        format!(
+            "{}: the server could not count the rows of {number} table(s) beside the dump: {names}{more}",
+            facts.name
+        )
     }))
 }
 

@@ -144,6 +144,11 @@ pub struct DatabaseFacts {
     pub invalid_indexes: Vec<ObjectName>,
     /// Materialized views, and whether each was populated.
     pub matviews: Vec<MatviewFacts>,
+    /// Values that no dump holds, of relations up to the size to which rows are
+    /// counted ([`super::computed`]); absent in backups of older versions and in
+    /// physical ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computed: Option<Vec<ComputedFacts>>,
     /// Number of user objects by kind (`view`, `function`, `policy`, …).
     pub object_counts: BTreeMap<String, u64>,
     /// Whether rows and digests were read off the dump stream (logical), or
@@ -239,6 +244,23 @@ pub struct MatviewFacts {
     pub name: ObjectName,
     /// `relispopulated`.
     pub populated: bool,
+}
+
+/// What the computed values of a relation were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputedFacts {
+    /// Name.
+    #[serde(flatten)]
+    pub name: ObjectName,
+    /// Whether it is a materialized view; else a table with generated columns.
+    pub matview: bool,
+    /// The columns that were read, in this order.
+    pub columns: Vec<String>,
+    /// Rows.
+    pub rows: u64,
+    /// Digest of the rows of `COPY (SELECT columns …) TO STDOUT`, made as
+    /// [`TableFacts::digest`] is.
+    pub digest: Digest,
 }
 
 /// A role, without its password verifier.

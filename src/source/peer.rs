@@ -117,10 +117,10 @@ impl Peer {
         let who = stream.peer_cred().map_err(failed)?;
         if who.pid() != Some(self.pid) || who.uid() != self.uid {
             let pid = who.pid().map_or_else(|| "outside our namespace".to_owned(), |p| p.to_string());
-            return Err(self.stranger(format!("process {pid} of user id {} listens there", who.uid())));
+            return Err(self.stranger(&format!("process {pid} of user id {} listens there", who.uid())));
         }
         if self.started.is_none() || alive::start_time(self.pid) != self.started {
-            return Err(self.stranger(format!("the server is gone, and its process id {} is another's", self.pid)));
+            return Err(self.stranger(&format!("the server is gone, and its process id {} is another's", self.pid)));
         }
         Ok(stream)
     }
@@ -141,18 +141,18 @@ impl Peer {
             let row = answer.iter().find_map(|m| if let SimpleQueryMessage::Row(row) = m { Some(row) } else { None });
             let said = |i: usize| row.and_then(|r| r.try_get(i).ok().flatten()).map(str::to_owned);
             if said(0) != self.mark {
-                return Err(self.stranger("it does not carry the mark of this run".to_owned()));
+                return Err(self.stranger("it does not carry the mark of this run"));
             }
             if self.system_identifier.is_some() && said(1) != self.system_identifier {
-                return Err(self.stranger("its system identifier is another cluster's".to_owned()));
+                return Err(self.stranger("its system identifier is another cluster's"));
             }
         }
         self.meetings.proven.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
-    fn stranger(&self, who: String) -> Error {
-        self.meetings.met_stranger(who.clone());
+    fn stranger(&self, who: &str) -> Error {
+        self.meetings.met_stranger(who.to_owned());
         Error::new(Code::Exposure, Stage::Scratch, format!("the scratch server's socket leads elsewhere: {who}"))
             .hint("Nothing was asked of it. Treat the backup's functions and triggers as hostile.")
     }

@@ -16,7 +16,7 @@ const SHOP: &str = "create table t (id int primary key, state varchar check (sta
 
 /// Programs of which `pg_restore` adds to a copy once it is restored, and not to
 /// what the schema alone makes.
-fn meddling(world: &World, sql: &str) -> String {
+pub fn meddling(world: &World, sql: &str) -> String {
     let dir = world.path("bin");
     std::fs::create_dir_all(&dir).unwrap();
     for entry in std::fs::read_dir(pg::bindir()).unwrap() {

@@ -53,7 +53,7 @@ fn a_locale_a_foreign_server_and_a_dictionary_are_named() {
         let (code, report) = world.drill(source);
         assert_eq!((code, report["verdict"].as_str()), (53, Some("inconclusive")), "{source}: {report:#}");
         let said = report.to_string();
-        assert!(said.contains("a locale of the database is not installed on this host"), "{source}: {report:#}");
+        assert!(said.contains("a locale of the backup is not installed on this host"), "{source}: {report:#}");
         assert!(source != "shop" || said.contains("pgsealtest.UTF-8"), "{report:#}");
     }
     world.lacks(&[]);

@@ -79,7 +79,7 @@ impl World {
     /// With the PostgreSQL programs of another directory.
     pub async fn backup_with(&self, pg_bindir: Option<PathBuf>) -> Result<backup::Outcome> {
         let env = |_: &str| None;
-        Job {
+        let job = Job {
             name: self.name.clone(),
             source: &self.source,
             kind: self.source.kind,
@@ -91,9 +91,8 @@ impl World {
             env: &env,
             accept_new_system: false,
             progress: Arc::new(Silent),
-        }
-        .run()
-        .await
+        };
+        Box::pin(job.run()).await
     }
 
     pub async fn catalog(&self) -> Catalog {
@@ -106,7 +105,7 @@ impl World {
 
     pub async fn verify(&self, depth: Depth) -> SourceOutcome {
         let progress = Arc::new(Silent) as pgseal::types::event::Progress;
-        verify::source(&self.reading, &self.name, |_| true, &depth, &progress).await.unwrap()
+        Box::pin(verify::source(&self.reading, &self.name, |_| true, &depth, &progress)).await.unwrap()
     }
 
     pub fn with_identity(&self) -> Depth {

@@ -105,6 +105,7 @@ pub fn facts() -> Facts {
             large_object_rights: None,
             invalid_indexes: vec![],
             matviews: vec![MatviewFacts { name: name("public", "mv"), populated: true }],
+            computed: None,
             object_counts: BTreeMap::new(),
             contents_known: true,
             inventory: None,

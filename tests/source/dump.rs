@@ -3,7 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use pgseal::source::facts::{DatabaseFacts, ObjectName};
+use pgseal::source::counting::{Count, Counts};
+use pgseal::source::facts::{Counted, DatabaseFacts, ObjectName};
 use pgseal::source::snapshot::TableSize;
 use pgseal::source::{
     ArchiveContents, ArchiveTap, ConnParams, DumpStream, PgBin, Snapshot, StreamRole, Tapped, catalog, coverage,
@@ -372,7 +373,19 @@ async fn a_table_missing_from_the_dump_is_noticed() {
         tapped(&out, || 9999).unwrap()
     };
     let (all, part) = (dump(&[]), dump(&["--exclude-table-data=b", "--blobs"]));
-    assert!(coverage::fill(&mut facts.clone(), &tables, &[&all]).is_ok());
+    let mut whole = facts.clone();
+    assert!(coverage::fill(&mut whole, &tables, &[&all]).is_ok());
+    // The server counts the same, something else, or nothing at all.
+    let mut counts: Counts = tables.iter().map(|t| (t.oid, Count::Rows(1))).collect();
+    assert_eq!(coverage::counted(&mut whole, &tables, &[&all], &counts).unwrap(), None);
+    assert!(whole.tables.iter().all(|t| t.counted == Some(Counted::Server)), "{:?}", whole.tables);
+    counts.insert(tables[1].oid, Count::Unknown("55P03".to_owned()));
+    let said = coverage::counted(&mut whole, &tables, &[&all], &counts).unwrap().unwrap();
+    assert!(said.contains("the rows of 1 table(s)") && said.contains("\"b\" (55P03; the dump has 1)"), "{said}");
+    assert_eq!(whole.tables[1].counted, Some(Counted::Nobody("55P03".to_owned())));
+    counts.insert(tables[0].oid, Count::Rows(2));
+    let e = coverage::counted(&mut whole, &tables, &[&all], &counts).unwrap_err();
+    assert!(e.code() == Code::DumpFailed && e.to_string().contains("the server counts 2"), "{e}");
     let e = coverage::fill(&mut facts.clone(), &tables, &[&part]).unwrap_err();
     assert!(e.code() == Code::DumpFailed && e.to_string().contains("in no stream"), "{e}");
     let e = coverage::fill(&mut facts.clone(), &tables, &[&all, &part]).unwrap_err();

@@ -144,8 +144,8 @@ impl Plan {
                 "path" => paths.get_mut(index)?.replace(access(said)?).is_none(),
                 "key" => keys.get_mut(index)?.replace(access(said)?).is_none(),
                 "write" if self.write.is_some() && index == 0 => wrote.replace(yes(said)?).is_none(),
-                "keyring" if index == 0 => keyring.replace(perhaps(said)?).is_none(),
-                "namespace" if index == 0 => namespace.replace(perhaps(said)?).is_none(),
+                "keyring" if index == 0 => keyring.replace(tried(said)?).is_none(),
+                "namespace" if index == 0 => namespace.replace(tried(said)?).is_none(),
                 _ => false,
             };
             new.then_some(())?;
@@ -156,8 +156,8 @@ impl Plan {
             paths: paths.into_iter().collect::<Option<_>>()?,
             keys: keys.into_iter().collect::<Option<_>>()?,
             wrote,
-            key: keyring?,
-            namespace: namespace?,
+            key: keyring?.0,
+            namespace: namespace?.0,
         })
     }
 }
@@ -182,9 +182,12 @@ fn yes(said: &str) -> Option<bool> {
     }
 }
 
-/// Yes, no, or that it could not be tried.
-fn perhaps(said: &str) -> Option<Option<bool>> {
-    if said == "x" { Some(None) } else { yes(said).map(Some) }
+/// What came of a try: `None` where it could not be tried.
+#[derive(Clone, Copy)]
+struct Tried(Option<bool>);
+
+fn tried(said: &str) -> Option<Tried> {
+    if said == "x" { Some(Tried(None)) } else { yes(said).map(|could| Tried(Some(could))) }
 }
 
 fn access(said: &str) -> Option<Access> {

@@ -80,7 +80,7 @@ pub(super) fn judge(t: Target<'_>, planted: &Planted, answers: &Result<Answers, 
         }
         (Ok(_), Some(false)) if planted.is_seen_here() => "our key cannot be seen".to_owned(),
         (Err(why), _) => why.clone(),
-        (Ok(_), None) | (Ok(_), Some(false)) if bad.is_empty() => {
+        (Ok(_), None | Some(false)) if bad.is_empty() => {
             return Seen::blind("our own key cannot be seen from here either");
         }
         _ => String::new(),

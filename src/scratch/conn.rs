@@ -184,7 +184,7 @@ const NO_LOCALE: &str = "database locale is incompatible with operating system";
 pub fn reduced(e: &tokio_postgres::Error) -> String {
     match e.code() {
         Some(_) if e.as_db_error().is_some_and(|d| d.message() == NO_LOCALE) => {
-            "a locale of the database is not installed on this host (locale-gen makes it)".to_owned()
+            "a locale of the backup is not installed on this host (locale-gen makes it)".to_owned()
         }
         Some(state) => format!("the server refused with SQLSTATE {}{}", state.code(), meaning(state.code())),
         None if e.is_closed() => "the server closed the connection".to_owned(),

@@ -192,3 +192,69 @@ fn hostile_names() {
     assert!([20, 22].contains(&said.code), "{said}");
     assert!(said.err.contains("\\u{1b}]0;title"), "{said}");
 }
+
+/// Statements that come again and again until it is dropped.
+struct Churn(std::sync::Arc<std::sync::atomic::AtomicBool>, Option<std::thread::JoinHandle<u64>>);
+
+impl Churn {
+    /// Runs a script of psql's in sessions one after another.
+    fn start(server: &PgServer, database: &str, script: String) -> Self {
+        let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let seen = std::sync::Arc::clone(&ended);
+        let mut psql = server.client("psql", database);
+        psql.args(["-Xqt"])
+            .args(script.split("\n").flat_map(|line| ["-c", line]))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        let thread = std::thread::spawn(move || {
+            let mut rounds = 0;
+            while !seen.load(std::sync::atomic::Ordering::SeqCst) {
+                // A lock of the backup may refuse a round.
+                rounds += u64::from(psql.status().unwrap().success());
+            }
+            rounds
+        });
+        Self(ended, Some(thread))
+    }
+
+    /// How many rounds there were.
+    fn end(mut self) -> u64 {
+        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.1.take().unwrap().join().unwrap()
+    }
+}
+
+#[test]
+fn objects_and_databases_that_vanish_meanwhile_stop_no_backup() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    server.psql("postgres", "CREATE DATABASE shop");
+    server.psql("shop", "CREATE TABLE stays AS SELECT generate_series(1, 1000) i");
+    let world = World::new(&server, "databases = \"all\"\nlock_wait = \"2s\"\n");
+    let names = |from: u32, to: u32| (from..to).map(|n| format!("v{n}")).collect::<Vec<_>>();
+    let tables = |all: &[String]| {
+        let make = all.iter().map(|n| {
+            format!("CREATE TABLE {n} (id serial PRIMARY KEY, t text); CREATE VIEW w{n} AS SELECT * FROM {n};")
+        });
+        let drop = all.iter().map(|n| format!("DROP TABLE {n} CASCADE;"));
+        make.chain(drop).collect::<Vec<_>>().join("\n")
+    };
+    let churns = [
+        Churn::start(&server, "shop", tables(&names(0, 10))),
+        Churn::start(&server, "shop", tables(&names(10, 12))),
+        Churn::start(&server, "postgres", "CREATE DATABASE passing".to_owned()),
+        Churn::start(&server, "postgres", "DROP DATABASE IF EXISTS passing WITH (FORCE)".to_owned()),
+    ];
+    let codes: Vec<i32> = (0..6)
+        .map(|_| {
+            let said = world.run(&["backup", "shop"]);
+            assert!([0, 3].contains(&said.code), "{said}");
+            said.code
+        })
+        .collect();
+    let rounds: Vec<u64> = churns.into_iter().map(Churn::end).collect();
+    assert!(rounds[0] > 6 && rounds[1] > 6 && rounds[3] > 6, "there was no load: {rounds:?} {codes:?}");
+    world.run(&["verify", "shop", "--open"]).expect(0);
+    let report = world.run(&["drill", "shop", "--json"]).json();
+    // What a dropped database leaves open is told, and nothing is damage.
+    assert!([0, 53].contains(&report["exit_code"].as_i64().unwrap()), "{report:#}");
+}

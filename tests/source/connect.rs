@@ -8,10 +8,11 @@ use crate::pg::{PgServer, bindir};
 #[tokio::test]
 async fn a_session_is_pinned_whatever_role_and_database_set() {
     let server = PgServer::start(&bindir(), &[]);
-    server
-        .psql("postgres", "ALTER ROLE postgres SET search_path = evil; ALTER ROLE postgres SET statement_timeout = 1;");
     server.psql("postgres", "ALTER DATABASE postgres SET \"TimeZone\" = 'Asia/Tokyo'");
     server.psql("postgres", "ALTER DATABASE postgres SET bytea_output = escape; ");
+    // Last: from then on psql's statements have one millisecond, too.
+    server
+        .psql("postgres", "ALTER ROLE postgres SET search_path = evil; ALTER ROLE postgres SET statement_timeout = 1;");
     let conn = ConnParams::resolve(&server.conninfo(), &|_| None).unwrap();
     let session = conn.connect("pgseal test").await.unwrap();
     for (name, value) in [

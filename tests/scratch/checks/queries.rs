@@ -102,7 +102,7 @@ async fn your_queries_are_compared_and_never_quoted() {
     // What whoever may create in public puts in place of PostgreSQL's own.
     let run = async |sql: &str| admin.client().batch_execute(sql).await.unwrap();
     run("create table public.state (s varchar); insert into public.state values ('bad'); grant create on schema public to staff; \
-         create function public.totals() returns bigint language sql as $$ select count(*) from state where lower(s) = 'bad' $$; \
+         create function public.totals() returns bigint language sql as $$ select count(*) from public.state where lower(s) = 'bad' $$; \
          set role staff; create function public.same(varchar, varchar) returns bool language sql as 'select false'; \
          create operator public.= (leftarg = varchar, rightarg = varchar, function = public.same); reset role")
     .await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 pub use crate::process::alive::{boot_id, start_time};
 
@@ -108,6 +109,37 @@ pub fn listeners(pid: i32) -> Option<Vec<Listener>> {
     (read >= 2).then_some(all)
 }
 
+/// What was read of a process that may be about to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Living<T> {
+    /// This.
+    Read(T),
+    /// It ended, and has nothing any more.
+    Ended,
+    /// It lives, and does not let itself be read.
+    Closed,
+}
+
+/// Reads something of a process that an ordinary user may read of his own. One that
+/// is ending belongs to root from the moment on in which it gave its memory back
+/// (`task_dump_owner()` in the kernel's fs/proc/base.c) until it is gone: that is
+/// waited for, a second at most.
+pub fn of_living<T>(pid: i32, read: impl Fn(i32) -> Option<T>) -> Living<T> {
+    let give_up = Instant::now() + Duration::from_secs(1);
+    loop {
+        if let Some(value) = read(pid) {
+            return Living::Read(value);
+        }
+        if start_time(pid).is_none() {
+            return Living::Ended;
+        }
+        if Instant::now() > give_up {
+            return Living::Closed;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Socket inodes that a process holds open; `None` where that cannot be read.
 pub fn open_sockets(pid: i32) -> Option<Vec<u64>> {
     let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
@@ -135,6 +167,18 @@ pub fn routes(pid: i32) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_ends_is_waited_for_and_one_that_is_closed_is_not_passed_over() {
+        let mut child = std::process::Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(matches!(of_living(pid, open_sockets), Living::Read(_)));
+        assert_eq!(of_living(pid, |_| None::<()>), Living::Closed);
+        child.kill().unwrap();
+        assert_eq!(of_living(pid, |_| None::<()>), Living::Ended);
+        child.wait().unwrap();
+        assert_eq!(of_living(pid, open_sockets), Living::Ended);
+    }
 
     #[test]
     fn our_own_process_is_seen() {

@@ -133,7 +133,7 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     assert_eq!(r["isolation"]["level"], "I3");
     let probes: Vec<&str> =
         r["isolation"]["probes"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap()).collect();
-    let all: Vec<String> = (1..=15).map(|n| format!("ISO-{n:03}")).collect();
+    let all: Vec<String> = (1..=17).map(|n| format!("ISO-{n:03}")).collect();
     assert_eq!(probes, all);
     for p in r["isolation"]["probes"].as_array().unwrap() {
         // Before the first statement of the source ran, and after; gone is looked at once.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Rule, Seen, processes};
 use crate::config::schema::Isolation;
-use crate::scratch::procfs;
+use crate::scratch::procfs::{self, Living};
 
 /// ISO-004.
 pub const LISTENERS: Rule = Rule { id: "ISO-004", title: "nothing listens on the network", from: Isolation::I1 };
@@ -21,11 +21,11 @@ pub(super) fn listeners(pid: i32) -> Seen {
     };
     let mut open = BTreeSet::new();
     for member in processes::family(pid) {
-        match procfs::open_sockets(member) {
-            Some(sockets) => open.extend(sockets),
-            // It ended meanwhile; what it held is closed.
-            None if procfs::start_time(member).is_none() && member != pid => {}
-            None => return Seen::blind("the server's open files cannot be read"),
+        match procfs::of_living(member, procfs::open_sockets) {
+            Living::Read(sockets) => open.extend(sockets),
+            // What it held is closed.
+            Living::Ended if member != pid => {}
+            Living::Ended | Living::Closed => return Seen::blind("the server's open files cannot be read"),
         }
     }
     let apart = processes::apart(pid, "net").unwrap_or(false);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::inside::Answers;
 use super::{Rule, Seen, Target, processes};
 use crate::config::schema::Isolation;
-use crate::scratch::procfs;
+use crate::scratch::procfs::{self, Living};
 
 /// ISO-012.
 pub const RULE: Rule = Rule {
@@ -51,14 +51,13 @@ pub(super) fn look(t: Target<'_>, answers: &Result<Answers, String>) -> Seen {
     let family = processes::family(postmaster);
     let mut open = 0;
     for member in &family {
-        match strange_files(*member, t) {
-            Some((n, strange)) => {
+        match procfs::of_living(*member, |pid| strange_files(pid, t)) {
+            Living::Read((n, strange)) => {
                 open += n;
                 bad.extend(strange);
             }
-            // It ended meanwhile.
-            None if procfs::start_time(*member).is_none() => {}
-            None => return Seen::blind("its open files cannot be read"),
+            Living::Ended => {}
+            Living::Closed => return Seen::blind("its open files cannot be read"),
         }
     }
     let keys = match keys(t, answers) {

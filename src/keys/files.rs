@@ -224,12 +224,13 @@ mod tests {
         symlink(&path, &link).unwrap();
         std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
         assert!(read_public(&link, 6).unwrap_err().to_string().contains("belongs to uid 12345"));
-        let below = theirs.join("below");
-        std::fs::create_dir(&below).unwrap();
-        let path = file(&below, "key", 0o600);
-        assert!(read_secret(&path, 6).is_ok());
-        std::os::unix::fs::chown(&below, Some(12345), None).unwrap();
+        std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
         assert!(read_secret(&path, 6).unwrap_err().to_string().contains("belongs to uid 12345"));
+        std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        std::fs::rename(&theirs, shared.join("theirs")).unwrap();
+        let theirs = shared.join("theirs");
+        let path = theirs.join("key");
+        assert_eq!(&read_secret(&path, 6).unwrap()[..], b"secret");
         std::fs::set_permissions(&theirs, std::fs::Permissions::from_mode(0o775)).unwrap();
         assert!(read_secret(&path, 6).unwrap_err().to_string().contains("can write the directory"));
     }

@@ -3,12 +3,13 @@
 //! The path is walked from `/` with one open directory after another, so that what was
 //! judged is what is read, and nothing can be exchanged meanwhile. Of each directory on the
 //! way, those that symbolic links lead through included, it must hold that others cannot
-//! put an entry of theirs there: it belongs to the caller or root, and others cannot
-//! write it; or the entry is the caller's or root's, and the directory is sticky, as `/tmp`
-//! is (`unlink(2)`, EPERM), or one other user's alone; or its file system is read-only, as
-//! the ones that Kubernetes mounts. These are the rules of OpenSSH (`safe_path()` in misc.c)
-//! with the last three added. In a directory of another user, such as `/var/lib/postgresql`,
-//! he could still take the caller's own files away or exchange them among themselves.
+//! put an entry of theirs in the place of ours: they cannot write it, or it is sticky, as
+//! `/tmp` is (`unlink(2)`, EPERM), or its file system is read-only, as the ones that
+//! Kubernetes mounts. What is reached in the end, and each symbolic link in a directory that
+//! is another user's or sticky, belongs to the caller or root. So a directory may be one
+//! other user's, such as `/var/lib/postgresql`: he could take our files away or exchange
+//! them among themselves, and put no file of his own there. OpenSSH (`safe_path()` in
+//! misc.c) is stricter in that, and knows neither sticky directories nor read-only mounts.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -217,16 +218,18 @@ fn is_ours(uid: u32) -> bool {
 /// Why others could exchange the entry `stat` of the directory `dir`, and a remedy.
 fn unsafe_in(of: &Stat, stat: &Stat, dir: &OwnedFd, at: &Path) -> Option<(String, String)> {
     let mode = of.st_mode & 0o7777;
-    let ours = is_ours(stat.st_uid);
-    let open = mode & 0o022 != 0 && !(mode & 0o1000 != 0 && ours);
-    if !open && (ours || is_ours(of.st_uid)) {
+    let writable = mode & 0o022 != 0;
+    let open = writable && mode & 0o1000 == 0;
+    // A directory is judged by what is taken from it.
+    let harmless = is_ours(stat.st_uid) || FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+    if !open && (harmless || (is_ours(of.st_uid) && !writable)) {
         return None;
     }
     if rustix::fs::fstatvfs(dir).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return None;
     }
     let shown = at.display();
-    Some(if open {
+    Some(if writable {
         (
             format!("others can exchange the file: they can write the directory {shown} (mode {mode:04o})"),
             format!("Check the file, then close the directory: chmod go-w {shown}"),

@@ -147,10 +147,9 @@ async fn physical(ctx: &Context<'_>, opened: &Opened, dir: PathBuf, standby: Sta
     let dir = std::path::absolute(&dir).map_err(|e| Error::usage("the target is no path").because(e))?;
     let owner = owner_for(&dir);
     if owner.is_none() && rustix::process::geteuid().is_root() {
-        ctx.ui().progress.warn(
-            "the restored files belong to root, which PostgreSQL refuses to run as",
-            Some("Run the restore as the postgres user, or chown the directory to it."),
-        );
+        let text = "the restored files will belong to root, as the target directory does; PostgreSQL refuses to run \
+                    as root. Before you start it: chown -R postgres: ";
+        ctx.ui().progress.note(&format!("{text}{}", dir.display()));
     }
     let target = PhysicalTarget { dir: dir.clone(), durable: true, owner, standby, progress: ctx.progress() };
     let carried = target.restore(opened).await?.carried;

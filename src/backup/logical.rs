@@ -13,6 +13,7 @@ use crate::source::archive::ArchiveContents;
 use crate::source::catalog::{self, CatalogTable};
 use crate::source::counting::Counter;
 use crate::source::facts::{DatabaseFacts, ObjectName};
+use crate::source::inventory::FAMILY_MEMBERS;
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
 use crate::source::{ConnParams, Inventory, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, probe};
@@ -90,6 +91,13 @@ fn outside(database: &str, inventory: &Inventory) -> Option<String> {
     })
 }
 
+/// How many members users added to operator families of the system: their functions
+/// and operators are in the dump.
+fn family_members(inventory: &Inventory) -> usize {
+    let is_member = |name: &&String| FAMILY_MEMBERS.iter().any(|kind| name.starts_with(kind));
+    inventory.objects.keys().filter(is_member).count()
+}
+
 /// Takes everything.
 pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private: &Path) -> Result<Taken> {
     let mut taken = Taken::default();
@@ -107,6 +115,15 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     for (name, _) in &ready.databases {
         match database(job, ready, work, private, name, &mut number).await {
             Ok(one) => {
+                let members = one.facts.inventory.as_ref().map_or(0, family_members);
+                if members > 0 {
+                    let text = format!(
+                        "database {}: pg_dump does not write members that were added to operator families of the \
+                         system, so {members} of them are not in the backup",
+                        shown(name)
+                    );
+                    work.progress.event(Event::Note(text));
+                }
                 if let Some(text) = one.facts.inventory.as_ref().and_then(|i| outside(name, i)) {
                     let hint =
                         Some("Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …".to_owned());

@@ -14,6 +14,8 @@ use crate::types::shown;
 pub struct Pair<'a> {
     /// The database's name.
     pub database: &'a str,
+    /// Whether the copy was restored from a dump.
+    pub logical: bool,
     /// What was sealed.
     pub was: &'a Inventory,
     /// What there is; parts that mean the same have the same fingerprints.
@@ -118,7 +120,7 @@ async fn pair<'a>(subject: &Subject<'a>, database: &'a str, was: &'a Inventory) 
     let mut is = inventory::addressed(&session, was.version).await?;
     drop(session);
     let unread = definitions::settle(subject.instance, database, was, &mut is).await?;
-    Ok(Pair { database, was, is: is.inventory, unread })
+    Ok(Pair { database, logical: subject.facts.physical.is_none(), was, is: is.inventory, unread })
 }
 
 impl Pair<'_> {

@@ -4,7 +4,7 @@ use super::definitions::Place;
 use super::inventory::{Inventories, differences, listed};
 use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity};
-use crate::source::inventory::{ENFORCEMENT, MAPPING_OPTIONS};
+use crate::source::inventory::{ENFORCEMENT, FAMILY_MEMBERS, MAPPING_OPTIONS};
 
 /// The check.
 pub const RULE: Rule = Rule { id: "INT-SCHEMA", title: "every object is defined as it was", severity: Severity::High };
@@ -18,7 +18,8 @@ const REBUILT: &str = "schema: information_schema";
 
 /// Compares the fingerprints of all parts of all objects.
 pub fn run(inventories: &Inventories<'_>) -> CheckResult {
-    let result = inventories.compare(RULE, |pair| {
+    let mut members = 0;
+    let mut result = inventories.compare(RULE, |pair| {
         let defined = pair.was.objects.iter().filter(|(_, o)| !o.parts.is_empty());
         let mut tally = Tally::default();
         for (name, was) in defined {
@@ -26,6 +27,10 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
             tally.examined += 1;
             let message = match pair.is.objects.get(name) {
                 None if name == REBUILT => continue,
+                None if pair.logical && is_member(name) => {
+                    members += 1;
+                    continue;
+                }
                 None => "it is missing".to_owned(),
                 Some(is) => match real(name, differences(&was.parts, &is.parts)) {
                     none if none.is_empty() => continue,
@@ -41,7 +46,19 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
         tally.examined -= pair.unread(Place::Schema);
         tally
     });
+    if members > 0 {
+        result.reason = result.reason.or_else(|| {
+            Some(format!(
+                "{members} members that users added to operator families of the system are in no dump: pg_dump does \
+                 not write them"
+            ))
+        });
+    }
     inventories.with_casts(result, Place::Schema)
+}
+
+fn is_member(name: &str) -> bool {
+    FAMILY_MEMBERS.iter().any(|kind| name.starts_with(kind))
 }
 
 /// Without those that say nothing against the copy: keys that were not enforced at the

@@ -313,9 +313,9 @@ drop statistics base_stat;
 --- statistics-target
 alter statistics base_stat set statistics 55;
 --- language-missing
-drop language lang;
+drop language own;
 --- language-trusted
-update pg_language set lanpltrusted = true where lanname = 'lang';
+update pg_language set lanpltrusted = true where lanname = 'own';
 --- access-method-missing
 create table keep as select * from other_am; drop access method heap2 cascade; create table other_am as select * from keep; drop table keep; grant select on other_am to reader;
 --- event-trigger-missing dump
@@ -375,7 +375,7 @@ alter server far owner to app;
 --- owner-event-trigger
 create role planted superuser; alter event trigger ends owner to planted;
 --- owner-language
-alter language lang owner to app;
+alter language own owner to app;
 --- acl-table dump
 grant select on wide to public;
 --- acl-table-revoked dump
@@ -453,7 +453,7 @@ comment on extension hstore is 'other';
 --- comment-server
 comment on server far is null;
 --- comment-language
-comment on language lang is null;
+comment on language own is null;
 --- comment-cast
 comment on cast (mood as int) is null;
 --- comment-event-trigger

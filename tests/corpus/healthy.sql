@@ -166,8 +166,6 @@ create extension btree_gist; create extension intarray; create extension ltree; 
 create conversion c for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8; create default conversion c2 for 'UTF8' to 'LATIN1' from utf8_to_iso8859_1;
 --- access-method
 create access method h2 type table handler heap_tableam_handler; create access method b2 type index handler bthandler; create table t (a int) using h2; insert into t values (1); create materialized view m using h2 as select 1 x;
---- language
-create language l handler plpgsql_call_handler inline plpgsql_inline_handler validator plpgsql_validator; create trusted language l2 handler plpgsql_call_handler; create function f() returns int language l as 'begin return 1; end'; grant usage on language l2 to public;
 --- invalid-index
 create table t (a int); insert into t values (1), (1); create index concurrently ok on t (a); update pg_index set indisvalid = false where indexrelid = 'ok'::regclass;
 --- empty-database

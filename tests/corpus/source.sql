@@ -1,5 +1,6 @@
 -- What tests/scratch/rich.sql does not have: comments, odd kinds, every way to own a value.
 set search_path = "s 1", public;
+grant usage on language sql to "own""er";
 set role "own""er";
 comment on schema "s 1" is 'schema'; comment on table base is 'table'; comment on column base.state is 'column';
 comment on type mood is 'type'; comment on domain short is 'domain'; comment on function touch() is 'function';
@@ -44,9 +45,8 @@ create operator family fam using btree; create operator class cls for type int u
 create access method heap2 type table handler heap_tableam_handler; create table "s 1".other_am (x int) using heap2; insert into "s 1".other_am values (1);
 create event trigger ends on ddl_command_end execute function on_ddl();
 create publication pub for table "s 1".base; create publication everything for all tables;
-create language lang handler plpgsql_call_handler inline plpgsql_inline_handler validator plpgsql_validator;
 comment on extension hstore is 'mine'; comment on event trigger ends is 'event trigger'; comment on foreign data wrapper nothing is 'fdw';
-comment on server far is 'server'; comment on language lang is 'language'; comment on cast (mood as int) is 'cast'; comment on large object 4711 is 'large object';
+comment on server far is 'server'; comment on language own is 'language'; comment on cast (mood as int) is 'cast'; comment on large object 4711 is 'large object';
 comment on publication pub is 'publication'; comment on role reader is 'role'; comment on access method heap2 is 'access method';
 alter role app password 'app-password'; create role plain_login login; create role maker createdb createrole; create role limited login connection limit 3 valid until '2030-01-01';
 alter role reader set statement_timeout = '5min'; alter role maker in database rich set work_mem = '5MB'; alter database rich set app.tenant = '1'; alter database rich connection limit 50;

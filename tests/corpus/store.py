@@ -73,7 +73,7 @@ def cases():
         yield f"signature-{n}-flipped", lambda s, n=n: flip(signatures(s)[n], 120), {UNTRUSTED, VIOLATED}
     yield "manifests-swapped", lambda s: swap(*manifests(s)[:2]), {UNTRUSTED, VIOLATED}
     yield "signatures-swapped", lambda s: swap(*signatures(s)[:2]), {UNTRUSTED, VIOLATED}
-    yield "manifest-earlier-time", lambda s: edit(manifests(s)[-1], b'"started_at":"2', b'"started_at":"1'), {UNTRUSTED, VIOLATED}
+    yield "manifest-earlier-time", lambda s: edit(manifests(s)[-1], b'"started_at": "2', b'"started_at": "1'), {UNTRUSTED, VIOLATED}
     yield "all-manifests-missing", lambda s: [gone(p) for p in manifests(s)], {VIOLATED}
     yield "newest-and-its-signature-missing", lambda s: (gone(manifests(s)[-1]), gone(signatures(s)[-1])), {VIOLATED}
     yield "data-of-the-newest-missing", lambda s: shutil.rmtree(part(s, -1).parents[1]), {CORRUPT}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::subject::{Tally, object};
+use super::subject::{RESTORE_AGAIN, Tally, object};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::source::catalog;
 use crate::source::facts::ObjectName;
@@ -20,12 +20,13 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
             let n = facts.matviews.len() as u64;
             let mut tally = Tally { present: n, examined: n, ..Tally::default() };
             for want in &facts.matviews {
-                let message = match here.get(&want.name) {
-                    None => "the materialized view is missing",
-                    Some(false) if want.populated => "it is not populated; at the source it was",
-                    Some(_) => continue,
+                const REFRESH: &str = "Run REFRESH MATERIALIZED VIEW after a restore, and find out why it failed.";
+                let (message, remedy) = match (here.get(&want.name), want.populated) {
+                    (None, _) => ("the materialized view is missing", REFRESH),
+                    (Some(false), true) => ("it is not populated; at the source it was", REFRESH),
+                    (Some(true), false) => ("it is populated; at the source it was not", RESTORE_AGAIN),
+                    (Some(_), _) => continue,
                 };
-                let remedy = "Run REFRESH MATERIALIZED VIEW after a restore, and find out why it failed.";
                 tally.findings.push(RULE.finding(object(&facts.name, &want.name), message, remedy));
             }
             Ok(tally)

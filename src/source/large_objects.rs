@@ -5,10 +5,10 @@
 //! be millions of them: what is sealed are sums that do not depend on their order
 //! (see [`crate::types::RowsHasher`] for what such a sum is good for).
 
-use std::fmt::Write as _;
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
+use tokio_postgres::Row;
 
 use super::ask::{Ask, rows};
 use crate::error::Result;
@@ -60,54 +60,39 @@ pub async fn count(session: &impl Ask) -> Result<u64> {
 
 /// Digest of the owners and privileges of all large objects.
 pub async fn rights(session: &impl Ask) -> Result<Option<Digest>> {
-    let failed = |e| session.refused("the rights on large objects", e);
-    let none: [i32; 0] = [];
-    let mut list = pin!(
-        session
-            .client()
-            .query_raw(
-                "SELECT oid, pg_catalog.pg_get_userbyid(lomowner)::text, \
-                        ARRAY(SELECT DISTINCT CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) END \
-                                || '=' || a.privilege_type || a.is_grantable \
-                              FROM pg_catalog.aclexplode(COALESCE(lomacl, pg_catalog.acldefault('L', lomowner))) a ORDER BY 1) \
-                 FROM pg_catalog.pg_largeobject_metadata",
-                none
-            )
-            .await
-            .map_err(failed)?
-    );
-    let mut sum = RowsHasher::default();
-    while let Some(row) = list.next().await {
-        let row = row.map_err(failed)?;
-        let mut line = format!("{} {:?}", row.get::<_, u32>(0), row.get::<_, String>(1));
-        let _ = writeln!(line, " {:?}", row.get::<_, Vec<String>>(2));
-        sum.update(line.as_bytes());
-    }
-    Ok(Some(sum.finish().2))
+    const RIGHTS: &str = "SELECT oid, pg_catalog.pg_get_userbyid(lomowner)::text, \
+        ARRAY(SELECT DISTINCT CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) END \
+                || '=' || a.privilege_type || a.is_grantable \
+              FROM pg_catalog.aclexplode(COALESCE(lomacl, pg_catalog.acldefault('L', lomowner))) a ORDER BY 1) \
+        FROM pg_catalog.pg_largeobject_metadata";
+    let line = |row: &Row| {
+        let (oid, owner, rights): (u32, String, Vec<String>) = (row.get(0), row.get(1), row.get(2));
+        format!("{oid} {owner:?} {rights:?}\n")
+    };
+    digest(session, "the rights on large objects", RIGHTS, line).await.map(Some)
 }
 
 /// Digest of the comments and security labels of all large objects.
 pub async fn labels(session: &impl Ask) -> Result<Digest> {
-    let failed = |e| session.refused("the comments on large objects", e);
+    const LABELS: &str = "SELECT objoid, 'comment', description FROM pg_catalog.pg_description \
+          WHERE classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass \
+        UNION ALL SELECT objoid, 'label of ' || provider, label FROM pg_catalog.pg_seclabel \
+          WHERE classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass";
+    let line = |row: &Row| {
+        let (oid, what, text): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
+        format!("{oid} {what:?} {text:?}\n")
+    };
+    digest(session, "the comments on large objects", LABELS, line).await
+}
+
+/// Digest of a query's rows in any order, each as one line.
+async fn digest(session: &impl Ask, what: &str, sql: &str, line: impl Fn(&Row) -> String) -> Result<Digest> {
+    let failed = |e| session.refused(what, e);
     let none: [i32; 0] = [];
-    let mut list = pin!(
-        session
-            .client()
-            .query_raw(
-                "SELECT objoid, 'comment', description FROM pg_catalog.pg_description \
-                   WHERE classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass \
-                 UNION ALL SELECT objoid, 'label of ' || provider, label FROM pg_catalog.pg_seclabel \
-                   WHERE classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass",
-                none
-            )
-            .await
-            .map_err(failed)?
-    );
+    let mut list = pin!(session.client().query_raw(sql, none).await.map_err(failed)?);
     let mut sum = RowsHasher::default();
     while let Some(row) = list.next().await {
-        let row = row.map_err(failed)?;
-        let (oid, what, text): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
-        sum.update(format!("{oid} {what:?} {text:?}\n").as_bytes());
+        sum.update(line(&row.map_err(failed)?).as_bytes());
     }
     Ok(sum.finish().2)
 }

@@ -253,6 +253,10 @@ const CHANGES: &[(&str, &[Said])] = &[
     ),
     // The rest.
     (
+        "refresh materialized view unfilled",
+        &[("INT-MATVIEW", "s 1.unfilled", "it is populated; at the source it was not")],
+    ),
+    (
         "refresh materialized view summary with no data",
         &[("INT-MATVIEW", "s 1.summary", "it is not populated; at the source it was")],
     ),

@@ -57,6 +57,19 @@ fn scripts_are_clean_and_executable() {
         let mode = fs::metadata(script).unwrap().permissions().mode();
         assert!(mode & 0o111 != 0 || script.ends_with("lib.sh"), "{} is not executable", script.display());
     }
+    let is_python = |p: &PathBuf| fs::read_to_string(p).is_ok_and(|t| t.lines().next().unwrap().contains("python"));
+    let (mut python, scripts): (Vec<PathBuf>, Vec<PathBuf>) = scripts.into_iter().partition(is_python);
+    assert!(!python.is_empty() && scripts.len() >= 8, "{python:?} {scripts:?}");
+    python.extend(files_in("tests/corpus").into_iter().filter(|p| p.extension().is_some_and(|e| e == "py")));
+    let cache = tempfile::tempdir().unwrap();
+    let output = Command::new("python3")
+        .args(["-W", "error", "-m", "py_compile"])
+        .args(&python)
+        .env("PYTHONPYCACHEPREFIX", cache.path())
+        .current_dir(root())
+        .output();
+    let output = output.expect("python3 is missing: run scripts/setup --test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let output = Command::new("shellcheck").arg("-x").args(&scripts).current_dir(root()).output();
     let output = output.expect("shellcheck is missing: run scripts/setup --test");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

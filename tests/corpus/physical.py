@@ -1,9 +1,11 @@
 """Damages to the files of a base backup.
 
-`cases(files)` gives (name, damage, marks): `damage(path, data)` returns the member's
-new bytes, the same bytes where it is not concerned, or None to leave it out. The
-backup's own manifest is made to agree by whoever applies them, so that no checksum
-of a file gives it away; with the mark "plain" it is not.
+`cases(files)` gives (name, paths, damage): `damage(*data)` gets the bytes of these files
+and gives the new ones, None for one that is to be left out. A path that ends with a
+star is the first file whose name begins so. The backup's own manifest is made to agree
+by whoever applies them, so that no checksum of a file gives it away; where the name ends
+with "-plain" it is not. Only damages named "flipped" rely on the checksums of pages: the
+others are planted in a cluster that has none.
 """
 
 BLOCK = 8192
@@ -60,6 +62,8 @@ KINDS = {
     "control": ["missing", "empty", "flipped"],
     "commit-log": ["missing", "empty"],
     "authid": ["missing", "zero-first"],
+    "multixact-offsets": ["missing"],
+    "multixact-members": ["missing"],
     "wal": ["missing", "empty", "cut"],
     "label": ["missing", "other"],
 }
@@ -72,13 +76,13 @@ OTHER = {
 
 
 def cases(files):
-    """`files` names the member of each kind; those that are not there have no cases."""
+    """`files` names the file of each kind."""
     for kind, hows in KINDS.items():
-        if kind not in files:
-            continue
         for how in hows:
             change = OTHER[kind] if how == "other" else HOW[how]
-            yield f"{kind}-{how}", files[kind], change
+            yield f"{kind}-{how}", [files[kind]], lambda data, change=change: [change(data)]
+    for one, other in (("heap", "other-heap"), ("index", "other-index"), ("sequence", "other-sequence"), ("heap", "matview")):
+        yield f"{one}-swapped-with-{other}", [files[one], files[other]], lambda a, b: [b, a]
     # What a stranger to the backup's manifest would do.
-    yield "heap-flipped-plain", files["heap"], HOW["flipped"]
-    yield "heap-missing-plain", files["heap"], HOW["missing"]
+    yield "heap-flipped-plain", [files["heap"]], lambda data: [HOW["flipped"](data)]
+    yield "heap-missing-plain", [files["heap"]], lambda data: [None]

@@ -17,6 +17,9 @@ ALTER ROLE pgseal_logical SET default_transaction_read_only = on;
 --   local  replication  pgseal_physical  peer map=pgseal
 CREATE ROLE pgseal_physical LOGIN REPLICATION CONNECTION LIMIT 5;
 GRANT pg_read_all_settings, pg_monitor TO pgseal_physical;
+-- It has every file anyway. Without this the backup knows nothing of databases whose schemas
+-- it may not enter, and their drills prove nothing of them.
+GRANT pg_read_all_data TO pgseal_physical;
 -- pgseal reads the roles, databases and settings beside the copy from this database.
 GRANT CONNECT ON DATABASE postgres TO pgseal_physical;
 

@@ -115,6 +115,19 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     for (name, _) in &ready.databases {
         match database(job, ready, work, private, name, &mut number).await {
             Ok(one) => {
+                let left = one.subscriptions;
+                if left > 0 {
+                    let text = format!(
+                        "database {}: pg_dump does not write subscriptions for a role that is no superuser, so {left} of \
+                         them are not in the backup",
+                        shown(name)
+                    );
+                    let hint = Some(
+                        "Keep CREATE SUBSCRIPTION with its connection elsewhere, or back up as a superuser.".to_owned(),
+                    );
+                    work.progress.event(Event::Warning { text: text.clone(), hint });
+                    taken.warnings.push(text);
+                }
                 let members = one.facts.inventory.as_ref().map_or(0, family_members);
                 if members > 0 {
                     let text = format!(
@@ -163,6 +176,8 @@ struct One {
     done: Vec<Done>,
     left_out: Option<LeftOut>,
     warnings: Option<String>,
+    /// Subscriptions that the dump does not hold.
+    subscriptions: u64,
 }
 
 /// One database, in a new snapshot for each try: what vanished since the last one
@@ -233,6 +248,7 @@ async fn in_snapshot(
     let (jobs, lock_wait) = (job.source.jobs, job.source.lock_wait);
     // The rows of what a standby does not have cannot be counted there.
     let here: Vec<CatalogTable> = tables.iter().filter(|t| !not_here.0.contains(&t.name)).cloned().collect();
+    let subscriptions = catalog::subscriptions_left_out(snapshot.session()).await?;
     let to = job.source.count_rows_to;
     let computing = computed::list(snapshot.session()).await?;
     let server = Counter::new(&conn, snapshot.id(), &here, &sizes, to, lock_wait).with_computed(computing, to);
@@ -260,7 +276,7 @@ async fn in_snapshot(
         why: Why::UnloggedOnStandby,
         objects,
     });
-    Ok(Some(One { facts, done, left_out, warnings }))
+    Ok(Some(One { facts, done, left_out, warnings, subscriptions }))
 }
 
 /// Gives the tables of each stream the catalog's names: an archive has them in

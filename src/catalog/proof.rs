@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::load::{Entry, Reading};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::keys::signing::Namespace;
 use crate::keys::trust::Signature;
 use crate::store::{StoreError, layout, list_all};
@@ -33,9 +33,11 @@ pub struct Proof {
     pub manifest_sha256: Digest,
     /// `passed`, `failed`, `inconclusive`, `unsafe`.
     pub verdict: String,
-    /// Whether the backup itself was proven: it passed, or what it exposes is all that
-    /// was wrong.
+    /// Whether the backup itself was proven: it passed, or what it exposes, or its age,
+    /// is all that was wrong.
     pub proven: bool,
+    /// What the drill ended with; absent in reports that do not say.
+    pub exit_code: Option<u16>,
     /// `none`, `stored`, `restored`, `booted`, `data`.
     pub proof_level: String,
     /// When the store received the report.
@@ -52,9 +54,14 @@ impl Proof {
         self.backup_id == entry.manifest.backup_id && self.manifest_sha256 == entry.digest && self.proven
     }
 
-    /// The verdict for people: a proven backup that failed did so by what it exposes.
+    /// The verdict for people: a proven backup that failed did so by its age or by what
+    /// it exposes.
     pub fn word(&self) -> &str {
-        if self.proven && self.verdict == "failed" { "exposed" } else { &self.verdict }
+        match self.exit_code {
+            _ if !self.proven || self.verdict != "failed" => &self.verdict,
+            Some(code) if code == u16::from(Code::Stale.number()) => "stale",
+            _ => "exposed",
+        }
     }
 }
 
@@ -70,6 +77,7 @@ struct Fields {
     verdict: String,
     proof_level: String,
     proven: Option<bool>,
+    exit_code: Option<u16>,
     rto_s: Option<f64>,
 }
 
@@ -142,6 +150,7 @@ pub(super) async fn read_one(
         backup_id: f.backup_id,
         manifest_sha256: f.manifest_sha256,
         proven: f.proven.unwrap_or(f.verdict == "passed"),
+        exit_code: f.exit_code,
         verdict: f.verdict,
         proof_level: f.proof_level,
         at,

@@ -59,7 +59,7 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Proof level.
     pub level: ProofLevel,
-    /// Whether the backup itself was proven: nothing was wrong but what it exposes.
+    /// Whether the backup itself was proven: nothing was wrong but what it exposes, and its age.
     pub proven: bool,
     /// Exit code.
     pub code: Code,
@@ -75,7 +75,7 @@ pub fn judge(evidence: Evidence<'_>) -> Judgement {
     let exposure = evidence.exposure.map(exposure::verdict).unwrap_or_default();
     let failed = failed_reasons(&evidence, &mut codes);
     let open = open_reasons(&evidence, level);
-    let proven = unsafe_.is_empty() && failed.is_empty() && open.is_empty();
+    let proven = unsafe_.is_empty() && open.is_empty() && !is_bad(&evidence);
     codes.extend(exposure.exposed.first().map(|_| Code::Exposure));
     let failed = [failed, exposure.exposed].concat();
     let open = [open, exposure.incomplete].concat();
@@ -120,6 +120,16 @@ fn against_the_backup(code: Code) -> bool {
             | Code::Exposure
             | Code::Stale
     )
+}
+
+/// Checks of the age of the newest backup: an old one is as good as it was.
+const OF_AGE: [&str; 2] = ["CHAIN-FRESH", "RPO-BUDGET"];
+
+/// Whether anything speaks against the backup itself.
+fn is_bad(evidence: &Evidence<'_>) -> bool {
+    let of_age = |c: &CheckResult| OF_AGE.contains(&c.id.as_str());
+    evidence.errors.iter().any(|c| against_the_backup(*c) && *c != Code::Stale)
+        || evidence.checks.iter().any(|c| c.outcome == Outcome::Finding && c.severity >= Severity::Medium && !of_age(c))
 }
 
 /// `data` needs a server, a data-proving check that passed, none that did

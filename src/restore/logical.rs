@@ -92,6 +92,14 @@ impl LogicalTarget<'_> {
                 database::create(&session, facts, &target, self.scratch).await?;
                 // Views and checks may read them: they are in force before the first row.
                 let whole = self.tables.is_empty();
+                if !whole && facts.large_objects > 0 {
+                    let text = format!(
+                        "the {} large objects of the database are not restored with single tables, which may hold \
+                         their numbers",
+                        facts.large_objects
+                    );
+                    self.progress.event(Event::Note(text));
+                }
                 let mut lost = Vec::new();
                 if whole {
                     let settings = properties::settings_sql(facts, &target.working, self.owners);

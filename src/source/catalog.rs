@@ -151,6 +151,21 @@ pub async fn invalid_indexes(session: &impl Ask) -> Result<Vec<ObjectName>> {
     Ok(list.iter().map(name).collect())
 }
 
+/// Number of subscriptions that pg_dump leaves out, because the role is no superuser
+/// (`getSubscriptions()` in PostgreSQL's pg_dump.c: a warning on stderr, and exit code 0).
+pub async fn subscriptions_left_out(session: &impl Ask) -> Result<u64> {
+    let list = rows(
+        session,
+        "the subscriptions",
+        "SELECT pg_catalog.count(s.subname) FROM pg_catalog.pg_subscription s \
+         JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database() \
+           AND NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER)",
+        &[],
+    )
+    .await?;
+    Ok(list.first().map_or(0, |r| r.get::<_, i64>(0).unsigned_abs()))
+}
+
 /// Materialized views of user schemas, and whether they are populated.
 pub async fn matviews(session: &impl Ask) -> Result<Vec<MatviewFacts>> {
     let list = rows(

@@ -143,6 +143,9 @@ impl Snapshot {
     /// Facts of the database in the snapshot.
     pub async fn facts(&self) -> Result<DatabaseFacts> {
         let mut facts = catalog::database(&self.session).await?;
+        // What the session reads of it went through the database's encoding, in which
+        // the name need not be: the catalog that all databases share has bytes of any.
+        facts.name.clone_from(&self.conn.dbname);
         facts.inventory = self.inventory().await?;
         Ok(facts)
     }

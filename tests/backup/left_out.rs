@@ -59,4 +59,16 @@ fn what_all_leaves_out_is_told_and_what_cannot_be_read_is_a_warning() {
     server.psql("template1", "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC");
     world.configure("databases = [\"shop\"]\nrole_passwords = false\n");
     world.run(&["backup", "shop"]).expect(0);
+    // What pg_dump leaves out for a role that is no superuser, with a warning that nobody sees.
+    server.psql(
+        "shop",
+        "CREATE SUBSCRIPTION s CONNECTION 'host=/nonexistent' PUBLICATION p \
+         WITH (connect = false, enabled = false, create_slot = false, slot_name = NONE)",
+    );
+    let left = "so 1 of them are not in the backup";
+    world.run(&["backup", "shop"]).expect(3).says(&["does not write subscriptions", left]);
+    world.connection = server.conninfo();
+    world.configure("databases = [\"shop\"]\n");
+    let said = world.run(&["backup", "shop"]).expect(0);
+    assert!(!said.err.contains(left), "{said}");
 }

@@ -59,7 +59,7 @@ KINDS = {
     "global-filenode-map": ["missing", "empty"],
     "database-version": ["missing", "empty", "other"],
     "version": ["missing", "empty", "other"],
-    "control": ["missing", "empty", "flipped"],
+    "control": ["missing", "empty", "other"],
     "commit-log": ["missing", "empty"],
     "authid": ["missing", "zero-first"],
     "multixact-offsets": ["missing"],
@@ -71,6 +71,8 @@ KINDS = {
 OTHER = {
     "database-version": lambda data: b"13\n",
     "version": lambda data: b"13\n",
+    # Behind its checksum there is nothing but zeros.
+    "control": flipped(100),
     "label": lambda data: data.replace(b"BACKUP FROM: primary", b"BACKUP FROM: standby"),
 }
 

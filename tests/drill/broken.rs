@@ -277,6 +277,10 @@ fn a_newest_backup_that_is_overdue_is_stale_and_an_older_one_is_not() {
     // The copy itself is and the report says so.
     assert_eq!((report["proof_level"].as_str(), outcome(&report, "INT-ROWS")), (Some("data"), "pass"));
     assert_eq!(check(&report, "CHAIN-FRESH")["outcome"], "finding");
+    // It is old, and as good as it was.
+    assert_eq!(report["proven"], true);
+    assert!(world.ok(&["show", "shop@latest-proven"]).out.contains(&first));
+    assert!(world.pgseal(&["list", "shop"]).out.contains("stale"));
 
     // The first backup is gone: nothing is chosen from such a history, and a drill of a
     // backup that is named has a warning.

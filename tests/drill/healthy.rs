@@ -34,6 +34,9 @@ fn fill(server: &PgServer) {
         server.psql("shop", "create extension hstore");
     }
     server.psql(&hostile, "create table \"t\u{202e}\n]]><x>\"(\"c\"\"\n\" text); insert into \"t\u{202e}\n]]><x>\" values ('canary-row-4711')");
+    // A name that was given in another encoding than the database has.
+    let latin = "encoding LATIN1 lc_collate 'C' lc_ctype 'C' template template0";
+    server.psql("postgres", &format!("create database \"crm é\" {latin}"));
     // Everything that a database can have.
     server.psql("postgres", "drop role app");
     server.psql("postgres", "create database rich template template0");

@@ -41,8 +41,8 @@ const LANGUAGES: &str = "\
 
 const FUNCTIONS: &str = "\
     l.lanname::text, coalesce(p.probin, '') FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang \
-    WHERE l.lanname IN ('internal', 'c') AND p.oid >= 16384 \
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') \
+    WHERE l.lanname IN ('internal', 'c') AND p.oid >= 16384 AND p.prokind <> 'a' \
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i')) \
     ORDER BY p.oid::regprocedure::text COLLATE \"C\"";
 
 /// Languages that nobody but a superuser must be able to write functions in.

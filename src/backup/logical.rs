@@ -143,7 +143,10 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
                     work.progress.event(Event::Warning { text: text.clone(), hint });
                     taken.warnings.push(text);
                 }
-                taken.warnings.extend(one.warnings);
+                if let Some(text) = one.warnings {
+                    work.progress.event(Event::Warning { text: text.clone(), hint: None });
+                    taken.warnings.push(text);
+                }
                 taken.databases.push(one.facts);
                 taken.streams.extend(one.done);
                 taken.left_out.extend(one.left_out);

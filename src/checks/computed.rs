@@ -6,8 +6,8 @@ use super::subject::{Tally, failed, object};
 use super::{CheckResult, Outcome, Rule, Severity, Subject};
 use crate::error::Result;
 use crate::scratch::Session;
-use crate::source::computed;
 use crate::source::facts::{ComputedFacts, DatabaseFacts, ObjectName};
+use crate::source::{Facts, computed};
 
 /// The check.
 pub const RULE: Rule = Rule {
@@ -43,14 +43,25 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
             Ok(tally)
         })
         .await;
-    if result.outcome == Outcome::Pass {
-        result.reason = note(counts.get());
+    if matches!(result.outcome, Outcome::Pass | Outcome::NotApplicable) {
+        result.reason = note(counts.get(), unread(subject.facts)).or(result.reason);
     }
     result
 }
 
-fn note((refreshed, moving): (u64, u64)) -> Option<String> {
+/// Materialized views with rows of which the backup has no record: larger than
+/// `count_rows_to`, or not for its role to read.
+fn unread(facts: &Facts) -> usize {
+    let known = |d: &DatabaseFacts, name: &ObjectName| d.computed.iter().flatten().any(|c| c.name == *name);
+    let of = |d: &DatabaseFacts| d.matviews.iter().filter(|m| m.populated && !known(d, &m.name)).count();
+    facts.databases.iter().map(of).sum()
+}
+
+fn note((refreshed, moving): (u64, u64), unread: usize) -> Option<String> {
     let mut said = Vec::new();
+    if unread > 0 {
+        said.push(format!("the backup has no record of the rows of {unread} materialized view(s)"));
+    }
     if refreshed > 0 {
         said.push(format!(
             "{refreshed} materialized view(s) have the rows of their query now; the source had not refreshed them"

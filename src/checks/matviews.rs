@@ -19,6 +19,11 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
             let here: BTreeMap<ObjectName, bool> = list.into_iter().map(|m| (m.name, m.populated)).collect();
             let n = facts.matviews.len() as u64;
             let mut tally = Tally { present: n, examined: n, ..Tally::default() };
+            let unknown = |name: &&ObjectName| !facts.matviews.iter().any(|m| m.name == **name);
+            for name in here.keys().filter(unknown) {
+                let message = "the backup does not say that there is such a materialized view";
+                tally.findings.push(RULE.finding(object(&facts.name, name), message, RESTORE_AGAIN));
+            }
             for want in &facts.matviews {
                 const REFRESH: &str = "Run REFRESH MATERIALIZED VIEW after a restore, and find out why it failed.";
                 let (message, remedy) = match (here.get(&want.name), want.populated) {

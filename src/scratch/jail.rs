@@ -253,9 +253,13 @@ impl Jail {
             let own_user = OWN_USER.iter().filter(|_| walls.own_user);
             prefix.extend(APART.iter().chain(own_user).map(OsString::from));
             prefix.extend(self.view.args(program));
-            // The server's shared memory; bubblewrap's own directory is root's.
-            let shared = ["--perms", "1777", "--tmpfs", "/dev/shm"];
-            prefix.extend(shared.iter().filter(|_| !walls.own_user).map(OsString::from));
+            // The server's shared memory, of a size: what lies in a tmpfs is the host's
+            // memory, and half of it by default. Nothing else of bubblewrap's own
+            // directories can be written.
+            let size = self.limits.memory.unwrap_or(SHARED_MEMORY).to_string();
+            let shared = ["--perms", "1777", "--size", &size, "--tmpfs", "/dev/shm"];
+            let closed = ["--remount-ro", "/dev", "--remount-ro", "/"];
+            prefix.extend(shared.iter().chain(&closed).map(OsString::from));
             if walls.filtered {
                 prefix.push("--seccomp".into());
                 filter = Filter::By(prefix.len());
@@ -296,6 +300,9 @@ impl Jail {
         &self.user.name
     }
 }
+
+/// Most bytes of shared memory where `scratch.max_memory` is not set.
+const SHARED_MEMORY: u64 = 1 << 30;
 
 /// Files of ours in `/etc`; the last makes the C library ask nothing else.
 const ETC: [&str; 3] = ["passwd", "group", "nsswitch.conf"];

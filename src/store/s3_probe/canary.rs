@@ -52,7 +52,7 @@ impl Bucket {
 
     /// Lets the lock of a canary end a second from now.
     pub async fn shorten_canary(&self, key: &Key, version: Option<&str>) -> Result<(), StoreError> {
-        let until = DateTime::from(SystemTime::now() + Duration::from_secs(1));
+        let until = DateTime::from(SystemTime::now() + Duration::from_secs(30));
         let lock =
             ObjectLockRetention::builder().mode(ObjectLockRetentionMode::Governance).retain_until_date(until).build();
         self.client

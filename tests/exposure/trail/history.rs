@@ -134,7 +134,7 @@ async fn what_a_backup_leaves_out_is_found() {
         )
         .collect();
     world.write("pgseal.toml", &format!("{text}role_passwords = false"));
-    world.backup();
+    world.run(&["backup", "shop"]).expect(3);
     let entry = newest(&world).await;
     let read = facts(&world, &entry).await;
     let object = "newest backup: database shop: subscriptions";

@@ -50,7 +50,7 @@ impl Bucket {
         delete.send().await.map(drop).map_err(|e| class(&e))
     }
 
-    /// Lets the lock of a canary end a second from now.
+    /// Lets the lock of a canary end half a minute from now.
     pub async fn shorten_canary(&self, key: &Key, version: Option<&str>) -> Result<(), StoreError> {
         let until = DateTime::from(SystemTime::now() + Duration::from_secs(30));
         let lock =

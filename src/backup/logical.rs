@@ -13,7 +13,7 @@ use crate::source::archive::ArchiveContents;
 use crate::source::catalog::{self, CatalogTable};
 use crate::source::counting::Counter;
 use crate::source::facts::{DatabaseFacts, ObjectName};
-use crate::source::inventory::FAMILY_MEMBERS;
+use crate::source::inventory::is_family_member;
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
 use crate::source::{ConnParams, Inventory, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, probe};
@@ -94,8 +94,7 @@ fn outside(database: &str, inventory: &Inventory) -> Option<String> {
 /// How many members users added to operator families of the system: their functions
 /// and operators are in the dump.
 fn family_members(inventory: &Inventory) -> usize {
-    let is_member = |name: &&String| FAMILY_MEMBERS.iter().any(|kind| name.starts_with(kind));
-    inventory.objects.keys().filter(is_member).count()
+    inventory.objects.keys().filter(|name| is_family_member(name)).count()
 }
 
 /// Takes everything.
@@ -122,11 +121,8 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
                          them are not in the backup",
                         shown(name)
                     );
-                    let hint = Some(
-                        "Keep CREATE SUBSCRIPTION with its connection elsewhere, or back up as a superuser.".to_owned(),
-                    );
-                    work.progress.event(Event::Warning { text: text.clone(), hint });
-                    taken.warnings.push(text);
+                    let hint = "Keep CREATE SUBSCRIPTION with its connection elsewhere, or back up as a superuser.";
+                    taken.warn(work.progress, text, Some(hint));
                 }
                 let members = one.facts.inventory.as_ref().map_or(0, family_members);
                 if members > 0 {
@@ -138,14 +134,11 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
                     work.progress.event(Event::Note(text));
                 }
                 if let Some(text) = one.facts.inventory.as_ref().and_then(|i| outside(name, i)) {
-                    let hint =
-                        Some("Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …".to_owned());
-                    work.progress.event(Event::Warning { text: text.clone(), hint });
-                    taken.warnings.push(text);
+                    let hint = "Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …";
+                    taken.warn(work.progress, text, Some(hint));
                 }
                 if let Some(text) = one.warnings {
-                    work.progress.event(Event::Warning { text: text.clone(), hint: None });
-                    taken.warnings.push(text);
+                    taken.warn(work.progress, text, None);
                 }
                 taken.databases.push(one.facts);
                 taken.streams.extend(one.done);
@@ -250,11 +243,10 @@ async fn in_snapshot(
     let not_here = catalog::not_here(snapshot.session()).await?;
     let (jobs, lock_wait) = (job.source.jobs, job.source.lock_wait);
     // The rows of what a standby does not have cannot be counted there.
-    let here: Vec<CatalogTable> = tables.iter().filter(|t| !not_here.0.contains(&t.name)).cloned().collect();
+    let here = tables.iter().filter(|t| !not_here.0.contains(&t.name));
     let subscriptions = catalog::subscriptions_left_out(snapshot.session()).await?;
-    let to = job.source.count_rows_to;
     let computing = computed::list(snapshot.session()).await?;
-    let server = Counter::new(&conn, snapshot.id(), &here, &sizes, to, lock_wait).with_computed(computing, to);
+    let server = Counter::new(&conn, &snapshot, here, &sizes, computing, job.source.count_rows_to, lock_wait);
     let (samples, mut counts) = server.samples().await;
     let streams = logical::database(&ready.bin, &conn, private, &snapshot, &sizes, &not_here.1, jobs, lock_wait)?;
     let dumping = try_join_all(streams.into_iter().map(|mut s| {

@@ -62,6 +62,12 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// Says what is worth a warning, and keeps it for the facts.
+    pub fn warn(&mut self, progress: &Progress, text: String, hint: Option<&str>) {
+        progress.event(Event::Warning { text: text.clone(), hint: hint.map(str::to_owned) });
+        self.warnings.push(text);
+    }
+
     /// Asks for what is of the whole server. What the role may not see of its
     /// posture is told once and stops nothing.
     pub async fn server(&mut self, session: &Session, progress: &Progress) -> Result<()> {

@@ -1,8 +1,10 @@
 //! INT-COMPUTED: what a restore computes is what it was.
 
+use std::collections::BTreeSet;
+
 use tokio_postgres::Client;
 
-use super::subject::{Tally, failed, object};
+use super::subject::{Tally, encoding, failed, object};
 use super::{CheckResult, Outcome, Rule, Severity, Subject};
 use crate::error::Result;
 use crate::scratch::Session;
@@ -52,8 +54,10 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
 /// Materialized views with rows of which the backup has no record: larger than
 /// `count_rows_to`, or not for its role to read.
 fn unread(facts: &Facts) -> usize {
-    let known = |d: &DatabaseFacts, name: &ObjectName| d.computed.iter().flatten().any(|c| c.name == *name);
-    let of = |d: &DatabaseFacts| d.matviews.iter().filter(|m| m.populated && !known(d, &m.name)).count();
+    let of = |d: &DatabaseFacts| {
+        let known: BTreeSet<&ObjectName> = d.computed.iter().flatten().map(|c| &c.name).collect();
+        d.matviews.iter().filter(|m| m.populated && !known.contains(&m.name)).count()
+    };
     facts.databases.iter().map(of).sum()
 }
 
@@ -77,9 +81,10 @@ fn note((refreshed, moving): (u64, u64), unread: usize) -> Option<String> {
 
 async fn database(session: &Session, facts: &DatabaseFacts) -> Result<(Tally, u64, u64)> {
     let (mut tally, mut refreshed, mut moving) = (Tally::default(), 0, 0);
+    let encoding = encoding(session.client()).await?;
     for want in facts.computed.iter().flatten() {
         tally.present += 1;
-        let seen = match look(session.client(), want).await {
+        let seen = match look(session.client(), want, &encoding).await {
             Ok(seen) => seen,
             // What is not there, or cannot be read, the checks of objects and rows tell.
             Err(e) if e.code().is_some_and(|c| c.code().starts_with("42")) => Seen::Differs,
@@ -109,8 +114,12 @@ async fn database(session: &Session, facts: &DatabaseFacts) -> Result<(Tally, u6
     Ok((tally, refreshed, moving))
 }
 
-async fn look(client: &Client, want: &ComputedFacts) -> std::result::Result<Seen, tokio_postgres::Error> {
-    let here = computed::read(client, &want.name, &want.columns).await?;
+async fn look(
+    client: &Client,
+    want: &ComputedFacts,
+    encoding: &str,
+) -> std::result::Result<Seen, tokio_postgres::Error> {
+    let here = computed::read(client, &want.name, &want.columns, encoding).await?;
     if here == (want.rows, want.digest) {
         return Ok(Seen::Same);
     }
@@ -119,7 +128,7 @@ async fn look(client: &Client, want: &ComputedFacts) -> std::result::Result<Seen
     }
     let Some((definition, fixed)) = definition(client, &want.name).await? else { return Ok(Seen::Differs) };
     let query = format!("({definition}) AS its_query");
-    Ok(match computed::read_from(client, &query, &want.columns).await {
+    Ok(match computed::read_from(client, &query, &want.columns, encoding).await {
         Ok(now) if now == here => Seen::Refreshed,
         _ if !fixed => Seen::Moving,
         _ => Seen::Differs,
@@ -129,17 +138,18 @@ async fn look(client: &Client, want: &ComputedFacts) -> std::result::Result<Seen
 /// The query of a materialized view, and whether it gives the same rows at any
 /// time: it and the views in it call immutable functions only, by the catalog's
 /// word (PostgreSQL manual, "Function Volatility Categories").
-const DEFINITION: &str = "with recursive used(oid) as (
+const DEFINITION: &str = "with recursive it(oid) as (
       select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-        where n.nspname = $1 and c.relname = $2 and c.relkind = 'm'
+        where n.nspname = $1 and c.relname = $2 and c.relkind = 'm'),
+    used(oid) as (
+      select oid from it
       union
       select d.refobjid from used u join pg_catalog.pg_rewrite r on r.ev_class = u.oid
         join pg_catalog.pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
              and d.refclassid = 'pg_class'::regclass
         join pg_catalog.pg_class c on c.oid = d.refobjid and c.relkind = 'v'),
     rules as (select r.ev_action::text as tree from used u join pg_catalog.pg_rewrite r on r.ev_class = u.oid)
-    select pg_catalog.pg_get_viewdef((select c.oid from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-           where n.nspname = $1 and c.relname = $2 and c.relkind = 'm')),
+    select pg_catalog.pg_get_viewdef((select oid from it)),
            not exists (select from rules where tree ~ 'SQLVALUEFUNCTION|COERCEVIAIO|TABLESAMPLECLAUSE')
            and not exists (
              select from rules, pg_catalog.regexp_matches(tree, ':(?:funcid|aggfnoid|winfnoid) (\\d+)', 'g') m

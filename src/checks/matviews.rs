@@ -1,6 +1,6 @@
 //! INT-MATVIEW: what was populated is populated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::subject::{RESTORE_AGAIN, Tally, object};
 use super::{CheckResult, Rule, Severity, Subject};
@@ -19,8 +19,8 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
             let here: BTreeMap<ObjectName, bool> = list.into_iter().map(|m| (m.name, m.populated)).collect();
             let n = facts.matviews.len() as u64;
             let mut tally = Tally { present: n, examined: n, ..Tally::default() };
-            let unknown = |name: &&ObjectName| !facts.matviews.iter().any(|m| m.name == **name);
-            for name in here.keys().filter(unknown) {
+            let known: BTreeSet<&ObjectName> = facts.matviews.iter().map(|m| &m.name).collect();
+            for name in here.keys().filter(|name| !known.contains(name)) {
                 let message = "the backup does not say that there is such a materialized view";
                 tally.findings.push(RULE.finding(object(&facts.name, name), message, RESTORE_AGAIN));
             }

@@ -178,40 +178,22 @@ impl<'a> Reparser<'a> {
             Form::Constraint => self.constraint(this, text).await,
             Form::Index => self.index(this, text).await,
             Form::Trigger => {
-                let sql = "select tgrelid, tgname::text, format('drop trigger %I on %s', tgname, tgrelid::regclass) \
-                           from pg_trigger where oid = $1";
-                let row = self.client.query_one(sql, &[&this]).await?;
-                let (relation, name): (u32, String) = (row.get(0), row.get(1));
-                self.execute(row.get(2)).await?;
-                self.execute(text).await?;
-                self.text(
-                    "select pg_get_triggerdef(oid) from pg_trigger where tgrelid = $1 and tgname = $2",
-                    &[&relation, &name],
-                )
-                .await
+                let find = "select tgrelid, tgname::text, format('drop trigger %I on %s', tgname, tgrelid::regclass) \
+                            from pg_trigger where oid = $1";
+                let written = "select pg_get_triggerdef(oid) from pg_trigger where tgrelid = $1 and tgname = $2";
+                self.made_anew(this, find, text, written).await
             }
             Form::Rule => {
-                let sql = "select ev_class, rulename::text, format('drop rule %I on %s', rulename, ev_class::regclass) \
-                           from pg_rewrite where oid = $1";
-                let row = self.client.query_one(sql, &[&this]).await?;
-                let (relation, name): (u32, String) = (row.get(0), row.get(1));
-                self.execute(row.get(2)).await?;
-                self.execute(text).await?;
-                self.text(
-                    "select pg_get_ruledef(oid) from pg_rewrite where ev_class = $1 and rulename = $2",
-                    &[&relation, &name],
-                )
-                .await
+                let find = "select ev_class, rulename::text, format('drop rule %I on %s', rulename, ev_class::regclass) \
+                            from pg_rewrite where oid = $1";
+                let written = "select pg_get_ruledef(oid) from pg_rewrite where ev_class = $1 and rulename = $2";
+                self.made_anew(this, find, text, written).await
             }
             Form::Statistics => {
-                let sql = "select stxnamespace, stxname::text, format('drop statistics %s.%I', stxnamespace::regnamespace, stxname) \
-                           from pg_statistic_ext where oid = $1";
-                let row = self.client.query_one(sql, &[&this]).await?;
-                let (schema, name): (u32, String) = (row.get(0), row.get(1));
-                self.execute(row.get(2)).await?;
-                self.execute(text).await?;
-                let sql = "select pg_get_statisticsobjdef(oid) from pg_statistic_ext where stxnamespace = $1 and stxname = $2";
-                self.text(sql, &[&schema, &name]).await
+                let find = "select stxnamespace, stxname::text, format('drop statistics %s.%I', stxnamespace::regnamespace, stxname) \
+                            from pg_statistic_ext where oid = $1";
+                let written = "select pg_get_statisticsobjdef(oid) from pg_statistic_ext where stxnamespace = $1 and stxname = $2";
+                self.made_anew(this, find, text, written).await
             }
             Form::Arguments => {
                 let sql = "select pg_get_functiondef(oid), '(' || pg_get_function_arguments(oid) || ')' from pg_proc \
@@ -243,6 +225,17 @@ impl<'a> Reparser<'a> {
                 self.text(&sql, &[]).await
             }
         }
+    }
+
+    /// Drops an object and makes it by `text`, under its own name. `find` gives what it
+    /// belongs to, its name and the statement that drops it; `written` asks for its
+    /// definition by the first two.
+    async fn made_anew(&self, this: u32, find: &str, text: &str, written: &str) -> Result<String, Stop> {
+        let row = self.client.query_one(find, &[&this]).await?;
+        let (belongs_to, name): (u32, String) = (row.get(0), row.get(1));
+        self.execute(row.get(2)).await?;
+        self.execute(text).await?;
+        self.text(written, &[&belongs_to, &name]).await
     }
 
     async fn view(&self, query: &str) -> Result<String, Stop> {

@@ -1,18 +1,16 @@
 //! INT-ROWS: every table has the rows it had, by number and content.
 
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
-use super::subject::{RESTORE_AGAIN, Tally, failed, lacks_library, object, query};
+use super::subject::{RESTORE_AGAIN, Tally, encoding, failed, lacks_library, object};
 use super::{CheckResult, Outcome, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result};
 use crate::scratch::{Door, Session};
-use crate::source::Facts;
 use crate::source::facts::{Counted, DatabaseFacts, TableFacts};
+use crate::source::{Facts, copy_text};
 use crate::types::text::{quote_ident, quote_literal};
 use crate::types::{Digest, RowsHasher};
 
@@ -111,11 +109,7 @@ async fn worker(at: At, queue: Queue) -> Result<Tally> {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let Some(mut table) = next() else { return Ok(tally) };
     let session = at.door.open(&at.database, true).await?;
-    let encoding: String = query(session.client(), "select pg_catalog.getdatabaseencoding()::text", &[])
-        .await?
-        .first()
-        .map(|r| r.get(0))
-        .unwrap_or_default();
+    let encoding = encoding(session.client()).await?;
     if let Some(locale) = &at.monetary {
         // A locale that this host lacks shows as a difference of money columns only.
         let _ = session.client().batch_execute(&format!("set lc_monetary = {}", quote_literal(locale))).await;
@@ -183,11 +177,6 @@ async fn content(
     let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
     // The dump has the database's encoding; the session stays in UTF-8 for the names.
     let sql = format!("copy {}{columns} to stdout with (encoding {})", table.name.quoted(), quote_literal(encoding));
-    let mut stream = pin!(session.client().copy_out(&sql).await?);
-    let mut hasher = RowsHasher::default();
-    while let Some(chunk) = stream.next().await {
-        hasher.update(&chunk?);
-    }
-    let (rows, _, digest) = hasher.finish();
+    let (rows, _, digest) = copy_text::read(session.client(), &sql, RowsHasher::default()).await?.finish();
     Ok((rows, digest))
 }

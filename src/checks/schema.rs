@@ -4,7 +4,7 @@ use super::definitions::Place;
 use super::inventory::{Inventories, differences, listed};
 use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity};
-use crate::source::inventory::{ENFORCEMENT, FAMILY_MEMBERS, MAPPING_OPTIONS};
+use crate::source::inventory::{ENFORCEMENT, MAPPING_OPTIONS, is_family_member};
 
 /// The check.
 pub const RULE: Rule = Rule { id: "INT-SCHEMA", title: "every object is defined as it was", severity: Severity::High };
@@ -27,7 +27,7 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
             tally.examined += 1;
             let message = match pair.is.objects.get(name) {
                 None if name == REBUILT => continue,
-                None if pair.logical && is_member(name) => {
+                None if pair.logical && is_family_member(name) => {
                     members += 1;
                     continue;
                 }
@@ -55,10 +55,6 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
         });
     }
     inventories.with_casts(result, Place::Schema)
-}
-
-fn is_member(name: &str) -> bool {
-    FAMILY_MEMBERS.iter().any(|kind| name.starts_with(kind))
 }
 
 /// Without those that say nothing against the copy: keys that were not enforced at the

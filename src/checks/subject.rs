@@ -117,6 +117,12 @@ pub(super) async fn query(client: &Client, sql: &str, params: &[&(dyn ToSql + Sy
     client.query(sql, params).await.map_err(|e| failed(&e))
 }
 
+/// The database's own encoding, in which its rows are hashed.
+pub(super) async fn encoding(client: &Client) -> Result<String> {
+    let rows = query(client, "select pg_catalog.getdatabaseencoding()::text", &[]).await?;
+    Ok(rows.first().map(|r| r.get(0)).unwrap_or_default())
+}
+
 /// An error of the restored server; its text may quote rows.
 pub(super) fn failed(e: &tokio_postgres::Error) -> Error {
     Error::new(Code::CouldNotRun, Stage::Checks, conn::reduced(e))

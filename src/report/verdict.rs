@@ -129,7 +129,12 @@ const OF_AGE: [&str; 2] = ["CHAIN-FRESH", "RPO-BUDGET"];
 fn is_bad(evidence: &Evidence<'_>) -> bool {
     let of_age = |c: &CheckResult| OF_AGE.contains(&c.id.as_str());
     evidence.errors.iter().any(|c| against_the_backup(*c) && *c != Code::Stale)
-        || evidence.checks.iter().any(|c| c.outcome == Outcome::Finding && c.severity >= Severity::Medium && !of_age(c))
+        || evidence.checks.iter().any(|c| fails(c) && !of_age(c))
+}
+
+/// Whether what a check found is more than a warning.
+fn fails(c: &CheckResult) -> bool {
+    c.outcome == Outcome::Finding && c.severity >= Severity::Medium
 }
 
 /// `data` needs a server, a data-proving check that passed, none that did
@@ -166,7 +171,7 @@ fn failed_reasons(evidence: &Evidence<'_>, codes: &mut Vec<Code>) -> Vec<String>
         .filter(|c| against_the_backup(**c))
         .map(|c| format!("the drill ended with an error: {} ({})", c.class(), c.number()))
         .collect();
-    for c in evidence.checks.iter().filter(|c| c.outcome == Outcome::Finding && c.severity >= Severity::Medium) {
+    for c in evidence.checks.iter().filter(|c| fails(c)) {
         codes.push(Code::ChecksFailed);
         all.push(format!("{} ({}) has findings", c.id, c.title));
     }

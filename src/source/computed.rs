@@ -5,13 +5,11 @@
 //! them (PostgreSQL manual, "pg_dump": it writes `REFRESH MATERIALIZED VIEW`; and
 //! "Generated Columns").
 
-use std::pin::pin;
-
-use futures_util::StreamExt as _;
 use tokio_postgres::Client;
 
 use super::ask::{Ask, rows};
 use super::catalog::USER_SCHEMA;
+use super::copy_text;
 use super::facts::ObjectName;
 use crate::error::Result;
 use crate::types::text::{quote_ident, quote_literal};
@@ -60,7 +58,8 @@ pub async fn list(session: &impl Ask) -> Result<Vec<Computing>> {
         .collect())
 }
 
-/// Number and digest of the rows of a relation.
+/// Number and digest of the rows of a relation. `encoding` is the database's, in
+/// which rows of tables are hashed, too.
 ///
 /// # Errors
 /// The server's.
@@ -68,8 +67,9 @@ pub async fn read(
     client: &Client,
     name: &ObjectName,
     columns: &[String],
+    encoding: &str,
 ) -> std::result::Result<(u64, Digest), tokio_postgres::Error> {
-    read_from(client, &format!("ONLY {}", name.quoted()), columns).await
+    read_from(client, &format!("ONLY {}", name.quoted()), columns, encoding).await
 }
 
 /// The same of anything that stands behind FROM.
@@ -80,17 +80,11 @@ pub async fn read_from(
     client: &Client,
     from: &str,
     columns: &[String],
+    encoding: &str,
 ) -> std::result::Result<(u64, Digest), tokio_postgres::Error> {
     let columns: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
-    let row = client.query_one("SELECT pg_catalog.getdatabaseencoding()::pg_catalog.text", &[]).await?;
-    // As the rows of tables: in the database's encoding, whatever the session's is.
-    let encoding = quote_literal(row.get(0));
-    let sql = format!("COPY (SELECT {} FROM {from}) TO STDOUT WITH (ENCODING {encoding})", columns.join(", "));
-    let mut stream = pin!(client.copy_out(&sql).await?);
-    let mut hasher = RowsHasher::default();
-    while let Some(piece) = stream.next().await {
-        hasher.update(&piece?);
-    }
-    let (rows, _, digest) = hasher.finish();
+    let (columns, encoding) = (columns.join(", "), quote_literal(encoding));
+    let sql = format!("COPY (SELECT {columns} FROM {from}) TO STDOUT WITH (ENCODING {encoding})");
+    let (rows, _, digest) = copy_text::read(client, &sql, RowsHasher::default()).await?.finish();
     Ok((rows, digest))
 }

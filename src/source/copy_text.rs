@@ -1,5 +1,10 @@
 //! Rows, size and digest of a table's COPY text.
 
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
+use tokio_postgres::Client;
+
 use crate::types::{Digest, RowsHasher, Sample};
 
 /// What pg_dump writes after the rows.
@@ -7,6 +12,22 @@ const TRAILER: &[u8] = b"\\.\n\n\n";
 
 /// Bytes gathered before they are counted and hashed: pg_dump writes a chunk per row.
 const GATHER: usize = 64 * 1024;
+
+/// Takes what a `COPY … TO STDOUT` gives into `rows`.
+///
+/// # Errors
+/// The server's.
+pub async fn read(
+    client: &Client,
+    copy: &str,
+    mut rows: RowsHasher,
+) -> std::result::Result<RowsHasher, tokio_postgres::Error> {
+    let mut stream = pin!(client.copy_out(copy).await?);
+    while let Some(piece) = stream.next().await {
+        rows.update(&piece?);
+    }
+    Ok(rows)
+}
 
 /// The text of one table, without pg_dump's trailer.
 ///

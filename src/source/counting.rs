@@ -13,18 +13,15 @@
 //! its file, which is another one.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-
-use futures_util::StreamExt as _;
 
 use super::catalog::CatalogTable;
 use super::computed::{self, Computing};
 use super::facts::ComputedFacts;
-use super::snapshot::TableSize;
+use super::snapshot::{self, TableSize};
 use super::tap::Samples;
-use super::{ConnParams, Session};
+use super::{ConnParams, Session, Snapshot, copy_text};
 use crate::error::Result;
 use crate::types::text::{quote_ident, quote_literal};
 use crate::types::{RowsHasher, Sample};
@@ -55,6 +52,7 @@ pub type Counts = BTreeMap<u32, Count>;
 pub struct Counter {
     conn: ConnParams,
     snapshot: String,
+    encoding: String,
     lock_wait: Duration,
     whole: Vec<CatalogTable>,
     large: Vec<(CatalogTable, u64)>,
@@ -63,32 +61,29 @@ pub struct Counter {
 
 impl Counter {
     /// Counts `tables` but those of extensions, of which a dump holds only some
-    /// rows, and those that cannot be read; those of more than `whole_to` bytes by a sample. The snapshot must
-    /// stay open. No lock is waited for longer than `lock_wait`.
-    pub fn new(
+    /// rows, and those that cannot be read; those of more than `whole_to` bytes by a sample.
+    /// [`Counter::computed`] reads `computing` but what has more bytes than that. The snapshot
+    /// must stay open. No lock is waited for longer than `lock_wait`.
+    pub fn new<'a>(
         conn: &ConnParams,
-        snapshot: &str,
-        tables: &[CatalogTable],
+        snapshot: &Snapshot,
+        tables: impl IntoIterator<Item = &'a CatalogTable>,
         sizes: &[TableSize],
+        mut computing: Vec<Computing>,
         whole_to: u64,
         lock_wait: Duration,
     ) -> Self {
         let bytes: BTreeMap<_, _> = sizes.iter().map(|s| (&s.name, s.bytes)).collect();
         let (mut whole, mut large) = (Vec::new(), Vec::new());
-        for table in tables.iter().filter(|t| !t.extension_member && !t.unreadable) {
+        for table in tables.into_iter().filter(|t| !t.extension_member && !t.unreadable) {
             match bytes.get(&table.name).copied().unwrap_or(table.estimated_bytes) {
                 size if size > whole_to => large.push((table.clone(), size)),
                 _ => whole.push(table.clone()),
             }
         }
-        Self { conn: conn.clone(), snapshot: snapshot.to_owned(), lock_wait, whole, large, computing: Vec::new() }
-    }
-
-    /// The same; [`Counter::computed`] reads these but those of more than `to` bytes.
-    #[must_use]
-    pub fn with_computed(mut self, all: Vec<Computing>, to: u64) -> Self {
-        self.computing = all.into_iter().filter(|c| c.bytes <= to).collect();
-        self
+        computing.retain(|c| c.bytes <= whole_to);
+        let (conn, snapshot, encoding) = (conn.clone(), snapshot.id().to_owned(), snapshot.encoding().to_owned());
+        Self { conn, snapshot, encoding, lock_wait, whole, large, computing }
     }
 
     /// Reads the values that no dump holds. What cannot be read is left out.
@@ -99,7 +94,7 @@ impl Counter {
         }
         let Ok(session) = self.open().await else { return all };
         for Computing { name, matview, columns, .. } in &self.computing {
-            match self.in_snapshot(&session, computed::read(session.client(), name, columns)).await {
+            match self.in_snapshot(&session, computed::read(session.client(), name, columns, &self.encoding)).await {
                 Ok((rows, digest)) => {
                     let (name, columns) = (name.clone(), columns.clone());
                     all.push(ComputedFacts { name, matview: *matview, columns, rows, digest });
@@ -120,7 +115,7 @@ impl Counter {
         // A backup that proves less is better than none: what is not counted is told.
         let Ok(session) = self.open().await else { return (Arc::new(samples), counts) };
         for (table, bytes) in &self.large {
-            let count = match self.in_snapshot(&session, sample(&session, table, *bytes)).await {
+            let count = match self.in_snapshot(&session, sample(&session, table, *bytes, &self.encoding)).await {
                 Ok(sample) => {
                     samples.insert(table.oid, sample);
                     Count::Sampled
@@ -170,11 +165,7 @@ impl Counter {
         session: &Session,
         ask: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, String> {
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-            quote_literal(&self.snapshot)
-        );
-        let done = match session.client().batch_execute(&begin).await {
+        let done = match session.client().batch_execute(&snapshot::import(&self.snapshot)).await {
             Ok(()) => ask.await,
             Err(e) => Err(e),
         };
@@ -198,25 +189,25 @@ async fn count(session: &Session, table: &CatalogTable) -> Result<Option<u64>, t
 }
 
 /// Rows of random pages.
-async fn sample(session: &Session, table: &CatalogTable, bytes: u64) -> Result<Sample, tokio_postgres::Error> {
-    let sql = "SELECT c.reltuples::pg_catalog.float8, pg_catalog.pg_relation_size(c.oid::pg_catalog.regclass), \
-               pg_catalog.getdatabaseencoding()::pg_catalog.text FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1";
+async fn sample(
+    session: &Session,
+    table: &CatalogTable,
+    bytes: u64,
+    encoding: &str,
+) -> Result<Sample, tokio_postgres::Error> {
+    let sql = "SELECT c.reltuples::pg_catalog.float8, pg_catalog.pg_relation_size(c.oid::pg_catalog.regclass) \
+               FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1";
     let row = session.client().query_one(sql, &[&table.oid]).await?;
     let (percent, limit) = share(row.get(0), row.get::<_, i64>(1).unsigned_abs(), bytes);
-    let encoding: String = row.get(2);
     let columns: Vec<String> = table.columns.iter().map(|c| quote_ident(c)).collect();
     let sql = format!(
         "COPY (SELECT {} FROM ONLY {} TABLESAMPLE SYSTEM ({percent}) LIMIT {limit}) TO STDOUT WITH (ENCODING {})",
         columns.join(", "),
         table.name.quoted(),
         // The dump has the database's encoding; the session stays in UTF-8 for the names.
-        quote_literal(&encoding)
+        quote_literal(encoding)
     );
-    let mut stream = pin!(session.client().copy_out(&sql).await?);
-    let mut rows = RowsHasher::collecting();
-    while let Some(piece) = stream.next().await {
-        rows.update(&piece?);
-    }
+    let rows = copy_text::read(session.client(), &sql, RowsHasher::collecting()).await?;
     Ok(rows.finish_with_sample().1.unwrap_or_default())
 }
 

@@ -23,7 +23,12 @@ pub use super::schema::rare::MAPPING_OPTIONS;
 /// What the names of members begin with that users added to an operator family of the
 /// system (`pg_identify_object()`). pg_dump writes members with their family only, and
 /// the system's families not at all (`dumpOpfamily()` in PostgreSQL's pg_dump.c).
-pub const FAMILY_MEMBERS: [&str; 2] = ["function of access method: ", "operator of access method: "];
+const FAMILY_MEMBERS: [&str; 2] = ["function of access method: ", "operator of access method: "];
+
+/// Whether this is such a member, by its name among the objects.
+pub fn is_family_member(name: &str) -> bool {
+    FAMILY_MEMBERS.iter().any(|kind| name.starts_with(kind))
+}
 
 /// Most parts of objects that are sealed: they must stay far below the largest
 /// facts that are read (1 GiB).

@@ -23,6 +23,7 @@
 //! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
 //! | [`counting`] | rows counted by the server, beside the dump |
+//! | [`copy_text`] | rows, size and digest of a table's COPY text |
 //! | [`computed`] | values that no dump holds: materialized views, generated columns |
 //! | [`coverage`] | whether the streams hold what the catalog had |
 //! | [`facts`] | what is sealed beside a backup |
@@ -41,7 +42,7 @@ pub mod catalog;
 pub mod computed;
 pub mod conn;
 pub mod conninfo;
-mod copy_text;
+pub mod copy_text;
 pub mod counting;
 pub mod coverage;
 pub mod deparsed;

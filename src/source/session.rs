@@ -87,12 +87,10 @@ impl ConnParams {
     async fn enter(&self, application_name: &str) -> Result<Session> {
         let mut config = tokio_postgres::Config::new();
         config
-            .port(self.port)
             .user(&self.user)
             .dbname(&self.dbname)
             .application_name(application_name)
-            .options(self.startup_options(Purpose::Read))
-            .connect_timeout(self.connect_timeout);
+            .options(self.startup_options(Purpose::Read));
         if let Some(password) = self.password() {
             config.password(password.expose());
         }

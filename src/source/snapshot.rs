@@ -75,6 +75,12 @@ impl TableSize {
     }
 }
 
+/// Begins a transaction of another session in the snapshot of this name
+/// (PostgreSQL manual, "SET TRANSACTION").
+pub(super) fn import(id: &str) -> String {
+    format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}", quote_literal(id))
+}
+
 impl Snapshot {
     /// Opens it.
     pub async fn open(conn: &ConnParams) -> Result<Self> {
@@ -159,12 +165,8 @@ impl Snapshot {
     async fn inventory(&self) -> Result<Option<Inventory>> {
         for left in (0..INVENTORY_TRIES).rev() {
             let session = self.conn.connect_read_only("pgseal inventory").await?;
-            let import = format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-                quote_literal(&self.id)
-            );
             let failed = |e| Session::failed("cannot share the snapshot", e);
-            session.client().batch_execute(&import).await.map_err(failed)?;
+            session.client().batch_execute(&import(&self.id)).await.map_err(failed)?;
             match inventory::read(&session).await {
                 Ok(inventory) => return Ok(Some(inventory)),
                 Err(e) if e.code() == Code::SourceUnusable && left > 0 => (),

@@ -92,6 +92,13 @@ pub fn options<'a>(settings: impl Iterator<Item = (&'a str, &'a str)>) -> String
     text
 }
 
+/// Those of the list that a server of `major` knows and the oldest one does not: a
+/// session that begins before the major is known sets them afterwards.
+pub fn later<'a>(purpose: Purpose, major: u32) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let of_oldest: Vec<&str> = pinned(purpose, None).map(|p| p.0).collect();
+    pinned(purpose, Some(major)).filter(move |p| !of_oldest.contains(&p.0))
+}
+
 /// The major of the `server_version` that a server tells when a session begins: 15
 /// of `15.13 (Debian …)`, 19 of `19devel`. 0 where it tells none.
 pub fn major(server_version: Option<&str>) -> u32 {

@@ -189,6 +189,8 @@ impl Session {
         let calls: Vec<String> = AFTERWARDS
             .iter()
             .copied()
+            // Survived so far, the session could still be ended while it waits for its next statement.
+            .chain(pinned::later(Purpose::Read, self.major))
             .chain(read_only.then_some(("default_transaction_read_only", "on")))
             .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', false)"))
             .collect();

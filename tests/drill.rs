@@ -5,6 +5,8 @@
 
 #[path = "drill/broken.rs"]
 mod broken;
+#[path = "drill/builtin.rs"]
+mod builtin;
 #[path = "drill/cannot.rs"]
 mod cannot;
 #[path = "drill/computed.rs"]
@@ -17,6 +19,8 @@ mod dumped;
 mod elsewhere;
 #[path = "drill/event_triggers.rs"]
 mod event_triggers;
+#[path = "drill/extension_objects.rs"]
+mod extension_objects;
 #[path = "drill/healthy.rs"]
 mod healthy;
 #[path = "support/installation.rs"]
@@ -29,6 +33,8 @@ mod isolation;
 mod lacking;
 #[path = "drill/limits.rs"]
 mod limits;
+#[path = "drill/moving_rows.rs"]
+mod moving_rows;
 #[path = "support/pg.rs"]
 mod pg;
 #[path = "drill/probes.rs"]

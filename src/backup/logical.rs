@@ -11,9 +11,10 @@ use crate::config::schema::Databases;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::archive::ArchiveContents;
 use crate::source::catalog::{self, CatalogTable};
+use crate::source::computed::Computing;
 use crate::source::counting::Counter;
-use crate::source::facts::{DatabaseFacts, ObjectName};
-use crate::source::inventory::is_family_member;
+use crate::source::facts::{ComputedFacts, DatabaseFacts, ObjectName};
+use crate::source::inventory::{ENFORCEMENT, is_family_member};
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
 use crate::source::{ConnParams, Inventory, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, probe};
@@ -97,6 +98,18 @@ fn family_members(inventory: &Inventory) -> usize {
     inventory.objects.keys().filter(|name| is_family_member(name)).count()
 }
 
+/// Tables whose foreign keys are not enforced.
+fn unenforced(inventory: &Inventory) -> usize {
+    inventory.objects.values().filter(|o| o.parts.contains_key(ENFORCEMENT)).count()
+}
+
+/// Tables of extensions with rows that no dump holds, as far as it is known: made by
+/// the extension's script, or lost.
+fn undumped(computing: &[Computing], values: &[ComputedFacts]) -> Vec<ObjectName> {
+    let empty = |c: &Computing| values.iter().any(|v| v.name == c.name && v.rows == 0);
+    computing.iter().filter(|c| c.extension.is_some() && !c.dumped && !empty(c)).map(|c| c.name.clone()).collect()
+}
+
 /// Takes everything.
 pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private: &Path) -> Result<Taken> {
     let mut taken = Taken::default();
@@ -109,6 +122,16 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     let session = ready.conn.connect_read_only("pgseal backup").await?;
     taken.server(&session, work.progress).await?;
     drop(session);
+    if !taken.settings_of_all.is_empty() {
+        // Values may be secrets.
+        let names: Vec<&str> = taken.settings_of_all.iter().filter_map(|s| s.split('=').next()).collect();
+        let text = format!(
+            "pg_dumpall does not write what ALTER ROLE ALL SET set, so this is not in the backup: {}",
+            shown(&names.join(", "))
+        );
+        let hint = "Set it in postgresql.conf, for a database (ALTER DATABASE … SET) or for roles, or keep the statement elsewhere.";
+        taken.warn(work.progress, text, Some(hint));
+    }
 
     let all = job.source.databases == Databases::All;
     for (name, _) in &ready.databases {
@@ -130,6 +153,27 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
                         "database {}: pg_dump does not write members that were added to operator families of the \
                          system, so {members} of them are not in the backup",
                         shown(name)
+                    );
+                    work.progress.event(Event::Note(text));
+                }
+                let unenforced = one.facts.inventory.as_ref().map_or(0, unenforced);
+                if unenforced > 0 {
+                    let text = format!(
+                        "database {}: foreign keys of {unenforced} tables are turned off (ALTER TABLE … DISABLE TRIGGER); a \
+                         restore turns them on, and fails where rows break them",
+                        shown(name)
+                    );
+                    work.progress.event(Event::Note(text));
+                }
+                if !one.undumped.is_empty() {
+                    let names: Vec<_> = one.undumped.iter().take(5).map(ObjectName::quoted).collect();
+                    let more = if one.undumped.len() > 5 { ", …" } else { "" };
+                    let text = format!(
+                        "database {}: {} tables belong to extensions, and pg_dump does not write their rows ({}{more}); what \
+                         the extension's script does not insert is not in the backup, and a drill will fail for it",
+                        shown(name),
+                        one.undumped.len(),
+                        shown(&names.join(", "))
                     );
                     work.progress.event(Event::Note(text));
                 }
@@ -174,6 +218,8 @@ struct One {
     warnings: Option<String>,
     /// Subscriptions that the dump does not hold.
     subscriptions: u64,
+    /// Tables of extensions with rows that the dump does not hold.
+    undumped: Vec<ObjectName>,
 }
 
 /// One database, in a new snapshot for each try: what vanished since the last one
@@ -246,7 +292,7 @@ async fn in_snapshot(
     let here = tables.iter().filter(|t| !not_here.0.contains(&t.name));
     let subscriptions = catalog::subscriptions_left_out(snapshot.session()).await?;
     let computing = computed::list(snapshot.session()).await?;
-    let server = Counter::new(&conn, &snapshot, here, &sizes, computing, job.source.count_rows_to, lock_wait);
+    let server = Counter::new(&conn, &snapshot, here, &sizes, computing.clone(), job.source.count_rows_to, lock_wait);
     let (samples, mut counts) = server.samples().await;
     let streams = logical::database(&ready.bin, &conn, private, &snapshot, &sizes, &not_here.1, jobs, lock_wait)?;
     let dumping = try_join_all(streams.into_iter().map(|mut s| {
@@ -257,6 +303,7 @@ async fn in_snapshot(
     let reading = async { Ok((server.count().await, server.computed().await)) };
     let (mut done, (counted, values)) = try_join(dumping, reading).await?;
     counts.extend(counted);
+    let undumped = undumped(&computing, &values);
     facts.computed = Some(values);
     drop(snapshot);
     // Every table of the snapshot is in exactly one stream, or there is no backup.
@@ -271,7 +318,7 @@ async fn in_snapshot(
         why: Why::UnloggedOnStandby,
         objects,
     });
-    Ok(Some(One { facts, done, left_out, warnings, subscriptions }))
+    Ok(Some(One { facts, done, left_out, warnings, subscriptions, undumped }))
 }
 
 /// Gives the tables of each stream the catalog's names: an archive has them in

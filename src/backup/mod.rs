@@ -279,6 +279,7 @@ impl Job<'_> {
             databases: taken.databases,
             roles: taken.roles,
             memberships: Some(taken.memberships),
+            settings_of_all: Some(taken.settings_of_all),
             posture: Some(taken.posture),
             streams: taken.streams.iter().map(|s| (s.reference.clone(), s.facts.clone())).collect(),
             physical: taken.physical.clone(),

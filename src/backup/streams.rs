@@ -49,6 +49,8 @@ pub struct Taken {
     pub roles: Vec<RoleFacts>,
     /// Their memberships.
     pub memberships: Vec<MembershipFacts>,
+    /// `ALTER ROLE ALL SET`.
+    pub settings_of_all: Vec<String>,
     /// How the server can be entered.
     pub posture: Posture,
     /// Program to version line.
@@ -73,6 +75,7 @@ impl Taken {
     pub async fn server(&mut self, session: &Session, progress: &Progress) -> Result<()> {
         self.roles = probe::roles(session).await?;
         self.memberships = probe::memberships(session).await?;
+        self.settings_of_all = probe::settings_of_all(session).await?;
         self.posture = posture::read(session).await;
         let unknown: Vec<&str> = self.posture.unknown().into_iter().map(|(what, _)| what).collect();
         if !unknown.is_empty() {

@@ -1,4 +1,4 @@
-//! INT-COMPUTED: what a restore computes is what it was.
+//! INT-COMPUTED: what a restore computes, or an extension's script inserts, is what it was.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,13 @@ use crate::error::Result;
 use crate::scratch::Session;
 use crate::source::facts::{ComputedFacts, DatabaseFacts, ObjectName};
 use crate::source::{Facts, computed};
+use crate::types::shown;
+use crate::types::text::quote_ident;
 
 /// The check.
 pub const RULE: Rule = Rule {
     id: "INT-COMPUTED",
-    title: "materialized views and generated columns have the values they had",
+    title: "materialized views, generated columns and extensions' tables have the values they had",
     severity: Severity::Medium,
 };
 
@@ -96,22 +98,41 @@ async fn database(session: &Session, facts: &DatabaseFacts) -> Result<(Tally, u6
             Seen::Refreshed => refreshed += 1,
             Seen::Moving => moving += 1,
             Seen::Differs => {
-                let (message, remedy) = if want.matview {
-                    (
-                        "its rows are neither those of the source nor those of its query",
-                        "Run REFRESH MATERIALIZED VIEW after a restore, and compare it with the source.",
-                    )
-                } else {
-                    (
-                        "its stored generated columns have other values than at the source",
-                        "The restore computed them anew: compare the functions in their expressions with the source.",
-                    )
-                };
+                let (message, remedy) = fault(want);
                 tally.findings.push(RULE.finding(object(&facts.name, &want.name), message, remedy));
             }
         }
     }
     Ok((tally, refreshed, moving))
+}
+
+/// What is wrong with a relation, and what to do.
+fn fault(want: &ComputedFacts) -> (String, String) {
+    if let Some(extension) = &want.extension {
+        let (rows, extension) = (want.rows, shown(extension));
+        return (
+            format!(
+                "its {rows} rows are not those of the source: it belongs to extension {extension}, and a dump does not hold them"
+            ),
+            format!(
+                "Back it up by itself, or let the dump have its rows: ALTER EXTENSION {} DROP TABLE {};",
+                quote_ident(&extension),
+                want.name.quoted()
+            ),
+        );
+    }
+    let (message, remedy) = if want.matview {
+        (
+            "its rows are neither those of the source nor those of its query",
+            "Run REFRESH MATERIALIZED VIEW after a restore, and compare it with the source.",
+        )
+    } else {
+        (
+            "its stored generated columns have other values than at the source",
+            "The restore computed them anew: compare the functions in their expressions with the source.",
+        )
+    };
+    (message.to_owned(), remedy.to_owned())
 }
 
 async fn look(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definitions::{self, Place, Unread};
 use super::subject::Tally;
-use super::{CheckResult, Outcome, Rule, Subject};
+use super::{CheckResult, Outcome, Rule, Subject, guarded};
 use crate::error::{Error, Result};
 use crate::source::{Inventory, inventory};
 use crate::types::shown;
@@ -45,7 +45,7 @@ impl<'a> Inventories<'a> {
                 all.absent += 1;
                 continue;
             };
-            match pair(subject, &facts.name, was).await {
+            match guarded(pair(subject, &facts.name, was)).await {
                 Ok(pair) => all.pairs.push(pair),
                 Err(e) => match super::subject::blames_the_copy(&e) {
                     Some(message) => all.broken.push((&facts.name, message)),

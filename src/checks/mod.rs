@@ -44,6 +44,7 @@
 
 pub mod amcheck;
 mod asked;
+pub mod builtin;
 pub mod canary;
 pub mod checksums;
 pub mod collations;
@@ -52,9 +53,11 @@ pub mod constraints;
 pub mod databases;
 mod definitions;
 pub mod entries;
+pub mod extension_objects;
 pub mod extensions;
 pub mod files;
 pub mod grants;
+mod guard;
 pub mod indexes;
 pub mod inventory;
 pub mod large_objects;
@@ -83,6 +86,7 @@ pub mod toc;
 pub mod user_sql;
 pub mod wal;
 
+pub use guard::{guarded, takes};
 pub use result::{Change, CheckResult, DATA_PROVING, Finding, Outcome, Rule, Waiver};
 pub use subject::Subject;
 pub use table_rows::TableProof;
@@ -107,18 +111,19 @@ pub struct Checked {
 pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
     let inventories = inventory::Inventories::read(subject).await;
     let mut all = vec![
-        databases::run(subject).await,
+        guard::check(databases::RULE, databases::run(subject)).await,
         schema::run(&inventories),
-        tables::run(subject).await,
-        sequences::run(subject).await,
-        indexes::run(subject).await,
-        extensions::run(subject).await,
-        matviews::run(subject).await,
-        computed::run(subject).await,
-        large_objects::run(subject).await,
-        constraints::run(subject, &inventories).await,
-        roles::run(subject).await,
-        members::run(subject).await,
+        guard::check(tables::RULE, tables::run(subject)).await,
+        guard::check(sequences::RULE, sequences::run(subject)).await,
+        guard::check(indexes::RULE, indexes::run(subject)).await,
+        guard::check(extensions::RULE, extensions::run(subject)).await,
+        extension_objects::run(&inventories),
+        guard::check(matviews::RULE, matviews::run(subject)).await,
+        guard::check(computed::RULE, computed::run(subject)).await,
+        guard::check(large_objects::RULE, large_objects::run(subject)).await,
+        guard::check(constraints::RULE, constraints::run(subject, &inventories)).await,
+        guard::check(roles::RULE, roles::run(subject)).await,
+        guard::check(members::RULE, members::run(subject)).await,
         owners::run(&inventories),
         grants::run(&inventories),
         grants::defaults(&inventories),
@@ -131,16 +136,23 @@ pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
     all.extend(left_out::run(subject));
     all.push(collations::run(&inventories, kind));
     let (read, tables) = match kind {
-        Kind::Logical => rows::run(subject).await,
+        Kind::Logical => with_tables(rows::RULE, rows::run(subject)).await,
         Kind::Physical => {
-            all.push(wal::run(subject).await);
-            let read = read::run(subject).await;
-            all.push(amcheck::run(subject).await);
+            all.push(guard::check(wal::RULE, wal::run(subject)).await);
+            let read = with_tables(read::RULE, read::run(subject)).await;
+            all.push(guard::check(amcheck::RULE, amcheck::run(subject)).await);
             read
         }
     };
     all.push(read);
-    all.push(user_sql::run(subject, &drill.sql).await);
-    all.push(canary::run(subject, drill.canary.as_ref()).await);
+    all.push(guard::check(user_sql::RULE, user_sql::run(subject, &drill.sql)).await);
+    all.push(guard::check(canary::RULE, canary::run(subject, drill.canary.as_ref())).await);
     Checked { results: all, tables: table_rows::worst_first(tables) }
+}
+
+async fn with_tables(
+    rule: Rule,
+    run: impl Future<Output = (CheckResult, Vec<TableProof>)>,
+) -> (CheckResult, Vec<TableProof>) {
+    guarded(async { Ok(run.await) }).await.unwrap_or_else(|e| (rule.error(1, 0, &e), Vec::new()))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::subject::{RESTORE_AGAIN, sorted};
 use super::{CheckResult, Outcome, Rule, Severity, Subject};
+use crate::error::Error;
 use crate::source::facts::RoleFacts;
 use crate::source::probe;
 
@@ -16,9 +17,12 @@ const STRANGER: &str = "Find out what created the role: the backup's dump, or co
 /// Compares the roles both ways. Memberships are INT-MEMBERS'.
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
     let wanted = &subject.facts.roles;
-    let read = async { probe::roles(&subject.instance.connect_any().await?).await };
-    let here: BTreeMap<String, RoleFacts> = match read.await {
-        Ok(list) => list.into_iter().map(|r| (r.name.clone(), r)).collect(),
+    let read = async {
+        let session = subject.instance.connect_any().await?;
+        Ok::<_, Error>((probe::roles(&session).await?, probe::settings_of_all(&session).await?))
+    };
+    let (here, of_all): (BTreeMap<String, RoleFacts>, _) = match read.await {
+        Ok((list, of_all)) => (list.into_iter().map(|r| (r.name.clone(), r)).collect(), of_all),
         Err(e) => return RULE.error(wanted.len() as u64, 0, &e),
     };
     let passwords = has_passwords(subject);
@@ -41,7 +45,16 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         let what = if stranger.superuser { "a superuser that" } else { "it" };
         findings.push(RULE.finding(&stranger.name, format!("{what} was not in the backup"), STRANGER));
     }
+    let before = subject.facts.settings_of_all.as_deref().unwrap_or_default();
+    let lost = subject.facts.physical.is_none() && of_all.is_empty() && !before.is_empty();
+    let known = subject.facts.settings_of_all.is_some();
+    if known && !lost && sorted(before) != sorted(&of_all) {
+        findings.push(RULE.finding("ALTER ROLE ALL", "its settings differ from the backup's", STRANGER));
+    }
     let mut result = RULE.judged(wanted.len() as u64, wanted.len() as u64, findings);
+    if result.outcome == Outcome::Pass && lost {
+        result.reason = Some("what ALTER ROLE ALL SET set is in no dump: pg_dumpall does not write it".to_owned());
+    }
     if result.outcome == Outcome::Pass && !passwords {
         result.reason =
             Some("the backup was taken without the roles' passwords: after a restore nobody has one".to_owned());

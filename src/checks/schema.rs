@@ -18,7 +18,7 @@ const REBUILT: &str = "schema: information_schema";
 
 /// Compares the fingerprints of all parts of all objects.
 pub fn run(inventories: &Inventories<'_>) -> CheckResult {
-    let mut members = 0;
+    let (mut members, mut enforced) = (0, 0);
     let mut result = inventories.compare(RULE, |pair| {
         let defined = pair.was.objects.iter().filter(|(_, o)| !o.parts.is_empty());
         let mut tally = Tally::default();
@@ -32,7 +32,7 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
                     continue;
                 }
                 None => "it is missing".to_owned(),
-                Some(is) => match real(name, differences(&was.parts, &is.parts)) {
+                Some(is) => match real(name, differences(&was.parts, &is.parts), &mut enforced) {
                     none if none.is_empty() => continue,
                     some => format!("it differs: {}", listed(&some)),
                 },
@@ -46,22 +46,32 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
         tally.examined -= pair.unread(Place::Schema);
         tally
     });
+    let mut said = Vec::new();
     if members > 0 {
-        result.reason = result.reason.or_else(|| {
-            Some(format!(
-                "{members} members that users added to operator families of the system are in no dump: pg_dump does \
-                 not write them"
-            ))
-        });
+        said.push(format!(
+            "{members} members that users added to operator families of the system are in no dump: pg_dump does not write them"
+        ));
+    }
+    if enforced > 0 {
+        said.push(format!(
+            "foreign keys of {enforced} tables were not enforced at the source (ALTER TABLE … DISABLE TRIGGER), and are \
+             enforced in a restored copy: no dump can turn them off"
+        ));
+    }
+    if !said.is_empty() {
+        result.reason.get_or_insert_with(|| said.join("; "));
     }
     inventories.with_casts(result, Place::Schema)
 }
 
 /// Without those that say nothing against the copy: keys that were not enforced at the
 /// source and are enforced here, and options that the backup's role was not allowed to see.
-fn real<'m>(object: &str, mut all: Vec<(&'m str, &'static str)>) -> Vec<(&'m str, &'static str)> {
+fn real<'m>(object: &str, mut all: Vec<(&'m str, &'static str)>, enforced: &mut u64) -> Vec<(&'m str, &'static str)> {
     all.retain(|(part, how)| match *how {
-        "missing" => *part != ENFORCEMENT,
+        "missing" if *part == ENFORCEMENT => {
+            *enforced += 1;
+            false
+        }
         "new" => *part != MAPPING_OPTIONS || !object.starts_with("user mapping: "),
         _ => true,
     });

@@ -1,7 +1,7 @@
 //! A dump of the restored copy beside the backup's own.
 
-use crate::checks::CheckResult;
 use crate::checks::toc::{self, Dumps};
+use crate::checks::{CheckResult, guarded};
 use crate::error::Result;
 use crate::restore::{LogicalTarget, Opened};
 use crate::source::facts::DatabaseFacts;
@@ -12,7 +12,7 @@ pub(super) async fn compare(target: &LogicalTarget<'_>, opened: &Opened) -> Chec
     let mut dumps = Vec::new();
     let mut error = None;
     for facts in &opened.facts.databases {
-        match one(target, opened, facts).await {
+        match guarded(one(target, opened, facts)).await {
             Ok(dump) => dumps.push(dump),
             Err(e) => error = Some(e),
         }

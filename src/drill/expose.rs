@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::record::Record;
 use super::run::Work;
+use crate::checks::guarded;
 use crate::error::Result;
 use crate::exposure::collect::Collector;
 use crate::exposure::database::Lacks;
@@ -27,7 +28,7 @@ impl Work<'_> {
     /// without evidence, which is no pass.
     pub(super) async fn expose(&self, instance: &Instance, record: &mut Record) {
         let began = Instant::now();
-        match self.look(instance, record).await {
+        match guarded(self.look(instance, record)).await {
             Ok(exposure) => record.exposure = Some(exposure),
             Err(e) => record.errors.push(super::run::could_not_run(e)),
         }

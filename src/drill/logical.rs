@@ -14,6 +14,7 @@ use crate::restore::{LogicalTarget, Said};
 use crate::scratch::probe::{Sightings, Watch};
 use crate::scratch::{ClusterOptions, Instance, Origin, failure, init_cluster};
 use crate::source::ConnParams;
+use crate::source::builtin::Builtin;
 
 /// Starts, probes, restores, checks, probes again.
 pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: &mut Record) -> Result<()> {
@@ -24,6 +25,9 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     let instance = slot.insert(work.start(Origin::Fresh).await?);
     record.timings.start = record.stage("start", start);
     work.probe(instance, Sightings::default(), record).await?;
+
+    // Before anything of the backup runs in it.
+    let fresh = async { Builtin::read(&instance.connect("template1").await?).await }.await;
 
     let restore = Instant::now();
     // What the restored roles want of their sessions must neither load anything
@@ -70,6 +74,8 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
     record.checks.extend(dumped);
     restored?;
     record.reached = ProofLevel::Booted;
+    let names: Vec<&str> = facts.databases.iter().map(|d| d.name.as_str()).collect();
+    record.checks.push(checks::builtin::run(instance, &names, &fresh).await);
     let dumped = record.stage("checks", dumping);
     work.check(instance, record).await;
     record.timings.checks += dumped;

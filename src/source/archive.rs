@@ -263,7 +263,7 @@ impl ArchiveTap {
         };
         let text = text.finish().ok_or_else(|| damaged("a table's rows have no end mark").on(name.quoted()))?;
         let (rows, bytes, digest) = (Some(text.rows), Some(text.bytes), Some(text.digest));
-        let facts = TableFacts { name, columns, rows, bytes, digest, counted: None };
+        let facts = TableFacts { name, columns, rows, bytes, digest, counted: None, loaded_through: None };
         self.out.tables.push(ArchivedTable { oid, facts, sample: text.sample });
         Ok(())
     }

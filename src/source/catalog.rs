@@ -15,7 +15,7 @@ use crate::error::Result;
 pub(super) const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// Unlogged relations have no content on a standby, and reading them is an error.
-const NOT_HERE: &str = "(c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())";
+pub(super) const NOT_HERE: &str = "(c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())";
 
 /// Sequences read by one query.
 const BATCH: usize = 500;
@@ -38,7 +38,18 @@ pub struct CatalogTable {
     pub estimated_bytes: u64,
     /// Whether it has no content here: it is unlogged, and the server a standby.
     pub unreadable: bool,
+    /// Its root, where some partitioned table above it is divided by the hash of an enum.
+    /// The hash is that of the label's number, which is another one in a restored copy, so
+    /// pg_dump loads the rows through the root (PostgreSQL source, `forcePartitionRootLoad()`
+    /// in `pg_dump.c`).
+    pub loaded_through: Option<ObjectName>,
 }
+
+/// A condition: rows of the table `c` may lie in another partition after a restore.
+pub(super) const MOVING: &str = "EXISTS(SELECT FROM pg_catalog.pg_partition_ancestors(c.oid::regclass) p \
+    JOIN pg_catalog.pg_partitioned_table k ON k.partrelid = p.relid AND k.partstrat = 'h' \
+    JOIN pg_catalog.pg_opclass o ON o.oid = ANY (k.partclass) \
+    JOIN pg_catalog.pg_opfamily f ON f.oid = o.opcfamily AND f.opfname = 'enum_ops' AND f.oid < 16384)";
 
 fn name(row: &Row) -> ObjectName {
     ObjectName { schema: row.get(0), name: row.get(1) }
@@ -90,6 +101,7 @@ pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
         bytes: None,
         digest: None,
         counted: None,
+        loaded_through: t.loaded_through,
     };
     Ok(DatabaseFacts {
         name: row.get(0),
@@ -199,9 +211,13 @@ pub async fn tables(session: &impl Ask) -> Result<Vec<CatalogTable>> {
                     EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
                            AND x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid), \
                     (GREATEST(c.relpages, 0)::int8 + COALESCE(GREATEST(t.relpages, 0), 0)) \
-                      * pg_catalog.current_setting('block_size')::int8, {NOT_HERE} \
+                      * pg_catalog.current_setting('block_size')::int8, {NOT_HERE}, \
+                    rn.nspname::text, root.relname::text \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid \
+             LEFT JOIN pg_catalog.pg_class root ON root.oid = CASE WHEN c.relispartition AND {MOVING} \
+                  THEN pg_catalog.pg_partition_root(c.oid::regclass) END \
+             LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = root.relnamespace \
              WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {USER_SCHEMA} \
              ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
         ),
@@ -218,6 +234,10 @@ pub async fn tables(session: &impl Ask) -> Result<Vec<CatalogTable>> {
             extension_member: r.get(5),
             estimated_bytes: r.get::<_, i64>(6).unsigned_abs(),
             unreadable: r.get(7),
+            loaded_through: r
+                .get::<_, Option<String>>(8)
+                .zip(r.get(9))
+                .map(|(schema, name)| ObjectName { schema, name }),
         })
         .collect())
 }

@@ -1,14 +1,16 @@
 //! Values that no dump holds, because a restore computes them: rows of
-//! materialized views, and generated columns that are stored.
+//! materialized views, generated columns that are stored, and rows of extensions'
+//! tables, which their scripts insert.
 //!
 //! They are read in the dump's snapshot, so that a restore can be held against
-//! them (PostgreSQL manual, "pg_dump": it writes `REFRESH MATERIALIZED VIEW`; and
-//! "Generated Columns").
+//! them (PostgreSQL manual, "pg_dump": it writes `REFRESH MATERIALIZED VIEW`;
+//! "Generated Columns"; and "Extension Configuration Tables": of an extension's table
+//! a dump holds what the extension says, which is nothing but for the few that it names).
 
 use tokio_postgres::Client;
 
 use super::ask::{Ask, rows};
-use super::catalog::USER_SCHEMA;
+use super::catalog::{MOVING, NOT_HERE, USER_SCHEMA};
 use super::copy_text;
 use super::facts::ObjectName;
 use crate::error::Result;
@@ -20,30 +22,37 @@ use crate::types::{Digest, RowsHasher};
 pub struct Computing {
     /// Its name.
     pub name: ObjectName,
-    /// Whether it is a materialized view; else a table with generated columns.
+    /// Whether it is a materialized view; else a table.
     pub matview: bool,
+    /// The extension that the table belongs to; else it has generated columns.
+    pub extension: Option<String>,
+    /// Whether a dump holds some of its rows, or all.
+    pub dumped: bool,
     /// All columns, the generated ones too.
     pub columns: Vec<String>,
     /// Bytes with those that are out of line, without indexes.
     pub bytes: u64,
 }
 
-/// Populated materialized views and tables with stored generated columns, in
-/// (schema, name) order; not those of extensions.
+/// Populated materialized views, tables with stored generated columns, and tables of
+/// extensions, in (schema, name) order.
 ///
 /// # Errors
 /// Those of the session.
 pub async fn list(session: &impl Ask) -> Result<Vec<Computing>> {
+    // Citus keeps its tables in pg_catalog. 16384 is the first number of what users make.
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, c.relkind = 'm', \
                 ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 \
                       AND NOT a.attisdropped AND a.attgenerated IN ('', 's') ORDER BY a.attnum), \
-                pg_catalog.pg_table_size(c.oid::regclass) \
+                pg_catalog.pg_table_size(c.oid::regclass), e.extname::text, COALESCE(c.oid = ANY (e.extconfig), false) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE {USER_SCHEMA} AND c.relpersistence <> 't' AND (c.relkind = 'm' AND c.relispopulated OR c.relkind = 'r' \
-               AND EXISTS(SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 's')) \
-           AND NOT EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
-               AND x.classid = 'pg_class'::regclass AND x.objid = c.oid) \
+         LEFT JOIN pg_catalog.pg_depend x ON x.deptype = 'e' AND x.classid = 'pg_class'::regclass AND x.objid = c.oid \
+              AND x.refclassid = 'pg_extension'::regclass \
+         LEFT JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid \
+         WHERE c.relpersistence <> 't' AND NOT {NOT_HERE} AND CASE WHEN e.oid IS NOT NULL THEN c.relkind = 'r' AND c.oid >= 16384 \
+               ELSE {USER_SCHEMA} AND (c.relkind = 'm' AND c.relispopulated OR c.relkind = 'r' AND NOT (c.relispartition AND {MOVING}) \
+               AND EXISTS(SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 's')) END \
          ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
     );
     let list = rows(session, "computed values", &sql, &[]).await?;
@@ -54,6 +63,8 @@ pub async fn list(session: &impl Ask) -> Result<Vec<Computing>> {
             matview: r.get(2),
             columns: r.get(3),
             bytes: r.get::<_, Option<i64>>(4).unwrap_or(0).unsigned_abs(),
+            extension: r.get(5),
+            dumped: r.get(6),
         })
         .collect())
 }

@@ -93,11 +93,11 @@ impl Counter {
             return all;
         }
         let Ok(session) = self.open().await else { return all };
-        for Computing { name, matview, columns, .. } in &self.computing {
+        for Computing { name, matview, columns, extension, .. } in &self.computing {
             match self.in_snapshot(&session, computed::read(session.client(), name, columns, &self.encoding)).await {
                 Ok((rows, digest)) => {
-                    let (name, columns) = (name.clone(), columns.clone());
-                    all.push(ComputedFacts { name, matview: *matview, columns, rows, digest });
+                    let (name, columns, extension) = (name.clone(), columns.clone(), extension.clone());
+                    all.push(ComputedFacts { name, matview: *matview, extension, columns, rows, digest });
                 }
                 Err(state) => tracing::warn!(relation = %name.quoted(), state, "computed values were not read"),
             }

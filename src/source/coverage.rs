@@ -40,6 +40,7 @@ pub fn fill(facts: &mut DatabaseFacts, tables: &[CatalogTable], archives: &[&Arc
                 let mut table = found.facts.clone();
                 table.name = expected.name.clone();
                 table.columns.clone_from(&expected.columns);
+                table.loaded_through.clone_from(&expected.loaded_through);
                 out.push(table);
             }
             None if expected.from_extension => (),

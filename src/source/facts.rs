@@ -27,6 +27,10 @@ pub struct Facts {
     /// Who is a member of which role; absent in backups of older versions.
     #[serde(default)]
     pub memberships: Option<Vec<MembershipFacts>>,
+    /// `ALTER ROLE ALL SET`, `name=value`; secrets may be in here, it is sealed. Absent in
+    /// backups of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_of_all: Option<Vec<String>>,
     /// How the server could be entered, as far as the role could see; absent in
     /// backups of older versions.
     #[serde(default)]
@@ -209,6 +213,10 @@ pub struct TableFacts {
     /// and in physical ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
+    /// The partitioned table through which a restore loads the rows, and may put them
+    /// into another partition (see [`super::catalog::CatalogTable::loaded_through`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded_through: Option<ObjectName>,
 }
 
 /// Who says, beside the dump itself, that the dump has all rows of a table.
@@ -252,8 +260,11 @@ pub struct ComputedFacts {
     /// Name.
     #[serde(flatten)]
     pub name: ObjectName,
-    /// Whether it is a materialized view; else a table with generated columns.
+    /// Whether it is a materialized view; else a table.
     pub matview: bool,
+    /// The extension that the table belongs to; else it has generated columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
     /// The columns that were read, in this order.
     pub columns: Vec<String>,
     /// Rows.

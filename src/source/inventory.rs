@@ -13,10 +13,11 @@ use tokio_postgres::Row;
 use super::ask::{Ask, rows};
 use super::deparsed::{self, Definition};
 use super::schema::scope;
-use super::{large_objects, probe, rights, schema};
+use super::{extension_members, large_objects, probe, rights, schema};
 use crate::error::{Code, Error, Result, Stage};
 use crate::types::Digest;
 
+pub use super::extension_members::EXTENSION_VERSION;
 pub use super::schema::added::ENFORCEMENT;
 pub use super::schema::rare::MAPPING_OPTIONS;
 
@@ -46,7 +47,7 @@ pub struct Inventory {
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub version: u32,
     /// Objects that users made.
-    pub objects: BTreeMap<String, ObjectFacts>,
+    pub objects: Objects,
     /// Privileges that are not those an object is born with, `role PRIVILEGE`;
     /// of the system's and of extensions' objects too.
     pub grants: BTreeMap<String, Vec<String>>,
@@ -73,7 +74,14 @@ pub struct Inventory {
     /// them; absent in backups of older versions, which hold loose fingerprints only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definitions: Option<Definitions>,
+    /// Objects that belong to extensions, by extension; absent in backups of older
+    /// versions. No dump holds them: `CREATE EXTENSION` makes them anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<BTreeMap<String, Objects>>,
 }
+
+/// Objects by name.
+pub type Objects = BTreeMap<String, ObjectFacts>;
 
 /// What is read today: version 2. Version 1 did not read all that pg_dump writes.
 /// A copy is compared with a backup by the queries that the backup was read by.
@@ -172,16 +180,18 @@ async fn some(session: &impl Ask, version: u32, word: &str) -> Result<Reading> {
         parts.extend(ask(what, format!("WITH {scope} {sql}")).await?);
         limit(parts.len())?;
     }
-    let owners = ask("the owners", rights::owners(version)).await?;
+    let owners = ask("the owners", rights::owners(version, scope)).await?;
     let grants = ask("the privileges", rights::grants(major, version)).await?;
     let default_grants = ask("the default privileges", rights::DEFAULT_GRANTS.to_owned()).await?;
-    let security = ask("the policies", rights::row_security(version)).await?;
+    let security = ask("the policies", rights::row_security(scope)).await?;
     let constraints = ask("the constraints", rights::constraints(major, version)).await?;
     limit(parts.len() + owners.len() + grants.len() + security.len() + constraints.len())?;
     let collations = ask("the collations", rights::collations(major, version)).await?;
 
-    let (mut outside, mut publications, mut labels) = (Vec::new(), Vec::new(), None);
+    let (mut outside, mut publications, mut labels, mut members) = (Vec::new(), Vec::new(), None, None);
     if version > 1 {
+        // What reads by one catalog's name wants no extension's objects.
+        members = if word.is_empty() { Some(extension_members::read(session, major).await?) } else { None };
         outside = ask("the system's schemas", schema::labels::outside(scope)).await?;
         publications = ask("the publications", schema::publications::parts(major)).await?;
         labels = Some(large_objects::labels(session).await?);
@@ -236,6 +246,7 @@ async fn some(session: &impl Ask, version: u32, word: &str) -> Result<Reading> {
         out.collations.insert(row.get(0), CollationFacts { recorded: row.get(1), actual: row.get(2) });
     }
     out.definitions = Some(texts.all);
+    out.members = members;
     Ok(Reading { inventory: out, addresses: names.into_iter().map(|(address, name)| (name, address)).collect() })
 }
 
@@ -260,11 +271,11 @@ impl Texts {
     }
 }
 
-fn address(row: &Row) -> Address {
+pub(super) fn address(row: &Row) -> Address {
     (row.get(0), row.get(1))
 }
 
-fn limit(parts: usize) -> Result<()> {
+pub(super) fn limit(parts: usize) -> Result<()> {
     if parts <= MOST {
         return Ok(());
     }
@@ -272,7 +283,7 @@ fn limit(parts: usize) -> Result<()> {
 }
 
 /// `kind: identity` of each object that is still there.
-async fn names(session: &impl Ask, mut all: Vec<Address>) -> Result<HashMap<Address, String>> {
+pub(super) async fn names(session: &impl Ask, mut all: Vec<Address>) -> Result<HashMap<Address, String>> {
     all.sort_unstable();
     all.dedup();
     let (classes, numbers): (Vec<u32>, Vec<u32>) = all.into_iter().unzip();

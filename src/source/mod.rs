@@ -17,8 +17,10 @@
 //! | [`ask`] | one way to ask a catalogue, of the source and of a restored copy |
 //! | [`probe`], [`catalog`], [`snapshot`] | what server and databases say of themselves |
 //! | [`inventory`], [`schema`], [`rights`] | every object of a database: what it is, whose it is, who may use it |
+//! | [`extension_members`] | what belongs to extensions, which no dump holds |
 //! | [`deparsed`] | definitions in a form that survives being restored |
 //! | [`posture`] | how the server can be entered: settings, access rules, sessions |
+//! | [`builtin`] | what the server came with, which no dump holds |
 //! | [`left_out`] | what a backup does not hold, and why |
 //! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
@@ -38,6 +40,7 @@ pub mod archive_list;
 mod archive_toc;
 pub mod ask;
 mod backup_files;
+pub mod builtin;
 pub mod catalog;
 pub mod computed;
 pub mod conn;
@@ -47,6 +50,7 @@ pub mod counting;
 pub mod coverage;
 pub mod deparsed;
 mod dial;
+mod extension_members;
 pub mod facts;
 pub mod inventory;
 pub mod large_objects;

@@ -181,6 +181,14 @@ pub async fn is_pristine(session: &Session) -> Result<bool> {
     Ok(row.get(0))
 }
 
+/// `ALTER ROLE ALL SET`, `name=value`: for every role in every database. pg_dumpall does
+/// not write it (`dumpDbRoleConfig()` in PostgreSQL's pg_dumpall.c).
+pub async fn settings_of_all(session: &impl Ask) -> Result<Vec<String>> {
+    let sql = "SELECT c.setting FROM pg_catalog.pg_db_role_setting s, \
+               LATERAL pg_catalog.unnest(s.setconfig) AS c(setting) WHERE s.setdatabase = 0 AND s.setrole = 0";
+    Ok(rows(session, "the settings of all roles", sql, &[]).await?.iter().map(|r| r.get(0)).collect())
+}
+
 /// Roles in order of name. Those that PostgreSQL predefines (`pg_…`) are left out,
 /// but for one that is not as it was predefined: made later, or one that may log in
 /// or has an attribute of its own.

@@ -23,8 +23,7 @@ const OWNED: [(&str, &str, Option<&str>); 12] = [
 
 /// `class, object, owner` of everything that has an owner, and is no extension's:
 /// extensions belong to whoever creates them, and so do their objects.
-pub(super) fn owners(version: Version) -> String {
-    let scope = scope(version);
+pub(super) fn owners(version: Version, scope: &str) -> String {
     let mut sql = format!(
         "WITH {scope} \
          SELECT 'pg_namespace'::regclass::oid, n.oid, pg_get_userbyid(n.nspowner)::text FROM nsp n \
@@ -127,8 +126,7 @@ pub(super) const DEFAULT_GRANTS: &str = "SELECT 'pg_default_acl'::regclass::oid,
 
 /// `class, object, part, value, whether it is an expression` of policies, and
 /// of tables with row security.
-pub(super) fn row_security(version: Version) -> String {
-    let scope = scope(version);
+pub(super) fn row_security(scope: &str) -> String {
     format!(
         "WITH {scope} \
          SELECT 'pg_class'::regclass::oid, r.oid, s.part, s.value, false FROM rel r, LATERAL (VALUES \

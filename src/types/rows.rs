@@ -121,13 +121,13 @@ impl RowsHasher {
         ((self.rows, self.bytes, Digest::from_bytes(out)), sample)
     }
 
-    fn add(&mut self, digest: &Digest) {
-        self.rows += 1;
-        match &mut self.watch {
-            Watch::Nothing => (),
-            Watch::Collect(sample) => sample.add(*digest),
-            Watch::Find(sample) => sample.seen(digest),
-        }
+    /// Takes the rows that another one has finished with; their bytes are not known.
+    pub fn merge(&mut self, (rows, digest): (u64, Digest)) {
+        self.rows += rows;
+        self.sum(&digest);
+    }
+
+    fn sum(&mut self, digest: &Digest) {
         let mut carry = false;
         for (word, chunk) in self.sum.iter_mut().zip(digest.bytes().rchunks_exact(8)) {
             let mut be = [0u8; 8];
@@ -136,6 +136,16 @@ impl RowsHasher {
             let (b, again) = a.overflowing_add(u64::from(carry));
             (*word, carry) = (b, over || again);
         }
+    }
+
+    fn add(&mut self, digest: &Digest) {
+        self.rows += 1;
+        match &mut self.watch {
+            Watch::Nothing => (),
+            Watch::Collect(sample) => sample.add(*digest),
+            Watch::Find(sample) => sample.seen(digest),
+        }
+        self.sum(digest);
     }
 }
 
@@ -164,6 +174,18 @@ mod tests {
         for other in ["1\tx\n2\ty\n", "1\tx\n2\ty\n1\tx\n", "1\tx\n2\tz\n2\ty\n", "1\tx2\ty\n\n2\ty\n"] {
             assert_ne!(a.2, whole(other).2, "{other:?}");
         }
+    }
+
+    #[test]
+    fn parts_of_a_table_sum_to_the_whole() {
+        let mut sum = RowsHasher::default();
+        for part in ["1\tx\n2\ty\n", "", "3\tz\n"] {
+            let (rows, _, digest) = whole(part);
+            sum.merge((rows, digest));
+        }
+        let (rows, _, digest) = sum.finish();
+        let all = whole("3\tz\n1\tx\n2\ty\n");
+        assert_eq!((rows, digest), (all.0, all.2));
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn table(of: ObjectName, columns: &[&str], rows: u64, text: &[u8]) -> TableFacts
         rows: Some(rows),
         bytes: Some(text.len() as u64),
         counted: None,
+        loaded_through: None,
         digest: Some(rows_digest(text)),
     }
 }
@@ -119,6 +120,7 @@ pub fn facts() -> Facts {
         }],
         roles: vec![role("postgres", true), role("staff", false), seller],
         memberships: None,
+        settings_of_all: None,
         posture: None,
         streams: BTreeMap::new(),
         physical: None,

@@ -173,6 +173,7 @@ impl World {
             databases: vec![],
             roles: vec![],
             memberships: None,
+            settings_of_all: None,
             posture: None,
             streams: [("s01".to_owned(), stream)].into(),
             physical: None,

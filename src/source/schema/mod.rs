@@ -74,9 +74,63 @@ const SCOPE_2: &str = "
               AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
               AND NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_type'::regclass AND objid = t.oid))";
 
+/// The same for what belongs to extensions, with the queries of [`of_members`].
+/// Indexes on an extension's table are told of with it, whoever made them.
+pub(super) const MEMBERS_SCOPE: &str = "
+    mem AS MATERIALIZED (SELECT classid, objid FROM pg_depend
+            WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass),
+    nsp AS (SELECT n.oid, n.nspname, n.nspowner FROM pg_namespace n
+            WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'),
+    sys AS (SELECT n.oid FROM pg_namespace n
+            WHERE n.nspname !~ '^pg_(toast_)?temp_' AND (n.nspname ~ '^pg_' OR n.nspname = 'information_schema')),
+    rel AS (SELECT c.* FROM pg_class c WHERE c.oid >= 16384 AND c.relpersistence <> 't' AND c.relkind <> 't'
+              AND (c.oid IN (SELECT objid FROM mem WHERE classid = 'pg_class'::regclass)
+                OR c.oid IN (SELECT i.indexrelid FROM pg_index i JOIN mem ON mem.objid = i.indrelid
+                             WHERE mem.classid = 'pg_class'::regclass))),
+    typ AS (SELECT t.* FROM pg_type t WHERE t.oid >= 16384 AND t.typtype IN ('b', 'd', 'e', 'r')
+              AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
+              AND t.oid IN (SELECT objid FROM mem WHERE classid = 'pg_type'::regclass))";
+
+/// What a query asks of an object that belongs to no extension.
+const OF_NONE: &str = "NOT EXISTS (SELECT FROM ext ";
+
+/// The query that asks the same of what belongs to extensions. Another use of `ext`
+/// in it would be an error of the server: [`MEMBERS_SCOPE`] has none.
+pub(super) fn of_members(sql: &str) -> String {
+    sql.replace(OF_NONE, "EXISTS (SELECT FROM mem ")
+}
+
+/// `class, object, extension` of the extensions, of what belongs to them, and of what belongs to
+/// the relations and domains among it.
+pub(super) fn members() -> String {
+    let parts: String = [
+        ("pg_constraint", "oid", "conrelid", "pg_constraint"),
+        ("pg_trigger", "oid", "tgrelid", "pg_trigger"),
+        ("pg_rewrite", "oid", "ev_class", "pg_rewrite"),
+        ("pg_policy", "oid", "polrelid", "pg_policy"),
+        ("pg_class", "indexrelid", "indrelid", "pg_index"),
+    ]
+    .iter()
+    .map(|(class, oid, relation, from)| {
+        format!(
+            " UNION SELECT '{class}'::regclass::oid, p.{oid}, mem.extension FROM {from} p JOIN mem ON mem.objid = p.{relation} \
+               AND mem.classid = 'pg_class'::regclass"
+        )
+    })
+    .collect();
+    format!(
+        "WITH mem AS MATERIALIZED (SELECT d.classid, d.objid, e.extname::text AS extension FROM pg_depend d \
+           JOIN pg_extension e ON e.oid = d.refobjid WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass) \
+         SELECT 'pg_extension'::regclass::oid, oid, extname::text FROM pg_extension \
+         UNION SELECT classid, objid, extension FROM mem {parts} \
+         UNION SELECT 'pg_constraint'::regclass, p.oid, mem.extension FROM pg_constraint p JOIN mem ON mem.objid = p.contypid \
+           AND mem.classid = 'pg_type'::regclass"
+    )
+}
+
 /// A condition: the object of catalogue `class` with number `oid` is no extension's.
 fn own(class: &str, oid: &str) -> String {
-    format!("NOT EXISTS (SELECT FROM ext WHERE classid = '{class}'::regclass AND objid = {oid})")
+    format!("{OF_NONE}WHERE classid = '{class}'::regclass AND objid = {oid})")
 }
 
 /// A query over the parts of the rows of `from`: part, value, whether it is an expression.

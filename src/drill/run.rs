@@ -208,8 +208,8 @@ impl Job<'_> {
 
     async fn prove(&self, work: &Work<'_>, slot: &mut Option<Instance>, record: &mut Record) -> Result<()> {
         match self.entry.manifest.kind {
-            Kind::Logical => logical::prove(work, slot, record).await,
-            Kind::Physical => physical::prove(work, slot, record).await,
+            Kind::Logical => Box::pin(logical::prove(work, slot, record)).await,
+            Kind::Physical => Box::pin(physical::prove(work, slot, record)).await,
         }
     }
 }
@@ -247,7 +247,7 @@ impl Work<'_> {
             taken_at: self.job.entry.manifest.started_at,
         };
         let kind = self.job.entry.manifest.kind;
-        let checked = checks::run(&subject, kind, self.job.drill).await;
+        let checked = Box::pin(checks::run(&subject, kind, self.job.drill)).await;
         record.checks.extend(checked.results);
         record.tables.extend(checked.tables);
         record.checks.extend(record.believed.take());

@@ -245,7 +245,16 @@ impl Session {
         } else {
             Code::SourceUnusable
         };
-        Error::new(code, Stage::Source, message).because(cause)
+        // character_not_in_repertoire: in a database of SQL_ASCII names are any bytes.
+        let no_utf8 = cause.code() == Some(&tokio_postgres::error::SqlState::CHARACTER_NOT_IN_REPERTOIRE);
+        let e = Error::new(code, Stage::Source, message).because(cause);
+        if !no_utf8 {
+            return e;
+        }
+        e.hint(
+            "The database has a name (of a table, column, function, …) that is not UTF-8, as only SQL_ASCII allows. \
+             Rename it (ALTER … RENAME TO …), or take a physical backup: kind = \"physical\".",
+        )
     }
 }
 

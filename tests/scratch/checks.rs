@@ -108,6 +108,7 @@ pub fn facts() -> Facts {
             invalid_indexes: vec![],
             matviews: vec![MatviewFacts { name: name("public", "mv"), populated: true }],
             computed: Some(vec![ComputedFacts {
+                extension: None,
                 name: name("public", "mv"),
                 matview: true,
                 columns: vec!["one".into()],

@@ -25,6 +25,21 @@ async fn dumped(conn: &ConnParams) -> (Vec<CatalogTable>, DatabaseFacts) {
 }
 
 #[tokio::test]
+async fn a_name_that_is_no_text_is_refused_with_a_way_out() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "CREATE DATABASE raw TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    let conn = conn(&server, "raw");
+    Snapshot::open(&conn).await.unwrap().facts().await.unwrap();
+    server.psql(
+        "raw",
+        "DO $$ BEGIN EXECUTE format('CREATE TABLE %I (a int)', convert_from('\\xe97a', 'SQL_ASCII')); END $$",
+    );
+    let e = Snapshot::open(&conn).await.unwrap().facts().await.unwrap_err();
+    assert_eq!(e.code(), pgseal::error::Code::SourceUnusable, "{e:?}");
+    assert!(e.next_step().unwrap().contains("is not UTF-8"), "{e:?}");
+}
+
+#[tokio::test]
 async fn other_encodings_keep_names_and_digests() {
     let server = PgServer::start(&bindir(), &[]);
     server.psql("postgres", "CREATE DATABASE l1 TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'");

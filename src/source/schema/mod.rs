@@ -103,21 +103,19 @@ pub(super) fn of_members(sql: &str) -> String {
 /// `class, object, extension` of the extensions, of what belongs to them, and of what belongs to
 /// the relations and domains among it.
 pub(super) fn members() -> String {
-    let parts: String = [
+    let mut parts = String::new();
+    for (class, oid, relation, from) in [
         ("pg_constraint", "oid", "conrelid", "pg_constraint"),
         ("pg_trigger", "oid", "tgrelid", "pg_trigger"),
         ("pg_rewrite", "oid", "ev_class", "pg_rewrite"),
         ("pg_policy", "oid", "polrelid", "pg_policy"),
         ("pg_class", "indexrelid", "indrelid", "pg_index"),
-    ]
-    .iter()
-    .map(|(class, oid, relation, from)| {
-        format!(
+    ] {
+        parts += &format!(
             " UNION SELECT '{class}'::regclass::oid, p.{oid}, mem.extension FROM {from} p JOIN mem ON mem.objid = p.{relation} \
                AND mem.classid = 'pg_class'::regclass"
-        )
-    })
-    .collect();
+        );
+    }
     format!(
         "WITH mem AS MATERIALIZED (SELECT d.classid, d.objid, e.extname::text AS extension FROM pg_depend d \
            JOIN pg_extension e ON e.oid = d.refobjid WHERE d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass) \

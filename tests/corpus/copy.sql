@@ -496,3 +496,35 @@ revoke reader from app;
 grant pg_read_server_files to app;
 --- membership-admin
 grant reader to app with admin option;
+--- role-all-setting
+alter role all set work_mem = '1GB';
+--- extension-member-changed
+alter function public.citext_eq(citext, citext) volatile;
+--- extension-member-replaced
+create or replace function public.regexp_match(string citext, pattern citext) returns text[] language sql immutable strict parallel safe as 'select null::text[]';
+--- extension-member-attached
+create function public.stray() returns int language sql as 'select 1'; alter extension citext add function public.stray();
+--- extension-member-detached
+alter extension citext drop function public.citext_ne(citext, citext);
+--- builtin-function-replaced
+create or replace function pg_catalog.left(text, int) returns text language sql immutable strict as 'select ''x''';
+--- builtin-function-definer
+alter function pg_catalog.md5(text) security definer;
+--- builtin-operator
+update pg_catalog.pg_operator set oprcode = 'int8ne' where oid = '=(int8,int8)'::regoperator;
+--- builtin-cast
+update pg_catalog.pg_cast set castcontext = 'i' where castsource = 'int8'::regtype and casttarget = 'int4'::regtype;
+--- builtin-type
+update pg_catalog.pg_type set typalign = 'd' where oid = 'cidr'::regtype;
+--- builtin-aggregate
+update pg_catalog.pg_aggregate set agginitval = '1' where aggfnoid = 'pg_catalog.count()'::regprocedure;
+--- builtin-view
+update pg_catalog.pg_attribute set attname = 'hidden' where attrelid = 'pg_catalog.pg_shadow'::regclass and attname = 'passwd';
+--- builtin-view-rule
+update pg_catalog.pg_rewrite set ev_enabled = 'D' where ev_class = 'pg_catalog.pg_stat_activity'::regclass;
+--- builtin-text-search
+update pg_catalog.pg_ts_dict set dictinitoption = 'stopwords = ''none''' where dictname = 'english_stem';
+--- builtin-language
+update pg_catalog.pg_language set lanpltrusted = true where lanname = 'c';
+--- builtin-opfamily
+delete from pg_catalog.pg_amop where amopfamily = (select oid from pg_catalog.pg_opfamily where opfname = 'text_ops' and opfmethod = 405);

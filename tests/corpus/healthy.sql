@@ -158,8 +158,16 @@ create foreign data wrapper w options (b '2', a '1'); create server s type 'x' v
 create table t (a int primary key, b text); create schema s; create publication p1 for table t (a) where (a > 5::bigint) with (publish = 'insert, update'); create publication p2 for tables in schema s; create publication p3 for all tables with (publish_via_partition_root); create publication p4;
 --- extension-config-and-schema
 create schema ex; create extension hstore schema ex; create extension citext; create extension pg_trgm with schema ex; create table t (h ex.hstore, c citext unique, x text); insert into t values ('a=>1', 'Ab', 'abc'); create index on t using gin (x ex.gin_trgm_ops); create function ex.mine() returns int language sql as 'select 1'; create table ex.mine (a int);
---- extension-member-added
-create extension hstore; create function extra() returns int language sql as 'select 1'; alter extension hstore add function extra(); create table dep (a int); create index di on dep (a); alter index di depends on extension hstore; revoke execute on function hstore_to_json(hstore) from public; comment on extension hstore is 'x';
+--- extension-depended-on
+create extension hstore; create table dep (a int); create index di on dep (a); alter index di depends on extension hstore; revoke execute on function hstore_to_json(hstore) from public; comment on extension hstore is 'x';
+--- extension-of-nobody-special
+create role odd_installer login; grant create on database :"DBNAME" to odd_installer; set role odd_installer; create extension hstore; create extension citext; reset role; create table t (h hstore); insert into t values ('a=>1');
+--- hash-by-enum
+create type colour as enum ('red', 'green', 'blue', 'white', 'black', 'grey'); create table h (c colour, n int) partition by hash (c); create table h0 partition of h for values with (modulus 3, remainder 0); create table h1 partition of h for values with (modulus 3, remainder 1) partition by range (n); create table h1d partition of h1 default; create table h2 partition of h for values with (modulus 3, remainder 2); insert into h select c, g from unnest(enum_range(null::colour)) c, generate_series(1, 20) g;
+--- keys-turned-off
+create table p (a int primary key); create table c (a int references p); insert into p values (1); insert into c values (1); alter table c disable trigger all;
+--- builtin-touched-as-users-may
+revoke execute on function pg_catalog.pg_ls_dir(text) from public; create function mine(text, int) returns bool language sql immutable as 'select $2 is null'; create function mine(int, text) returns bool language sql immutable as 'select $1 is null'; create operator !== (leftarg = text, rightarg = int, function = mine, commutator = !==); create operator !== (leftarg = int, rightarg = text, function = mine, commutator = !==);
 --- extensions-many
 create extension btree_gist; create extension intarray; create extension ltree; create extension cube; create extension "uuid-ossp"; create extension pgcrypto; create extension unaccent; create table t (a int, b ltree, c cube, d uuid default uuid_generate_v4(), exclude using gist (a with =, c with &&)); insert into t values (1, 'a.b', '(1,2)'); create index on t using gist (b); create text search configuration u (copy = simple); alter text search configuration u alter mapping for word with unaccent, simple;
 --- conversion-and-transform

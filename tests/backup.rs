@@ -24,5 +24,7 @@ mod stores;
 mod stress;
 #[path = "backup/terminal.rs"]
 mod terminal;
+#[path = "backup/warned.rs"]
+mod warned;
 #[path = "support/world.rs"]
 mod world;

@@ -20,6 +20,8 @@ mod plan;
 mod standby;
 #[path = "restore/tables.rs"]
 mod tables;
+#[path = "restore/warned.rs"]
+mod warned;
 #[path = "restore/without_pgseal.rs"]
 mod without_pgseal;
 #[path = "restore/world.rs"]

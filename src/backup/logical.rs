@@ -201,7 +201,10 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     }
     match last {
         Some(e) if taken.databases.is_empty() => Err(e),
-        _ => Ok(taken),
+        _ => {
+            taken.heed(&BTreeMap::new(), work.progress);
+            Ok(taken)
+        }
     }
 }
 
@@ -317,6 +320,7 @@ async fn in_snapshot(
         part: Part::Content,
         why: Why::UnloggedOnStandby,
         objects,
+        files: Vec::new(),
     });
     Ok(Some(One { facts, done, left_out, warnings, subscriptions, undumped }))
 }

@@ -13,6 +13,7 @@
 //! | `clock` | whether a backup of now fits behind those before it |
 //! | [`streams`] | a child, its tap and its parts, to a receipt |
 //! | [`logical`] / [`physical`] | what is dumped |
+//! | `said` | what is told of a backup that was made all the same |
 //! | [`commit`] | the slot, the signature, the manifest |
 
 use std::collections::BTreeMap;
@@ -30,7 +31,6 @@ use crate::manifest::model::{Compression, Counts, Encryption, FactsRef, Manifest
 use crate::pipeline::{Writer, seal, writer};
 use crate::process::private_dir;
 use crate::source::facts::Facts;
-use crate::source::left_out::{Part, Why};
 use crate::source::{ConnParams, LeftOut, PgBin, Purpose, pinned, probe};
 use crate::store::layout;
 use crate::types::event::Progress;
@@ -42,6 +42,7 @@ pub mod commit;
 pub mod lock;
 pub mod logical;
 pub mod physical;
+mod said;
 pub mod streams;
 
 use streams::Taken;
@@ -183,21 +184,6 @@ impl Job<'_> {
         ready.warnings.extend(clock::recheck(self, &ready.catalog, started_at).await);
         let committed = commit::commit(self, &ready.catalog, ready.next_seq, manifest).await?;
         Ok(Outcome { manifest: committed, warnings: ready.warnings })
-    }
-
-    /// Says what is left out. What no backup of this kind could hold is told; what
-    /// this one should hold is a warning. A physical one has the files of a database
-    /// that its role may not enter.
-    fn tell(&self, ready: &mut Ready) {
-        for l in &ready.left_out {
-            let may_be = l.why.is_by_design() || (l.part == Part::Facts && l.why == Why::NotAllowed);
-            if may_be {
-                self.progress.event(Event::Note(l.text()));
-            } else {
-                self.progress.event(Event::Warning { text: l.text(), hint: None });
-                ready.warnings.push(l.text());
-            }
-        }
     }
 
     /// Everything that can fail before the dump starts, cheapest first.

@@ -8,7 +8,7 @@ use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::facts::DatabaseFacts;
 use crate::source::left_out::Why;
-use crate::source::{LeftOut, Snapshot, Tapped, physical};
+use crate::source::{LeftOut, Snapshot, Tapped, physical, probe};
 
 /// How often the facts of a database are read in which something vanishes meanwhile.
 const TRIES: u32 = 5;
@@ -19,6 +19,8 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     taken.producer.insert("pg_basebackup".into(), ready.bin.version_line("pg_basebackup").await?);
     let session = ready.conn.connect_read_only("pgseal backup").await?;
     taken.server(&session, work.progress).await?;
+    let oids = probe::oids(&session).await?;
+    let conn = physical::in_english(&session, &ready.conn).await?;
     drop(session);
     for (name, _) in &ready.databases {
         match facts(ready, name).await {
@@ -33,7 +35,7 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     }
     // The slot must exist before the checkpoint whose WAL it keeps.
     let hold = physical::hold_wal(&ready.conn).await?;
-    let stream = physical::stream(&ready.bin, &ready.conn, private, checksums)?;
+    let stream = physical::stream(&ready.bin, &conn, private, checksums)?;
     let done = work.run(reference(1), stream).await?;
     if !hold.is_whole().await? {
         return Err(Error::new(
@@ -49,6 +51,7 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     };
     taken.physical = Some(facts.clone());
     taken.streams.push(done);
+    taken.heed(&oids, work.progress);
     Ok(taken)
 }
 

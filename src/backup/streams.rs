@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
 use crate::pipeline::{Receipt, Writer};
+use crate::process::Warnings;
 use crate::source::facts::{DatabaseFacts, MembershipFacts, PhysicalFacts, RoleFacts, StreamFacts};
 use crate::source::{DumpStream, LeftOut, Posture, Session, StreamRole, Tapped, posture, probe};
 use crate::store::layout;
@@ -36,6 +37,10 @@ pub struct Done {
     pub facts: StreamFacts,
     /// What was read off it.
     pub tapped: Tapped,
+    /// Which program of which database wrote it.
+    pub whose: String,
+    /// What that warned of, though it ended well.
+    pub warned: Warnings,
 }
 
 /// All that a backup took from its source.
@@ -141,7 +146,9 @@ impl Work<'_> {
             Tapped::Archive(contents) => contents.tables.iter().map(|t| t.facts.name.clone()).collect(),
             Tapped::Nothing | Tapped::Base(_) => Vec::new(),
         };
-        Ok(Done { reference, role, receipt, facts: StreamFacts { database, argv, tables }, tapped })
+        let facts = StreamFacts { database, argv, tables };
+        let warned = finished.stderr().warnings();
+        Ok(Done { reference, role, receipt, facts, tapped, whose, warned })
     }
 }
 

@@ -13,6 +13,7 @@
 //!   killed with -9, so is the child.
 //! * stderr is drained for as long as the child lives and only a bounded
 //!   **tail** is kept, so a child that floods it neither blocks nor fills memory.
+//!   Its **warnings** ([`Warnings`]) are picked out as they pass.
 //! * Success is a value: [`Finished`] exists only after exit status 0, and the
 //!   manifest cannot be built without it. A stream that ended is not a dump
 //!   that finished.
@@ -29,9 +30,11 @@ mod spawner;
 mod stderr;
 mod tool;
 mod under;
+mod warned;
 
 pub use child::{Exit, Finished, Running};
 pub use private::private_dir;
 pub use stderr::Tail;
 pub use tool::{Stdin, Stdout, Tool};
 pub use under::{Filter, Under};
+pub use warned::{Speaker, Warning, Warnings};

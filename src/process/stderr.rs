@@ -5,16 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::warned::{Scanner, Warnings};
+
 /// Bytes of a child's stderr that are kept where nobody asks for more: its end.
 pub(super) const KEPT: usize = 16 * 1024;
 
 /// Characters of one line that a message repeats: a program may write a line without end.
 const SHOWN: usize = 400;
 
-/// The end of a child's stderr, by default at most 16 KiB.
+/// The end of a child's stderr, by default at most 16 KiB, and what it warned of
+/// before.
 #[derive(Debug, Clone)]
 pub struct Tail {
     bytes: Arc<Mutex<VecDeque<u8>>>,
+    warned: Arc<Mutex<Scanner>>,
     limit: usize,
 }
 
@@ -27,7 +31,7 @@ impl Default for Tail {
 impl Tail {
     /// Keeps the last `limit` bytes.
     pub(super) fn of(limit: usize) -> Self {
-        Self { bytes: Arc::default(), limit }
+        Self { bytes: Arc::default(), warned: Arc::default(), limit }
     }
 
     /// Reads until the end, keeping the last bytes. Read errors end it.
@@ -37,6 +41,7 @@ impl Tail {
             if n == 0 {
                 break;
             }
+            self.warned.lock().unwrap_or_else(PoisonError::into_inner).push(&buffer[..n]);
             let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
             kept.extend(&buffer[..n]);
             let excess = kept.len().saturating_sub(self.limit);
@@ -49,6 +54,11 @@ impl Tail {
         let kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let (a, b) = kept.as_slices();
         String::from_utf8_lossy(&[a, b].concat()).into_owned()
+    }
+
+    /// What it warned of so far, also where that is not in the tail any more.
+    pub fn warnings(&self) -> Warnings {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).warnings()
     }
 
     /// The last `n` lines that are not empty, joined with " | ", for an error message;

@@ -14,7 +14,7 @@ use super::archive::{self, Archive, Contents};
 use super::logical::{LogicalTarget, explain};
 use super::lost::{self, Lost};
 use super::refused::{self, Refused};
-use super::{Opened, complaint, database, feed, views};
+use super::{Opened, complaint, database, feed, said, views};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Role, Stream};
 use crate::process::{Exit, Stdin, Tool};
@@ -297,6 +297,9 @@ impl<'a> Load<'a> {
     /// What pg_restore says goes to the operator's terminal, but never into a
     /// drill's report: it quotes rows.
     fn ended(&self, exit: Exit, strict: bool) -> Result<Refused> {
+        if !self.target.scratch {
+            said::tell(&exit.stderr().warnings(), &self.target.progress);
+        }
         let refused = match exit.code() {
             Some(0) => return Ok(Refused::default()),
             Some(1) if !strict => Refused::read(&exit.stderr().text()),

@@ -20,6 +20,7 @@
 //! | `load` | one database filled by pg_restore |
 //! | `archive` | its schema stream, and what of it is wanted |
 //! | `refused` | which entries the server refused |
+//! | `said` | what pg_restore warned of, though it went on |
 //! | `views` | materialized views that need the database's `search_path` |
 //! | [`lost`] | what could not be restored |
 //! | [`reference`] | what a backup's schema alone makes, to compare with |
@@ -50,6 +51,7 @@ pub mod plan;
 pub mod properties;
 pub mod reference;
 mod refused;
+mod said;
 pub mod selection;
 mod staging;
 pub mod survey;

@@ -21,6 +21,9 @@ pub struct LeftOut {
     /// Names, where only some of its objects are concerned, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectName>,
+    /// Files and directories, named from the data directory, where those are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
 }
 
 /// What of a database is missing.
@@ -33,6 +36,8 @@ pub enum Part {
     Facts,
     /// The content of some objects; their definitions are there.
     Content,
+    /// Files of the data directory.
+    Files,
 }
 
 /// Why it is missing.
@@ -53,6 +58,9 @@ pub enum Why {
     Dropped,
     /// The server gave an error when it was read.
     Unreadable,
+    /// A link where a file or directory should be, or a special file: pg_basebackup
+    /// leaves it out.
+    NotFollowed,
 }
 
 impl Why {
@@ -70,6 +78,7 @@ impl Why {
             Self::NotAllowed => "the role may not connect to it",
             Self::Dropped => "it was dropped while the backup ran",
             Self::Unreadable => "the server refused to tell about it",
+            Self::NotFollowed => "a link or a special file, which pg_basebackup does not follow",
         }
     }
 
@@ -102,19 +111,41 @@ pub fn sqlstate(e: &Error) -> Option<&str> {
 impl LeftOut {
     /// A whole database.
     pub fn database(name: &str, why: Why) -> Self {
-        Self { database: name.to_owned(), part: Part::Database, why, objects: Vec::new() }
+        Self { database: name.to_owned(), part: Part::Database, why, objects: Vec::new(), files: Vec::new() }
     }
 
     /// What was to be known of a database.
     pub fn facts(name: &str, why: Why) -> Self {
-        Self { database: name.to_owned(), part: Part::Facts, why, objects: Vec::new() }
+        Self { database: name.to_owned(), part: Part::Facts, why, objects: Vec::new(), files: Vec::new() }
+    }
+
+    /// A file or directory of the data directory; `database` where it holds all of one.
+    pub fn file(name: String, database: Option<&str>) -> Self {
+        let part = if database.is_some() { Part::Database } else { Part::Files };
+        let database = database.unwrap_or_default().to_owned();
+        Self { database, part, why: Why::NotFollowed, objects: Vec::new(), files: vec![name] }
+    }
+
+    /// The next step, where there is one.
+    pub const fn next_step(&self) -> Option<&'static str> {
+        match self.why {
+            Why::NotFollowed => Some(
+                "A server does not start, or not with everything, in a restored directory that lacks it: put the file or \
+                 directory itself in the place of the link, or keep a copy of it and put that there after a restore.",
+            ),
+            _ => None,
+        }
     }
 
     /// One sentence. The names in it were chosen by database users.
     pub fn text(&self) -> String {
         let (name, why) = (&self.database, self.why.words());
         match self.part {
-            Part::Database => format!("database {name} is not in the backup: {why}"),
+            Part::Database => match self.files.first() {
+                Some(file) => format!("database {name} is not in the backup: {file} is {why}"),
+                None => format!("database {name} is not in the backup: {why}"),
+            },
+            Part::Files => format!("{} is not in the backup: {why}", self.files.join(", ")),
             Part::Facts => {
                 format!("database {name} is in the backup, but nothing is known of it to compare a copy with: {why}")
             }

@@ -22,6 +22,7 @@
 //! | [`posture`] | how the server can be entered: settings, access rules, sessions |
 //! | [`builtin`] | what the server came with, which no dump holds |
 //! | [`left_out`] | what a backup does not hold, and why |
+//! | [`warned`] | what the programs' warnings mean |
 //! | [`large_objects`] | large objects: number, content, rights |
 //! | [`logical`], [`physical`] | the streams of the two kinds of backup |
 //! | [`counting`] | rows counted by the server, beside the dump |
@@ -72,6 +73,7 @@ pub mod tap;
 pub mod tar_tap;
 pub mod tls;
 pub mod tools;
+pub mod warned;
 
 pub use archive::{ArchiveContents, ArchiveTap, ArchivedTable};
 pub use ask::Ask;

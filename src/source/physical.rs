@@ -53,6 +53,15 @@ pub async fn preflight(session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// The connection on which the server says in English what it leaves out: only
+/// superusers may ask for that.
+pub async fn in_english(session: &Session, conn: &ConnParams) -> Result<ConnParams> {
+    let sql = "SELECT pg_catalog.current_setting('is_superuser') = 'on'";
+    let row = session.client().query_one(sql, &[]).await;
+    let may = row.map_err(|e| Session::failed("cannot read a setting", e))?.get(0);
+    Ok(if may { conn.with_setting("lc_messages", "C") } else { conn.clone() })
+}
+
 /// Bytes of all databases: what a base backup will about hold. `None` where
 /// the role may not ask.
 pub async fn estimated_bytes(session: &Session) -> Option<u64> {

@@ -157,6 +157,14 @@ pub async fn listed(session: &Session) -> Result<Vec<Listed>> {
     Ok(rows.iter().map(|r| Listed { name: r.get(0), bytes: r.get::<_, i64>(1).unsigned_abs(), why: why(r) }).collect())
 }
 
+/// All databases by their numbers, which name their directories.
+pub async fn oids(session: &Session) -> Result<BTreeMap<u32, String>> {
+    let sql = "SELECT oid, datname::text FROM pg_catalog.pg_database";
+    let rows = session.client().query(sql, &[]).await;
+    let rows = rows.map_err(|e| Session::failed("cannot list the databases", e))?;
+    Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
+}
+
 /// Names of those that `databases = "all"` means: they accept connections and are no templates.
 pub async fn databases(session: &Session) -> Result<Vec<String>> {
     Ok(listed(session).await?.into_iter().filter(|d| d.why.is_none()).map(|d| d.name).collect())

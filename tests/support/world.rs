@@ -51,6 +51,13 @@ impl Said {
         self
     }
 
+    /// Fails unless nothing was said to people.
+    #[track_caller]
+    pub fn silent(self) -> Self {
+        assert!(self.err.is_empty(), "{self}");
+        self
+    }
+
     /// Fails unless stderr holds all of these.
     #[track_caller]
     pub fn says(self, all: &[&str]) -> Self {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "restore/configured.rs"]
+mod configured;
 #[path = "restore/databases.rs"]
 mod databases;
 #[path = "restore/directory.rs"]

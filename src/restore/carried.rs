@@ -10,7 +10,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::conf::{self, AUTO, Conf};
-use crate::source::Facts;
+use crate::source::facts::CONFIGURED_BY;
+use crate::source::{Facts, LeftOut};
 
 /// What a directory of a standby's backup becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,8 @@ const PRELOADED: [&str; 3] = ["shared_preload_libraries", "session_preload_libra
 pub struct Carried {
     /// Files and settings that were removed.
     pub removed: Vec<String>,
+    /// Files without which a server does not start, and which are not there.
+    pub missing: Vec<String>,
     /// Names of settings that reach out of the directory.
     pub settings: Vec<String>,
     /// What a person should know before starting a server in it, a sentence each.
@@ -86,7 +89,12 @@ pub(super) fn settle(data: &Path, standby: Standby, was_standby: bool, durable: 
             carried.removed.extend(names_one.then(|| FOLLOWED[0].to_owned()));
         }
     }
-    describe(&Conf::read(data), &mut carried);
+    let conf = Conf::read(data);
+    describe(&conf, &mut carried);
+    for name in CONFIGURED_BY.into_iter().filter(|name| std::fs::symlink_metadata(data.join(name)).is_err()) {
+        carried.missing.push(name.to_owned());
+        carried.notes.push(unconfigured(name));
+    }
     let follows = SIGNALS.iter().any(|s| std::fs::symlink_metadata(data.join(s)).is_ok());
     match standby {
         _ if follows => carried.notes.insert(
@@ -103,6 +111,26 @@ pub(super) fn settle(data: &Path, standby: Standby, was_standby: bool, durable: 
         _ => {}
     }
     Ok(carried)
+}
+
+/// What to do where such a file is not in the directory: the server that was backed
+/// up had it elsewhere.
+fn unconfigured(name: &str) -> String {
+    let (lost, next) = match name {
+        "pg_hba.conf" => (
+            "who may log in",
+            "for a test, a file with the line \"local all all peer\" lets in whom the system knows by the same name",
+        ),
+        _ => (
+            "how the server was set",
+            "where there is none, initdb makes one in a directory of its own, with the settings of a new server",
+        ),
+    };
+    format!(
+        "there is no {name} in the directory, and without it no server starts: the server that was backed up kept it \
+         elsewhere (Debian: /etc/postgresql/VERSION/CLUSTER, which pg_ctlcluster uses), and no base backup holds {lost}. \
+         Copy it from that host or from your configuration management into the directory; {next}"
+    )
 }
 
 /// A server asks whether something of that name is there, whatever it is.
@@ -202,8 +230,20 @@ pub fn foreseen(facts: &Facts, standby: Standby) -> Vec<String> {
     if !preload.is_empty() {
         notes.push(format!("shared_preload_libraries = '{}'", preload.join(",")));
     }
+    notes.extend(lacking(facts).map(LeftOut::text));
+    let there = facts.physical.as_ref().and_then(|p| p.configured_by.as_ref());
+    notes.extend(
+        there
+            .into_iter()
+            .flat_map(|there| CONFIGURED_BY.into_iter().filter(|name| !there.contains(*name)).map(unconfigured)),
+    );
     notes.extend(subscriptions(facts));
     notes
+}
+
+/// What the backup should hold and does not.
+pub fn lacking(facts: &Facts) -> impl Iterator<Item = &LeftOut> {
+    facts.left_out.iter().filter(|l| !l.files.is_empty() && !l.why.is_by_design())
 }
 
 /// Subscriptions lie in the catalogs, where no file of settings tells of them.

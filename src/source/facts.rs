@@ -4,7 +4,7 @@
 //! the restored copy with them, never with the live server. Names in here are
 //! chosen by database users: escape before showing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -371,4 +371,12 @@ pub struct PhysicalFacts {
     pub files: u64,
     /// Sum of their sizes in bytes.
     pub bytes: u64,
+    /// Which of the files that a server is configured by are in it (see [`CONFIGURED_BY`]);
+    /// absent in backups of older versions.
+    #[serde(default)]
+    pub configured_by: Option<BTreeSet<String>>,
 }
+
+/// Without these in its data directory a server does not start, unless it is told
+/// where they are (PostgreSQL manual, "File Locations").
+pub const CONFIGURED_BY: [&str; 2] = ["postgresql.conf", "pg_hba.conf"];

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::backup_files::{Label, Manifest, parse_label};
-use super::facts::PhysicalFacts;
+use super::facts::{CONFIGURED_BY, PhysicalFacts};
 use super::tap::{Tap, Tapped};
 use crate::error::{Code, Error, Result, Stage};
 
@@ -31,6 +31,7 @@ pub struct BaseTap {
     control: bool,
     wal: BTreeSet<String>,
     segment_bytes: u64,
+    configured_by: BTreeSet<String>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,10 @@ impl BaseTap {
                 self.control = size > 0;
                 Kind::Other
             }
+            _ if CONFIGURED_BY.contains(&name) => {
+                self.configured_by.insert(name.to_owned());
+                Kind::Other
+            }
             _ => {
                 if let Some(segment) = name.strip_prefix("pg_wal/").filter(|s| is_segment(s)) {
                     if size < 1024 * 1024 || !size.is_power_of_two() {
@@ -154,6 +159,7 @@ impl BaseTap {
             timeline: manifest.timeline,
             files: self.files,
             bytes: self.bytes,
+            configured_by: Some(self.configured_by),
         })
     }
 

@@ -250,6 +250,7 @@ async fn facts(pg: &PgServer) -> Facts {
             timeline: 1,
             files: 1,
             bytes: 1,
+            configured_by: None,
         }),
         warnings: Vec::new(),
         left_out: Vec::new(),

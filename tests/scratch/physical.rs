@@ -34,6 +34,7 @@ fn wal_range(data: &Path) -> PhysicalFacts {
         timeline: range["Timeline"].as_u64().unwrap().try_into().unwrap(),
         files: 0,
         bytes: 0,
+        configured_by: None,
     }
 }
 

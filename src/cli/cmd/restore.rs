@@ -126,6 +126,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         let (what, carried) = physical(&ctx, &opened, dir.clone(), args.standby()).await?;
         json["removed"] = json!(carried.removed);
         json["settings"] = json!(carried.settings);
+        json["missing"] = json!(carried.missing);
         what
     } else {
         let (what, lost) = logical(&ctx, &args, &opened, jobs).await?;
@@ -153,6 +154,9 @@ async fn physical(ctx: &Context<'_>, opened: &Opened, dir: PathBuf, standby: Sta
     }
     let target = PhysicalTarget { dir: dir.clone(), durable: true, owner, standby, progress: ctx.progress() };
     let carried = target.restore(opened).await?.carried;
+    for l in carried::lacking(&opened.facts) {
+        ctx.ui().progress.warn(&l.text(), l.next_step());
+    }
     for note in carried.notes.iter().cloned().chain(carried::subscriptions(&opened.facts)) {
         ctx.ui().progress.note(&note);
     }

@@ -101,11 +101,14 @@ impl<'a> Load<'a> {
         let triggers = if self.target.scratch { self.schema.event_triggers()? } else { None };
         let refused = self.section("post-data", triggers.as_ref().map(|t| t.0.as_slice()), jobs).await?;
         let mut refused = self.known(refused)?;
-        if !refused.entries.is_empty() && jobs > 1 {
+        if !refused.not_made().is_empty() && jobs > 1 {
             let text = "some statements were refused: once more, with one job".to_owned();
             self.target.progress.event(Event::Note(text));
-            let again = self.section("post-data", Some(&refused.ids()), 1).await?;
-            refused = self.known(again)?;
+            let again = self.section("post-data", Some(&refused.not_made()), 1).await?;
+            let mut again = self.known(again)?;
+            again.entries.extend(refused.entries.into_iter().filter(|e| refused.unowned.contains(&e.0)));
+            again.unowned.append(&mut refused.unowned);
+            refused = again;
             runs += 1;
         }
         if !self.target.scratch {
@@ -192,7 +195,8 @@ impl<'a> Load<'a> {
         let (mut lost, mut left_out) = (Vec::new(), Vec::new());
         for (id, why) in &refused.entries {
             let Some(entry) = contents.get(id) else { continue };
-            let one = Lost::entry(entry, why, encoding);
+            let unowned = refused.unowned.contains(id);
+            let one = if unowned { Lost::owner(entry, why, encoding) } else { Lost::entry(entry, why, encoding) };
             if !owners && lost::is_left_out(&entry.desc, superuser) { left_out.push(one) } else { lost.push(one) }
         }
         let mut lost = self.judged(lost, refused)?;

@@ -28,6 +28,12 @@ impl Lost {
         Self { object, why: why.to_owned() }
     }
 
+    /// The owner of an entry that is there.
+    pub(super) fn owner(entry: &Listed, why: &str, encoding: &str) -> Self {
+        let Self { object, why } = Self::entry(entry, why, encoding);
+        Self { object: format!("OWNER of {object}"), why }
+    }
+
     /// Whether the server ran out of space or went away: what comes after that was not tried.
     fn is_the_servers_end(&self) -> bool {
         ["No space left on device", "no connection to the server", "server closed the connection"]

@@ -17,6 +17,8 @@ pub(super) struct Refused {
     pub entries: Vec<(i64, String)>,
     /// Words about no entry.
     pub others: Vec<String>,
+    /// Those of the entries that are there, and only have another owner.
+    pub unowned: BTreeSet<i64>,
 }
 
 impl Refused {
@@ -28,8 +30,14 @@ impl Refused {
         let mut out = Self::default();
         let mut seen = BTreeSet::new();
         let mut entry = None;
+        let mut errors: Vec<(Option<i64>, Vec<&str>)> = Vec::new();
         for line in stderr.lines() {
-            let Some(said) = line.strip_prefix("pg_restore: ") else { continue };
+            let Some(said) = line.strip_prefix("pg_restore: ") else {
+                if let (Some(statement), Some((_, all))) = (line.strip_prefix("Command was: "), errors.last_mut()) {
+                    all.push(statement);
+                }
+                continue;
+            };
             if let Some(rest) = said.strip_prefix("from TOC entry ") {
                 let number = rest.split(';').next().and_then(|n| n.parse().ok());
                 // Parallel workers speak in between: a number counts though its words come later.
@@ -42,6 +50,7 @@ impl Refused {
             } else if said.starts_with("while ") && !said.starts_with("while PROCESSING") {
                 entry = None;
             } else if let Some(words) = said.strip_prefix("error: ") {
+                errors.push((entry, Vec::new()));
                 match out.entries.iter_mut().find(|e| Some(e.0) == entry) {
                     Some((_, first)) if first.is_empty() => words.clone_into(first),
                     Some(_) => {}
@@ -49,6 +58,12 @@ impl Refused {
                 }
             }
         }
+        // A message, or a statement, of more lines may hold one that looks like a
+        // statement: then there are two, and neither counts.
+        let gives = |all: &[&str]| matches!(all, [one] if gives_owner(one));
+        let of = |id: i64| errors.iter().filter(move |(entry, _)| *entry == Some(id));
+        let unowned = |id: &i64| of(*id).count() > 0 && of(*id).all(|(_, all)| gives(all));
+        out.unowned = out.ids().into_iter().filter(unowned).collect();
         if stderr.len() >= KEPT {
             out.others.push("more was refused than can be named: see the target server's log".to_owned());
         }
@@ -60,11 +75,31 @@ impl Refused {
         self.entries.iter().map(|e| e.0).collect()
     }
 
+    /// Without those that are there.
+    pub(super) fn not_made(&self) -> Vec<i64> {
+        self.ids().into_iter().filter(|id| !self.unowned.contains(id)).collect()
+    }
+
     /// Whether the server ended every one of them to end a deadlock.
     pub(super) fn is_deadlock(&self) -> bool {
         let fits = |words: &str| words.contains("ERROR:  deadlock detected");
         self.others.is_empty() && !self.entries.is_empty() && self.entries.iter().all(|e| fits(&e.1))
     }
+}
+
+/// Whether a statement does nothing but `ALTER … OWNER TO role;`.
+fn gives_owner(statement: &str) -> bool {
+    let Some((_, role)) = statement.strip_prefix("ALTER ").and_then(|s| s.rsplit_once(" OWNER TO ")) else {
+        return false;
+    };
+    let Some(role) = role.strip_suffix(';') else { return false };
+    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'));
+    let quoted = |name: &str| {
+        let inner = name.strip_prefix('"').and_then(|n| n.strip_suffix('"'));
+        inner.is_some_and(|n| !n.is_empty() && !n.replace("\"\"", "").contains('"'))
+    };
+    // A name that goes on in the next line leaves its quote open.
+    statement.matches('"').count().is_multiple_of(2) && (plain(role) || quoted(role))
 }
 
 #[cfg(test)]
@@ -99,6 +134,36 @@ mod tests {
         // A row that says it is none of its words.
         let row = "pg_restore: error: broke\nDETAIL: \npg_restore: warning: errors ignored on restore: 1\npg_restore: error: gone\n";
         assert_eq!(Refused::read(row), None);
+    }
+
+    #[test]
+    fn only_an_owner_is_only_an_owner() {
+        for yes in ["ALTER TABLE public.t OWNER TO app;", "ALTER FUNCTION a.f(x int) OWNER TO \"A \"\"b\";"] {
+            assert!(gives_owner(yes), "{yes}");
+        }
+        for no in [
+            "CREATE TABLE t (a int);",
+            "ALTER TABLE t ADD CONSTRAINT c CHECK ((a <> ' OWNER TO y;'::text));",
+            "ALTER TABLE t CLUSTER ON \" OWNER TO y\";",
+            "ALTER TABLE t CLUSTER ON \"a OWNER TO \"\"y\";",
+            "ALTER TABLE public.\"x OWNER TO y;",
+            "ALTER TABLE t OWNER TO ;",
+        ] {
+            assert!(!gives_owner(no), "{no}");
+        }
+        let owner = "pg_restore: error: could not execute query: ERROR:  role \"app\" does not exist\n\
+                     Command was: ALTER TABLE public.t OWNER TO app;\n\n";
+        let table = "pg_restore: error: could not execute query: ERROR:  type \"x\" does not exist\n\
+                     Command was: CREATE TABLE public.t (a x);\n\n\n";
+        let faked = table.replace("type \"x", "type \"x\nCommand was: ALTER TABLE public.t OWNER TO app;\n");
+        let end = "pg_restore: warning: errors ignored on restore: 1\n";
+        for (said, only) in
+            [(owner, true), (table, false), (faked.as_str(), false), (&format!("{table}{owner}"), false)]
+        {
+            let refused =
+                Refused::read(&format!("pg_restore: from TOC entry 5; 1 1 TABLE t app\n{said}{end}")).unwrap();
+            assert_eq!((refused.ids(), refused.unowned.len()), (vec![5], usize::from(only)), "{said}");
+        }
     }
 
     #[test]

@@ -117,6 +117,32 @@ fn what_is_refused_is_lost_alone_where_that_is_wanted() {
     assert_eq!(server.psql("whole", "select count(*) from good"), "2");
 }
 
+#[test]
+fn of_a_table_whose_owner_is_missing_only_the_owner_is_lost() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "create role \"Old App\"");
+    server.psql("postgres", "create database shop");
+    server.psql(
+        "shop",
+        "create table t (a int primary key); insert into t values (1), (2); alter table t owner to \"Old App\";
+         create view v as select a from t; alter view v owner to \"Old App\"; create publication p",
+    );
+    server.psql("shop", "alter publication p owner to \"Old App\"");
+    let host = Host::new(&server);
+    host.ok(&["backup", "tables"]);
+    let target = PgServer::start(&bindir(), &[]);
+    host.restore(&target, &["tables@latest", "--target-db", "strict"])
+        .is(50, &["OWNER of TABLE public.t: ", "role \"Old App\" does not exist", "--keep-going"]);
+    let said =
+        said(host.restore_command(&target, &["tables@latest", "--target-db", "shop", "--keep-going"]).arg("--json"));
+    said.is(3, &["not restored: OWNER of TABLE public.t: "]);
+    let json: Value = serde_json::from_str(&said.out).unwrap();
+    let lost: Vec<&str> =
+        json["not_restored"].as_array().unwrap().iter().map(|l| l["object"].as_str().unwrap()).collect();
+    assert_eq!(lost, ["OWNER of TABLE public.t", "OWNER of VIEW public.v", "OWNER of PUBLICATION p"], "{said:?}");
+    assert_eq!(target.psql("shop", "select count(*), (select count(*) from pg_publication) from v"), "2|1");
+}
+
 /// Each index wants first its own lock and then the other's, and waits until that is taken.
 const DEADLOCK: &str = "
 create function grab(a int, first int, second int) returns int language plpgsql immutable as $$ begin

@@ -7,9 +7,10 @@ use futures_util::future::try_join_all;
 
 use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, failed, lacks_library, name_of, object, query};
 use super::{CheckResult, Rule, Severity, Subject, TableProof};
-use crate::error::Result;
+use crate::error::{Error, Result, Stage};
 use crate::scratch::Session;
 use crate::source::facts::{DatabaseFacts, ObjectName};
+use crate::types::shown;
 
 /// The check.
 pub const RULE: Rule =
@@ -66,12 +67,47 @@ async fn worker(session: &Session, facts: &DatabaseFacts, queue: &Queue) -> Resu
                 Some(s) if !lacks_library(&e) && ["XX", "22", "58"].iter().any(|c| s.starts_with(c)) => {
                     format!("the table cannot be read (SQLSTATE {s})")
                 }
+                Some(s) if s == LOCK_NOT_AVAILABLE => return Err(held(session, failed(&e)).await),
                 _ => return Err(failed(&e)),
             },
         };
         tally.findings.push(RULE.finding(object(&facts.name, &name), message, RESTORE_AGAIN));
     }
     Ok(tally)
+}
+
+/// SQLSTATE of a lock that was waited for in vain.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Tables that one error names.
+const NAMED: usize = 5;
+
+/// Says who keeps the tables locked: nobody else is here than prepared transactions of
+/// the source. By their numbers: their other names are an application's own text.
+async fn held(session: &Session, e: Error) -> Error {
+    let sql = "select n.nspname::text, c.relname::text, p.transaction::text from pg_locks l \
+               join pg_prepared_xacts p on split_part(l.virtualtransaction, '/', 2) = p.transaction::text \
+               join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace \
+               where l.locktype = 'relation' and l.granted and l.mode = 'AccessExclusiveLock' and l.pid is null \
+                 and l.database = (select oid from pg_database where datname = current_database()) \
+                 and c.relkind in ('r', 'm') order by 1, 2";
+    let Ok(rows) = query(session.client(), sql, &[]).await else { return e };
+    let one =
+        |r: &tokio_postgres::Row| format!("{} (prepared transaction {})", name_of(r).quoted(), r.get::<_, String>(2));
+    let named: Vec<String> = rows.iter().take(NAMED).map(|r| shown(&one(r)).into_owned()).collect();
+    if named.is_empty() {
+        return e;
+    }
+    let more = if rows.len() > named.len() { format!(" and {} more", rows.len() - named.len()) } else { String::new() };
+    let text = format!(
+        "{}: locked by a prepared transaction of the source, which is part of the backup: {}{more}",
+        e.text(),
+        named.join(", ")
+    );
+    Error::new(e.code(), Stage::Checks, text).hint(
+        "On the source see pg_prepared_xacts, end the transaction with COMMIT PREPARED or ROLLBACK PREPARED, back up and \
+         drill again.",
+    )
 }
 
 async fn count(client: &tokio_postgres::Client, table: &str) -> Result<u64, tokio_postgres::Error> {

@@ -184,7 +184,11 @@ fn a_lock_that_comes_back_does_not_hang_the_drill() {
     assert_eq!(said.code, 0, "{said:?}");
     let (code, report) = world.drill("cluster");
     assert_eq!((code, report["verdict"].as_str()), (53, Some("inconclusive")), "{report:#}");
-    assert!(check(&report, "PHY-READ")["reason"].as_str().unwrap().contains("55P03"), "{report:#}");
+    let number = server.psql("postgres", "select transaction from pg_prepared_xacts");
+    let reason = check(&report, "PHY-READ")["reason"].as_str().unwrap();
+    for word in ["55P03", "held", &format!("(prepared transaction {number})")] {
+        assert!(reason.contains(word), "{word}: {report:#}");
+    }
     server.psql("postgres", "rollback prepared 'x'");
 }
 

@@ -20,6 +20,8 @@ mod secrets;
 mod snapshot;
 #[path = "backup/stores.rs"]
 mod stores;
+#[path = "backup/strangers.rs"]
+mod strangers;
 #[path = "backup/stress.rs"]
 mod stress;
 #[path = "backup/terminal.rs"]

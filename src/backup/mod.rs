@@ -32,7 +32,7 @@ use crate::pipeline::{Writer, seal, writer};
 use crate::process::private_dir;
 use crate::source::facts::Facts;
 use crate::source::{ConnParams, LeftOut, PgBin, Purpose, pinned, probe};
-use crate::store::layout;
+use crate::store::{contract, layout};
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
 use crate::types::{BackupId, Event, Kind, SourceName};
@@ -110,6 +110,10 @@ pub struct Plan {
     pub part_bytes: u64,
     /// The store.
     pub store: String,
+    /// Objects by which it was tried whether the store can be written, and which the
+    /// credential may not delete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<String>,
 }
 
 /// What is known before the first byte is dumped.
@@ -129,7 +133,10 @@ impl Job<'_> {
     /// Checks everything that can be checked beforehand and says what a run would do.
     pub async fn plan(&self) -> Result<Plan> {
         let ready = self.prepare().await?;
+        let run = hex::encode(random_bytes::<8>()?);
+        let canaries = contract::takes_one(self.reading.store.as_ref(), &run).await?;
         Ok(Plan {
+            canaries,
             source: self.name.clone(),
             kind: self.kind,
             server: ready.server.version_num.to_string(),

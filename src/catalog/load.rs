@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::keys::signing::Namespace;
 use crate::keys::trust::{Signature, Trust};
 use crate::manifest::chain::{self, Against, Link, Seen};
+use crate::manifest::problem::Stranger;
 use crate::manifest::{Manifest, Problem, parse, parts};
 use crate::store::layout::{self, ManifestObject};
 use crate::store::{ObjectMeta, SharedStore, StoreError, list_all};
@@ -62,6 +63,8 @@ pub struct Catalog {
     pub entries: Vec<Entry>,
     /// What [`chain::judge`] found, and what signed reports contradict.
     pub problems: Vec<Problem>,
+    /// What to do about manifests by a key that the pinned signers do not know.
+    pub stranger: Option<String>,
     /// What this host saw before; empty on the first look.
     pub seen: Vec<Seen>,
     /// What time it is.
@@ -117,6 +120,7 @@ impl Catalog {
         Ok(Self {
             source: source.clone(),
             entries,
+            stranger: newest(&problems).map(|s| reading.trust.introduce(&s.signer, &s.line)),
             problems,
             seen,
             clock,
@@ -177,12 +181,17 @@ impl Catalog {
         let worst = self.problems.iter().min_by_key(|p| (p.code.precedence(), std::cmp::Reverse(p.seq)))?;
         let more = self.problems.len() - 1;
         let text = if more == 0 { worst.text.clone() } else { format!("{} ({more} more problems)", worst.text) };
-        Some(
-            Error::new(worst.code, Stage::Verify, text)
-                .on(format!("{} slot {}", self.source, worst.seq))
-                .hint("See `pgseal verify` for all of them; find out who can write to the store before trusting it."),
-        )
+        Some(Error::new(worst.code, Stage::Verify, text).on(format!("{} slot {}", self.source, worst.seq)).hint(
+            self.stranger.as_deref().unwrap_or(
+                "See `pgseal verify` for all of them; find out who can write to the store before trusting it.",
+            ),
+        ))
     }
+}
+
+/// Of the keys that are not known that of the newest slot.
+fn newest(problems: &[Problem]) -> Option<&Stranger> {
+    problems.iter().filter_map(|p| Some((p.seq, p.stranger.as_ref()?))).max_by_key(|(seq, _)| *seq).map(|(_, s)| s)
 }
 
 fn chain_of(entries: &[Entry]) -> Vec<Seen> {

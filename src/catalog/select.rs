@@ -73,8 +73,8 @@ impl Selector {
     /// For `latest`, the newest slot must itself be good: falling back to an
     /// older backup in silence is how bad backups go unnoticed.
     pub fn find<'a>(&self, catalogs: &'a [Catalog], proofs: &[Proof]) -> Result<&'a Entry> {
-        let missing =
-            |what: String| Error::new(Code::Usage, Stage::Verify, what).hint("`pgseal list` shows what there is.");
+        let stranger = catalogs.iter().find_map(|c| c.stranger.as_deref());
+        let missing = |what: String| Error::new(Code::Usage, Stage::Verify, what).hint(stranger.unwrap_or(LIST));
         let of = |source: &SourceName| catalogs.iter().find(|c| c.source == *source);
         if let Some(source) = self.source() {
             let catalog = of(source).ok_or_else(|| missing(format!("there is no source {source}")))?;
@@ -111,10 +111,14 @@ impl Selector {
 
     fn find_in<'a>(&self, catalog: &'a Catalog, proofs: &[Proof]) -> Result<&'a Entry> {
         let source = &catalog.source;
-        let missing =
-            |what: String| Error::new(Code::Usage, Stage::Verify, what).hint("`pgseal list` shows what there is.");
+        let missing = |what: String| {
+            Error::new(Code::Usage, Stage::Verify, what).hint(catalog.stranger.as_deref().unwrap_or(LIST))
+        };
         if let Self::Number(_, seq) = self {
             let found = catalog.entries.iter().find(|e| e.manifest.seq == *seq);
+            if let (None, Some(p)) = (found, catalog.problems_of(*seq).find(|p| p.stranger.is_some())) {
+                return Err(missing(p.text.clone()).with_code(p.code).on(format!("{source} slot {seq}")));
+            }
             return found.ok_or_else(|| missing(format!("{source} has no backup #{seq} with a good signature")));
         }
         // Where something is hidden or was replaced, "the newest" is what somebody else chose.
@@ -123,9 +127,9 @@ impl Selector {
             let what = if newest(&p) { "the newest backup cannot be used" } else { "backups were removed or replaced" };
             return Err(Error::new(p.code, Stage::Verify, format!("{what}: {}", p.text))
                 .on(format!("{source} slot {}", p.seq))
-                .hint(
+                .hint(catalog.stranger.as_deref().unwrap_or(
                     "pgseal does not fall back to an older backup by itself; name one by its id after `pgseal verify`.",
-                ));
+                )));
         }
         match self {
             Self::LatestProven(_) => catalog
@@ -139,6 +143,9 @@ impl Selector {
         }
     }
 }
+
+/// The next step where a name means nothing.
+const LIST: &str = "`pgseal list` shows what there is.";
 
 /// Whether nothing is wrong with this very backup.
 fn is_clean(catalog: &Catalog, entry: &Entry) -> bool {
@@ -186,7 +193,7 @@ fn of_day(catalog: &Catalog, day: Date) -> Result<&Entry> {
     }
     found.copied().ok_or_else(|| {
         Error::new(Code::Usage, Stage::Verify, format!("{} has no backup of {day} or before", catalog.source))
-            .hint("`pgseal list` shows what there is.")
+            .hint(catalog.stranger.as_deref().unwrap_or(LIST))
     })
 }
 
@@ -215,6 +222,7 @@ mod tests {
             source: "shop".parse().unwrap(),
             entries,
             problems: vec![],
+            stranger: None,
             seen: vec![],
             clock: crate::catalog::Clock { host: jiff::Timestamp::UNIX_EPOCH, store: Err("none".into()) },
             not_remembered: None,

@@ -177,19 +177,19 @@ impl<'a> Context<'a> {
         let entry = selector.find(&catalogs, &proofs)?.clone();
         let catalogs = catalogs.into_iter().find(|c| c.source == entry.manifest.source);
         let catalog = catalogs.ok_or_else(|| Error::internal("a backup of no catalog"))?;
-        self.tell(&catalog.source, &catalog.problems);
+        self.tell(&catalog, &catalog.problems);
         for doubt in catalog.doubts() {
             self.ui.progress.warn(&doubt, Some(DOUBT));
         }
         Ok(Found { entry, catalog })
     }
 
-    fn tell(&self, source: &SourceName, problems: &[Problem]) {
+    fn tell(&self, catalog: &Catalog, problems: &[Problem]) {
         for p in problems {
-            let text = format!("history of {source}: slot {}: {}", p.seq, p.text);
-            self.ui
-                .progress
-                .warn(&text, Some("`pgseal verify` shows everything; this backup's own signature is good."));
+            let text = format!("history of {}: slot {}: {}", catalog.source, p.seq, p.text);
+            let usual = "`pgseal verify` shows everything; this backup's own signature is good.";
+            let stranger = catalog.stranger.as_deref().filter(|_| p.stranger.is_some());
+            self.ui.progress.warn(&text, Some(stranger.unwrap_or(usual)));
         }
     }
 
@@ -199,7 +199,7 @@ impl<'a> Context<'a> {
         let (entry, known) = (&found.entry, found.catalog.problems.len());
         let (proofs, _) = proof::load(&self.reading().await?, &entry.manifest.source).await?;
         found.catalog.hear(&proofs);
-        self.tell(&entry.manifest.source, &found.catalog.problems[known..]);
+        self.tell(&found.catalog, &found.catalog.problems[known..]);
         let of_this = |p: &Proof| p.backup_id == entry.manifest.backup_id && p.manifest_sha256 == entry.digest;
         Ok(proofs.into_iter().find(of_this))
     }

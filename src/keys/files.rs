@@ -19,7 +19,12 @@ use crate::types::trusted::{self, Last};
 /// The rules are those of OpenSSH for private keys (`sshkey_perm_ok`), with a
 /// check of the owner added.
 pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
-    let file = open(path, Last::File)?;
+    read_secret_or(path, limit, MAKE)
+}
+
+/// The same; `make` is the next step where there is no such file.
+pub fn read_secret_or(path: &Path, limit: u64, make: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let file = open(path, Last::File, make)?;
     let mode = file.mode();
     if mode & 0o077 != 0 {
         return Err(refused(path, format!("the file is open to others (mode {mode:04o})"))
@@ -31,7 +36,7 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
 /// Reads the key of a certificate by libpq's rule: 0600, or 0640 where it is root's. A
 /// symbolic link to one is fine where nobody else can exchange it.
 pub fn read_tls_key(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
-    let file = open(path, Last::Link)?;
+    let file = open(path, Last::Link, MAKE)?;
     let (mode, forbidden) = (file.mode(), if file.is_roots() { 0o027 } else { 0o077 });
     if mode & forbidden != 0 {
         return Err(
@@ -46,15 +51,15 @@ pub fn read_tls_key(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
 /// group or others, of at most `limit` bytes, in directories where nobody else
 /// can exchange it ([`trusted`]).
 pub fn read_public(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = open(path, Last::Link)?.closed_to_writers()?.read(limit)?;
+    let mut bytes = open(path, Last::Link, MAKE)?.closed_to_writers()?.read(limit)?;
     Ok(std::mem::take(&mut *bytes))
 }
 
-fn open(path: &Path, last: Last) -> Result<trusted::Opened> {
-    trusted::open(path, last, Stage::Keys)?.ok_or_else(|| {
-        refused(path, "there is no such file")
-            .hint("Check the path in the configuration; `pgseal keygen` makes new keys.")
-    })
+/// The next step where it is not known what kind of key is missing.
+const MAKE: &str = "Check the path in the configuration; `pgseal keygen` makes new keys.";
+
+fn open(path: &Path, last: Last, make: &str) -> Result<trusted::Opened> {
+    trusted::open(path, last, Stage::Keys)?.ok_or_else(|| refused(path, "there is no such file").hint(make))
 }
 
 /// Writes a new file with exactly `mode`, and makes file and name durable.

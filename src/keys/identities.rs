@@ -7,7 +7,7 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519::Identity;
 use zeroize::Zeroizing;
 
-use super::files::read_secret;
+use super::files::read_secret_or;
 use super::recipients::{Recipients, short_id};
 use crate::error::{Code, Error, Result, Stage};
 
@@ -21,9 +21,15 @@ pub struct Identities {
 
 impl Identities {
     /// Reads an identity file as age-keygen writes it: comments, empty lines,
-    /// one `AGE-SECRET-KEY-1…` a line. Rules of [`read_secret`].
+    /// one `AGE-SECRET-KEY-1…` a line. Rules of [`super::read_secret`].
     pub fn from_file(path: &Path) -> Result<Self> {
-        let bytes = read_secret(path, LIMIT)?;
+        let make = format!(
+            "Check keys.identity. An identity opens only what was sealed for its recipient: bring the file here from where \
+             you keep it. A new one is made by `pgseal keygen identity -o {}`, and opens the backups that are made after \
+             the recipient that this prints is in keys.recipients of the database host.",
+            path.display()
+        );
+        let bytes = read_secret_or(path, LIMIT, &make)?;
         Self::parse(&bytes).map_err(|e| e.on(path.display().to_string()))
     }
 

@@ -19,9 +19,11 @@
 //! | [`identities`] | who can open it |
 //! | [`signing`] | making signatures |
 //! | [`allowed`] | the grammar of an allowed signers file |
+//! | `armor` | the text around a signature |
 //! | [`trust`] | judging signatures |
 
 pub mod allowed;
+mod armor;
 pub mod files;
 pub mod identities;
 pub mod recipients;

@@ -8,7 +8,7 @@ use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey};
 use zeroize::Zeroizing;
 
-use super::files::read_secret;
+use super::files::read_secret_or;
 use crate::error::{Code, Error, Result, Stage};
 
 /// Largest private key file: 64 KiB.
@@ -50,9 +50,14 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Reads an unencrypted OpenSSH Ed25519 private key. Rules of [`read_secret`].
+    /// Reads an unencrypted OpenSSH Ed25519 private key. Rules of [`super::read_secret`].
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = read_secret(path, LIMIT)?;
+        let make = format!(
+            "Check the path in the configuration, or make a key with `pgseal keygen signer -o {}` (for reports: with --role \
+             drill) and add the line that this prints to keys.allowed_signers, here and on every host that verifies.",
+            path.display()
+        );
+        let bytes = read_secret_or(path, LIMIT, &make)?;
         Self::parse(&bytes).map_err(|e| e.on(path.display().to_string()))
     }
 

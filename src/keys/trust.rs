@@ -5,13 +5,14 @@
 //! before or after the armor, no reserved bytes, one way to write a signature,
 //! bounded sizes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use ssh_key::public::KeyData;
-use ssh_key::{HashAlg, LineEnding, PublicKey, SshSig};
+use ssh_key::{HashAlg, PublicKey};
 
 use super::allowed::{self, Line};
+use super::armor::read_armor;
 use super::files::read_public;
 use super::signing::Namespace;
 use crate::error::{Code, Error, Result, Stage};
@@ -19,12 +20,6 @@ use crate::types::shown;
 
 /// Largest allowed signers or revocation file: 1 MiB.
 const FILE_LIMIT: u64 = 1024 * 1024;
-
-/// Largest armored signature looked at: 16 KiB (an Ed25519 one has about 300 bytes).
-pub const ARMOR_LIMIT: usize = 16 * 1024;
-
-const BEGIN: &[u8] = b"-----BEGIN SSH SIGNATURE-----\n";
-const END: &[u8] = b"\n-----END SSH SIGNATURE-----";
 
 /// What a signature is worth. Callers decide on each of the three.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +36,9 @@ pub enum Signature {
         signer: String,
         /// What is missing.
         reason: String,
+        /// The line of the allowed signers that would allow it, where none speaks of the
+        /// key for this principal and purpose.
+        line: Option<String>,
     },
     /// Not a signature of these bytes, or by a revoked key.
     Bad {
@@ -55,7 +53,7 @@ impl Signature {
         let untrusted = |m: String| Error::new(Code::Untrusted, Stage::Verify, m).on(object.to_owned());
         match self {
             Self::Good { signer } => Ok(signer),
-            Self::Unknown { signer, reason } => {
+            Self::Unknown { signer, reason, .. } => {
                 Err(untrusted(format!("signed by {signer}, which is not trusted: {reason}")).hint(
                     "If this key is yours, add it to keys.allowed_signers by hand; never take a key from the store.",
                 ))
@@ -70,6 +68,7 @@ impl Signature {
 /// The operator's pinned signers and revoked keys.
 #[derive(Debug, Clone)]
 pub struct Trust {
+    file: PathBuf,
     lines: Vec<Line>,
     revoked: Vec<KeyData>,
 }
@@ -94,13 +93,13 @@ impl Trust {
                 .map_err(|e| wrong(path, e).hint("List one revoked public key a line, as in a .pub file."))?,
             None => Vec::new(),
         };
-        Ok(Self { lines, revoked })
+        Ok(Self { file: allowed_signers.to_owned(), lines, revoked })
     }
 
     /// From the content of both files.
     #[cfg(test)]
     fn parse(allowed_signers: &str, revoked: &str) -> Result<Self, String> {
-        Ok(Self { lines: allowed::parse(allowed_signers)?, revoked: revoked_keys(revoked)? })
+        Ok(Self { file: PathBuf::new(), lines: allowed::parse(allowed_signers)?, revoked: revoked_keys(revoked)? })
     }
 
     /// Judges the armored signature of `message` by `principal` (the source's
@@ -116,8 +115,24 @@ impl Trust {
         let signer = key.fingerprint(HashAlg::Sha256).to_string();
         match self.judge(&key, ns, principal, at) {
             Ok(()) => Signature::Good { signer },
-            Err(reason) => Signature::Unknown { signer, reason },
+            Err((is_stranger, reason)) => {
+                let source = principal.parse().ok().filter(|_| is_stranger);
+                let public = PublicKey::from(key).to_openssh().ok();
+                let line = source.zip(public).map(|(s, public)| allowed::line(&[s], ns.as_str(), &public));
+                Signature::Unknown { signer, reason, line }
+            }
         }
+    }
+
+    /// What to do about a key that no line speaks of. Whoever can write to the store
+    /// can sign with a key of his own: that it is yours must be known from elsewhere.
+    pub fn introduce(&self, signer: &str, line: &str) -> String {
+        format!(
+            "No line of {} lets {signer} sign this. Compare that with the key of the host that makes the backups \
+             (there: ssh-keygen -lf KEY); only if it is the same, and you trust it: echo \
+             '{line}' >> {0}",
+            self.file.display()
+        )
     }
 
     /// Whether a pinned key made the signature, whomever it may sign for. For a
@@ -131,7 +146,8 @@ impl Trust {
                 if self.lines.iter().any(|l| l.key.as_ref() == Some(&key)) {
                     Signature::Good { signer }
                 } else {
-                    Signature::Unknown { signer, reason: "the key is not among the allowed signers".to_owned() }
+                    let reason = "the key is not among the allowed signers".to_owned();
+                    Signature::Unknown { signer, reason, line: None }
                 }
             }
         }
@@ -171,8 +187,8 @@ impl Trust {
     }
 
     /// Looks for a line that allows the key; the reason is that of the line that
-    /// came closest.
-    fn judge(&self, key: &KeyData, ns: Namespace, principal: &str, at: Timestamp) -> Result<(), String> {
+    /// came closest, with whether none is for this principal and purpose.
+    fn judge(&self, key: &KeyData, ns: Namespace, principal: &str, at: Timestamp) -> Result<(), (bool, String)> {
         let mut reason = (0, "the key is not among the allowed signers".to_owned());
         let mut closest = |rank: u8, text: String| {
             if rank > reason.0 {
@@ -187,48 +203,19 @@ impl Trust {
             } else if line.namespaces.as_ref().is_some_and(|list| !allowed::matches_list(ns.as_str(), list)) {
                 closest(2, format!("the key is allowed, but not for {} (line {n})", ns.as_str()));
             } else if line.valid_after.is_some_and(|t| now < t) {
-                closest(3, format!("the key is not valid yet at {at} (line {n})"));
+                closest(EXPIRED, format!("the key is not valid yet at {at} (line {n})"));
             } else if line.valid_before.is_some_and(|t| now > t) {
-                closest(3, format!("the key has expired at {at} (line {n})"));
+                closest(EXPIRED, format!("the key has expired at {at} (line {n})"));
             } else {
                 return Ok(());
             }
         }
-        Err(reason.1)
+        Err((reason.0 < EXPIRED, reason.1))
     }
 }
 
-/// Exactly one armored signature and at most one line end after it.
-fn read_armor(armor: &[u8]) -> Result<SshSig, String> {
-    if armor.is_empty() {
-        return Err("it is empty".into());
-    }
-    if armor.len() > ARMOR_LIMIT {
-        return Err(format!("it is larger than the {ARMOR_LIMIT} bytes allowed"));
-    }
-    let body = armor.strip_suffix(b"\n").unwrap_or(armor);
-    let lf = memchr::memchr(b'\r', body).is_none();
-    if !lf || !body.starts_with(BEGIN) || !body.ends_with(END) {
-        return Err("it is not exactly one armored SSH signature".into());
-    }
-    if memchr::memmem::find_iter(body, b"-----BEGIN").count() != 1 {
-        return Err("it is not exactly one armored SSH signature".into());
-    }
-    let mut whole = body.to_vec();
-    whole.push(b'\n');
-    let signature = SshSig::from_pem(&whole).map_err(|e| format!("it cannot be read as an SSH signature ({e})"))?;
-    // One signature has one text, but for where its lines break: the parser is
-    // lenient about the version and the lengths inside.
-    let again = signature.to_pem(LineEnding::LF).map_err(|e| format!("it cannot be written again ({e})"))?;
-    if signature.version() != SshSig::VERSION || content(again.as_bytes()) != content(&whole) {
-        return Err("it is not written as PROTOCOL.sshsig tells".into());
-    }
-    Ok(signature)
-}
-
-fn content(armor: &[u8]) -> Vec<u8> {
-    armor.iter().copied().filter(|b| *b != b'\n').collect()
-}
+/// How close a line comes that is for the principal and the purpose, but not for the time.
+const EXPIRED: u8 = 3;
 
 fn text_of(path: &Path) -> Result<String> {
     String::from_utf8(read_public(path, FILE_LIMIT)?).map_err(|e| {
@@ -263,6 +250,7 @@ fn revoked_keys(text: &str) -> Result<Vec<KeyData>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::armor::{BEGIN, END, content};
     use crate::keys::{Signer, write_new};
 
     fn signer() -> (Signer, String) {
@@ -290,8 +278,13 @@ mod tests {
             ("shop valid-before=\"20260101Z\" KEY\nother KEY", "expired at 2026-11-23T00:00:00Z (line 1)"),
             ("shop valid-after=\"20270101Z\" KEY", "not valid yet"),
         ] {
-            let Signature::Unknown { reason: said, .. } = judge(allowed) else { panic!("{allowed}") };
+            let Signature::Unknown { reason: said, line, .. } = judge(allowed) else { panic!("{allowed}") };
             assert!(said.contains(reason), "{said}");
+            // A key that has expired is no stranger; the line of one that is makes it trusted.
+            assert_eq!(line.is_none(), reason.contains("expired") || reason.contains("not valid yet"), "{line:?}");
+            let Some(line) = line else { continue };
+            assert!(line.starts_with("shop namespaces=\"manifest@pgseal\" ssh-ed25519 "), "{line}");
+            assert_eq!(judge(&line), Signature::Good { signer: s.fingerprint() });
         }
     }
 
@@ -315,7 +308,7 @@ mod tests {
         assert_eq!(good.require("o").unwrap(), "SHA256:x");
         for v in [
             Signature::Bad { reason: "r".into() },
-            Signature::Unknown { signer: "SHA256:x".into(), reason: "r".into() },
+            Signature::Unknown { signer: "SHA256:x".into(), reason: "r".into(), line: None },
         ] {
             let e = v.require("0000000042.json").unwrap_err();
             assert_eq!((e.code(), e.object()), (Code::Untrusted, Some("0000000042.json")));

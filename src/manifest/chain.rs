@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::clock::{self, Times};
-use super::problem::{Fault, Problem};
+use super::problem::{Fault, Problem, Stranger};
 use crate::error::Code;
 use crate::keys::trust::Signature;
 use crate::manifest::Manifest;
@@ -113,6 +113,12 @@ pub fn judge(against: &Against<'_>, links: &[Link]) -> Vec<Problem> {
     let out_of_line = clock::judge(&times, against.now).into_iter();
     problems.extend(out_of_line.map(|(seq, text)| Problem::new(seq, Fault::Clock, text)));
     problems.extend(against.forgotten(links, &valid));
+    // Whose bytes stand where this host saw others is nobody to be introduced to.
+    if against.seen.iter().any(|s| links.iter().all(|l| (l.seq, l.digest) != (s.seq, s.digest))) {
+        for p in &mut problems {
+            p.stranger = None;
+        }
+    }
     problems
 }
 
@@ -133,8 +139,9 @@ fn follows(link: &Link, m: &Manifest, before: Option<&Link>, valid: &HashMap<u64
 fn invalid(link: &Link, skipped: bool) -> Option<Problem> {
     let untrusted = |text: String| (!skipped).then(|| Problem::new(link.seq, Fault::Signature, text));
     match (&link.signature, &link.manifest) {
-        (Signature::Unknown { signer, reason }, _) => {
-            untrusted(format!("signed by {signer}, which is not trusted: {reason}"))
+        (Signature::Unknown { signer, reason, line }, _) => {
+            let stranger = line.clone().map(|line| Stranger { signer: signer.clone(), line });
+            untrusted(format!("signed by {signer}, which is not trusted: {reason}")).map(|p| Problem { stranger, ..p })
         }
         (Signature::Bad { reason }, _) => untrusted(format!("bad signature: {reason}")),
         (Signature::Good { .. }, Some(m)) => {

@@ -56,6 +56,18 @@ pub struct Problem {
     pub fault: Fault,
     /// What is the matter.
     pub text: String,
+    /// Signed by a key that no line of the allowed signers speaks of.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub stranger: Option<Stranger>,
+}
+
+/// A key that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stranger {
+    /// Its fingerprint, `SHA256:…`.
+    pub signer: String,
+    /// The line that would allow it.
+    pub line: String,
 }
 
 impl Problem {
@@ -68,7 +80,7 @@ impl Problem {
             Fault::Overdue => Code::Stale,
             _ => Code::History,
         };
-        Self { seq, code, fault, text: text.into() }
+        Self { seq, code, fault, text: text.into(), stranger: None }
     }
 }
 

@@ -57,6 +57,9 @@ pub struct SourceOutcome {
     /// only writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reports_unread: Option<String>,
+    /// What to do about manifests by a key that the pinned signers do not know.
+    #[serde(skip)]
+    pub stranger: Option<String>,
     /// Objects below the manifests' prefix that are not ours.
     pub foreign_objects: usize,
     /// Backups in the chain; those looked at may be fewer.
@@ -124,6 +127,7 @@ pub async fn source(
         problems,
         doubts,
         reports_unread,
+        stranger: catalog.stranger,
         foreign_objects: catalog.foreign_objects,
         chain: catalog.entries.len(),
         backups,

@@ -39,7 +39,7 @@ fn a_store_that_vanishes_fails_the_backup() {
 }
 
 /// Runs `script` where a file system of `kib` KiB is mounted at the store's place.
-fn inside(world: &World, kib: u32, script: &str) -> Said {
+pub fn inside(world: &World, kib: u32, script: &str) -> Said {
     let mut command = Command::new("unshare");
     let store = world.path("store").display().to_string();
     let text =

@@ -116,6 +116,13 @@ fn plan_text(p: &Plan) -> String {
     for (name, bytes) in &p.databases {
         let _ = writeln!(text, "database    {} ({})", shown(name), ByteSize(*bytes));
     }
+    for key in &p.canaries {
+        let _ = writeln!(
+            text,
+            "left there  {} (written to see that the store can be; a lifecycle rule removes it)",
+            shown(key)
+        );
+    }
     for l in &p.left_out {
         let _ = writeln!(text, "left out    {}", shown(&l.text()));
     }

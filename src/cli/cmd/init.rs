@@ -86,6 +86,11 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
 async fn probe(store: &SharedStore, ui: &Ui) -> Result<()> {
     let run = hex::encode(random_bytes::<8>()?);
     let report = contract::run(&**store, &run, false, &*ui.progress).await?;
+    if report.out_of_space {
+        return Err(Error::new(Code::NoSpace, Stage::Store, "there is no room for a few MiB, so no backup will fit")
+            .on(store.describe())
+            .hint("Free space in the store or raise its quota, then see `pgseal store check`."));
+    }
     for case in report.failed() {
         if let Verdict::Fail { reason } = &case.verdict {
             ui.progress.warn(

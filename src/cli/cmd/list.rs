@@ -31,6 +31,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let reading = ctx.reading().await?;
     let mut rows: Vec<(Entry, Option<Proof>)> = Vec::new();
     let mut worst: Option<crate::Error> = None;
+    let mut taken = 0;
     for name in ctx.sources(args.source.as_deref())? {
         let mut catalog = Catalog::load(&reading, &name).await?;
         let (proofs, untrusted) = proof::load(&reading, &name).await?;
@@ -49,6 +50,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         {
             worst = Some(e);
         }
+        taken += catalog.slots.len();
         rows.extend(catalog.entries.into_iter().map(|e| {
             let of_this = |p: &&Proof| p.backup_id == e.manifest.backup_id && p.manifest_sha256 == e.digest;
             let proof = proofs.iter().find(of_this).cloned();
@@ -58,7 +60,7 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     let now = Timestamp::now();
     ctx.out().either(
         || rows.iter().map(|(e, p)| row_json(e, p.as_ref())).collect::<Vec<Value>>().into(),
-        || text(&rows, now),
+        || text(&rows, taken, now),
     )?;
     // What is listed is signed; that the history around it is not whole must not pass in silence.
     match worst {
@@ -82,7 +84,7 @@ pub fn row_json(e: &Entry, proof: Option<&Proof>) -> Value {
     })
 }
 
-fn text(rows: &[(Entry, Option<Proof>)], now: Timestamp) -> String {
+fn text(rows: &[(Entry, Option<Proof>)], taken: usize, now: Timestamp) -> String {
     let mut table = Table::new(&[
         "BACKUP", "SOURCE", "KIND", "SLOT", "AGE", "SIZE", "STORED", "RATIO", "DRILLED", "VERDICT", "PROOF", "RTO",
     ]);
@@ -105,7 +107,11 @@ fn text(rows: &[(Entry, Option<Proof>)], now: Timestamp) -> String {
             proof.as_ref().and_then(|p| p.rto_s).map_or("-".to_owned(), |s| format!("{s:.1} s")),
         ]);
     }
-    if rows.is_empty() { "no backups".to_owned() } else { table.text() }
+    match (rows, taken) {
+        ([], 0) => "no backups".to_owned(),
+        ([], _) => format!("no backups with a good signature, though {taken} manifests are there"),
+        _ => table.text(),
+    }
 }
 
 /// `3d 4h ago`; of what is clearly later than now `in the future`.

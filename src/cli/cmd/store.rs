@@ -99,9 +99,11 @@ async fn check(ctx: &Context<'_>, deep: bool) -> Result<Code> {
     Ok(verdict(&report))
 }
 
-/// A broken promise outweighs one that could not be looked at, and neither passes.
+/// Without room nothing was learned of the promises. A broken one outweighs one that could not be looked at, and neither passes.
 fn verdict(report: &ContractReport) -> Code {
-    if report.failed().next().is_some() {
+    if report.out_of_space {
+        Code::NoSpace
+    } else if report.failed().next().is_some() {
         Code::StoreUnavailable
     } else if report.passed() {
         Code::Done
@@ -149,15 +151,17 @@ mod tests {
 
     #[test]
     fn only_a_whole_pass_is_done() {
-        let code = |verdicts: &[Verdict]| {
+        let report = |verdicts: &[Verdict], out_of_space| {
             let cases = verdicts.iter().map(|v| Case { name: "x", verdict: v.clone() }).collect();
             let capabilities = Capabilities::default();
-            verdict(&ContractReport { store: "s".into(), cases, capabilities, leftovers: Vec::new() })
+            verdict(&ContractReport { store: "s".into(), cases, capabilities, leftovers: Vec::new(), out_of_space })
         };
+        let code = |verdicts: &[Verdict]| report(verdicts, false);
         let fail = Verdict::Fail { reason: "r".into() };
         let unknown = Verdict::NotEvaluated { reason: "r".into() };
         assert_eq!(code(&[Verdict::Pass, Verdict::Pass]), Code::Done);
         assert_eq!(code(&[Verdict::Pass, unknown.clone()]), Code::Warnings);
+        assert_eq!(report(&[Verdict::Pass, fail.clone()], true), Code::NoSpace);
         assert_eq!(code(&[unknown, fail]), Code::StoreUnavailable);
         assert_eq!(code(&[]), Code::Warnings);
     }

@@ -81,7 +81,10 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     }
     ctx.out().either(|| json!(outcomes), || outcomes.iter().map(text).collect())?;
     let code = outcomes.iter().map(SourceOutcome::code).min_by_key(|c| c.precedence()).unwrap_or(Code::Done);
-    for o in outcomes.iter().filter(|o| o.problems.iter().any(|p| p.fault == Fault::Remembered)) {
+    for (o, hint) in outcomes.iter().filter_map(|o| Some((o, o.stranger.as_ref()?))) {
+        ui.say(&format!("{}: {}", o.source, crate::types::shown(hint)));
+    }
+    for o in outcomes.iter().filter(|o| is_gone(o)) {
         let file = Witness::new(&reading.state_dir, &reading.repo, &o.source);
         ui.say(&format!(
             "{}: this host remembers backups that are gone. Bring them back from a copy of the store. Only where you know \
@@ -103,6 +106,12 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         return Ok(Code::Warnings);
     }
     Ok(code)
+}
+
+/// Whether this host remembers what is not there; where a key is not known it is.
+fn is_gone(o: &SourceOutcome) -> bool {
+    let known = |seq: u64| !o.problems.iter().any(|p| p.seq == seq && p.stranger.is_some());
+    o.problems.iter().any(|p| p.fault == Fault::Remembered && known(p.seq))
 }
 
 fn text(o: &SourceOutcome) -> String {

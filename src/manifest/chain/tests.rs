@@ -86,7 +86,7 @@ fn foreign_and_untrusted_slots_are_seen() {
     let mut c = chain(3);
     c[2].signature = Signature::Bad { reason: "x".into() };
     assert_eq!(codes(&c, None), [(3, Code::Untrusted)]);
-    c[2].signature = Signature::Unknown { signer: "k".into(), reason: "x".into() };
+    c[2].signature = Signature::Unknown { signer: "k".into(), reason: "x".into(), line: None };
     assert_eq!(codes(&c, None), [(3, Code::Untrusted)]);
     let mut c = chain(2);
     if let Some(m) = &mut c[1].manifest {
@@ -98,6 +98,27 @@ fn foreign_and_untrusted_slots_are_seen() {
         m.pg.system_identifier = "1".into();
     }
     assert_eq!(codes(&c, None), [(2, Code::History)]);
+}
+
+#[test]
+fn who_replaced_what_was_seen_is_not_introduced() {
+    let c = chain(3);
+    let all = [seen(&c[2])];
+    let line = Some("shop ssh-ed25519 A".to_owned());
+    let by_stranger = |c: &mut Vec<Link>| {
+        let signature = Signature::Unknown { signer: "k".into(), reason: "x".into(), line: line.clone() };
+        for l in c {
+            (l.signature, l.manifest) = (signature.clone(), None);
+        }
+    };
+    let introduced = |c: &[Link], seen: &[Seen]| judged(c, seen).iter().filter(|p| p.stranger.is_some()).count();
+    let mut same = c.clone();
+    by_stranger(&mut same);
+    assert_eq!((introduced(&same, &all), introduced(&same, &[])), (3, 3));
+    // Other bytes in its place, or nothing.
+    let mut other = same.clone();
+    other[2].digest = Digest::of(b"other");
+    assert_eq!((introduced(&other, &all), introduced(&same[..2], &all)), (0, 0));
 }
 
 #[test]

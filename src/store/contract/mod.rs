@@ -15,7 +15,7 @@ use suite::Suite;
 use super::Store;
 use crate::error::{Error, Result};
 use crate::types::event::{Event, Observer};
-use crate::types::shown;
+use crate::types::{Silent, shown};
 
 /// How a case went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,6 +68,8 @@ pub struct ContractReport {
     pub capabilities: Capabilities,
     /// Canaries that are still there.
     pub leftovers: Vec<String>,
+    /// Whether there was no room for some of them.
+    pub out_of_space: bool,
 }
 
 impl ContractReport {
@@ -106,5 +108,24 @@ pub async fn run(store: &dyn Store, run: &str, deep: bool, observer: &dyn Observ
     let leftovers = suite.clean_up().await;
     observer.event(Event::Finished);
     started.map_err(|e| e.about(store.describe()))?;
-    Ok(ContractReport { store: store.describe(), cases: suite.cases, capabilities: suite.seen, leftovers })
+    Ok(ContractReport {
+        store: store.describe(),
+        cases: suite.cases,
+        capabilities: suite.seen,
+        leftovers,
+        out_of_space: suite.full,
+    })
+}
+
+/// Whether the store takes an object at all: one canary, and away with it. Gives those
+/// that are still there, where the credential may not delete.
+///
+/// # Errors
+/// Where it takes none.
+pub async fn takes_one(store: &dyn Store, run: &str) -> Result<Vec<String>> {
+    let mut suite = Suite::new(store, run, &Silent);
+    let put = suite.first_put().await;
+    let leftovers = suite.clean_up().await;
+    put.map_err(|e| e.about(store.describe()))?;
+    Ok(leftovers)
 }

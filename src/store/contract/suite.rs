@@ -24,6 +24,8 @@ const MIB: usize = 1024 * 1024;
 /// Why a case did not pass.
 pub(super) enum Failed {
     Broken(String),
+    /// No promise is broken: there was no room to look at it.
+    Full(String),
     Unknown(String),
 }
 
@@ -34,6 +36,7 @@ impl From<StoreError> for Failed {
         match e {
             // The credential's limits are no fault of the store.
             StoreError::Denied(_) => Self::Unknown(shown(&e.to_string()).into_owned()),
+            StoreError::NoSpace(_) => Self::Full(shown(&e.to_string()).into_owned()),
             e => Self::Broken(shown(&e.to_string()).into_owned()),
         }
     }
@@ -54,13 +57,15 @@ pub struct Suite<'a> {
     observer: &'a dyn Observer,
     pub cases: Vec<Case>,
     pub seen: Capabilities,
+    /// Whether there was no room for a canary.
+    pub full: bool,
     /// Keys that may exist now.
     pub(super) made: Vec<Key>,
 }
 
 impl<'a> Suite<'a> {
     pub fn new(store: &'a dyn Store, run: &'a str, observer: &'a dyn Observer) -> Self {
-        Self { store, run, observer, cases: Vec::new(), seen: Capabilities::default(), made: Vec::new() }
+        Self { store, run, observer, cases: Vec::new(), seen: Capabilities::default(), full: false, made: Vec::new() }
     }
 
     /// Whether anything works at all.
@@ -114,6 +119,10 @@ impl<'a> Suite<'a> {
     pub(super) fn note(&mut self, name: &'static str, outcome: Outcome) {
         let verdict = match outcome {
             Ok(()) => Verdict::Pass,
+            Err(Failed::Full(reason)) => {
+                self.full = true;
+                Verdict::Fail { reason }
+            }
             Err(Failed::Broken(reason)) => Verdict::Fail { reason },
             Err(Failed::Unknown(reason)) => Verdict::NotEvaluated { reason },
         };

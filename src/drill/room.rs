@@ -4,12 +4,14 @@
 //! it takes the last of it. That is this host's fault (53) and no word against
 //! the backup.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::config::schema;
 use crate::error::{Code, Error, Stage};
+use crate::scratch::unlinked;
 
 /// Room that a restored copy needs beyond its own bytes: indexes, WAL.
 const BEYOND: f64 = 1.3;
@@ -75,8 +77,9 @@ impl Room {
         }
     }
 
-    /// Ends when the drill in `scratch` takes too much, with the reason.
-    pub async fn watch(&self, scratch: &Path) -> Error {
+    /// Ends when the drill in `scratch`, whose programs run as `uid`, takes too much,
+    /// with the reason.
+    pub async fn watch(&self, scratch: &Path, uid: u32) -> Error {
         let mut next = Instant::now();
         loop {
             tokio::time::sleep(LOOK).await;
@@ -91,10 +94,24 @@ impl Room {
                 continue;
             }
             let (path, began) = (scratch.to_owned(), Instant::now());
-            let used = tokio::task::spawn_blocking(move || used(&path)).await.unwrap_or(0);
+            let both = move || (used(&path), unlinked::bytes(&path, uid));
+            let Ok((named, nameless)) = tokio::task::spawn_blocking(both).await else { continue };
             next = Instant::now() + began.elapsed() * SHARE;
+            let named = match named {
+                Ok(bytes) => bytes,
+                Err(e) => {
+                    let what = format!("what the drill takes on disk cannot be counted: {e}");
+                    return self.stopped(what, "see what the backup's functions write, or unset scratch.max_disk");
+                }
+            };
+            let used = named + nameless;
             if used > most {
-                let what = format!("the drill takes {used} bytes on disk, {most} are allowed");
+                let of_them = if nameless > 0 {
+                    format!(" ({nameless} of them in open files without a name)")
+                } else {
+                    String::new()
+                };
+                let what = format!("the drill takes {used} bytes on disk{of_them}, {most} are allowed");
                 return self.stopped(what, "raise scratch.max_disk");
             }
         }
@@ -112,19 +129,36 @@ fn existing(dir: &Path) -> &Path {
     dir.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("."))
 }
 
-/// Bytes on disk below `path`; what goes away meanwhile counts nothing.
-fn used(path: &Path) -> u64 {
-    let Ok(meta) = std::fs::symlink_metadata(path) else { return 0 };
+/// Bytes on disk below `path`; what goes away meanwhile counts nothing. What cannot
+/// be looked at is no nothing: code in the copy may nest directories deeper than a
+/// path can be long.
+fn used(path: &Path) -> std::io::Result<u64> {
+    let gone = |e: &std::io::Error| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let meta = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if gone(&e) => return Ok(0),
+        Err(e) => return Err(e),
+    };
     // `st_blocks` counts 512 bytes each (`stat(3type)`).
-    let own = meta.blocks() * 512;
-    if !meta.is_dir() {
-        return own;
+    let mut sum = meta.blocks() * 512;
+    if meta.is_dir() {
+        match std::fs::read_dir(path) {
+            Ok(entries) => {
+                for entry in entries {
+                    sum += used(&entry?.path())?;
+                }
+            }
+            Err(e) if gone(&e) => {}
+            Err(e) => return Err(e),
+        }
     }
-    own + std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| used(&e.path())).sum::<u64>()
+    Ok(sum)
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+
     use super::*;
 
     fn room(dir: &Path, keep_free: u64, max_disk: Option<u64>) -> Room {
@@ -153,13 +187,32 @@ mod tests {
         std::fs::write(&file, vec![1; 100_000]).unwrap();
         let watched = |room: Room| {
             let path = dir.path().to_owned();
-            async move { tokio::time::timeout(Duration::from_millis(500), room.watch(&path)).await.ok() }
+            async move {
+                tokio::time::timeout(Duration::from_millis(500), room.watch(&path, rustix::process::geteuid().as_raw()))
+                    .await
+                    .ok()
+            }
         };
         assert!(watched(room(dir.path(), 0, Some(200_000))).await.is_none());
         let e = watched(room(dir.path(), 0, Some(90_000))).await.unwrap();
         assert!(e.text().contains("90000 are allowed"), "{e}");
         let e = watched(room(dir.path(), u64::MAX, None)).await.unwrap();
         assert!(e.code() == Code::CouldNotRun && e.text().contains("nearly full"), "{e}");
+    }
+
+    #[tokio::test]
+    async fn what_is_nested_too_deep_to_be_counted_stops_the_drill() {
+        let dir = tempfile::tempdir().unwrap();
+        // A path has at most 4096 bytes (`PATH_MAX`).
+        let (name, open) = ("d".repeat(200), OFlags::DIRECTORY | OFlags::RDONLY);
+        let mut at = openat(CWD, dir.path(), open, Mode::empty()).unwrap();
+        for _ in 0..30 {
+            mkdirat(&at, &name, Mode::RWXU).unwrap();
+            at = openat(&at, &name, open, Mode::empty()).unwrap();
+        }
+        let room = room(dir.path(), 0, Some(1 << 40));
+        let e = tokio::time::timeout(Duration::from_secs(5), room.watch(dir.path(), 0)).await.unwrap();
+        assert!(e.code() == Code::CouldNotRun && e.text().contains("cannot be counted"), "{e}");
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl Work<'_> {
     /// Ends only when the drill takes more of the disk than it may.
     async fn watch(&self) -> Error {
         match &self.room {
-            Some(room) => room.watch(self.scratch.path()).await,
+            Some(room) => room.watch(self.scratch.path(), self.jail.uid()).await,
             None => std::future::pending().await,
         }
     }

@@ -23,6 +23,7 @@
 //! | [`probe`] | proof of the isolation (ISO checks) |
 //! | [`leftovers`] | what dead runs left behind |
 //! | [`procfs`] | what `/proc` says |
+//! | [`unlinked`] | files without a name that take room on disk |
 
 pub mod cluster;
 pub mod conn;
@@ -39,6 +40,7 @@ pub mod probe;
 pub mod procfs;
 pub mod sanitise;
 pub mod seal;
+pub mod unlinked;
 mod user;
 mod view;
 

@@ -117,6 +117,54 @@ fn limits_of_memory_and_disk_end_a_drill_as_inconclusive() {
     assert_eq!(world.drill("shop").0, 0, "without the limit it gives its value");
 }
 
+/// A CHECK function that is harmless on the source. In a copy it takes 200 MiB of the
+/// disk in a file that has no name any more, and waits.
+fn hoarder(script: &str) -> String {
+    let fill = "head -c 200M /dev/zero";
+    let script = script.replace("FILL", fill);
+    format!(
+        "create function public.looks_harmless(i int) returns boolean language plpgsql as $f$ begin \
+           if current_setting('cluster_name') like 'pgseal-%' then \
+             execute format('copy (select 1) to program %L', $s${script}$s$); \
+           end if; return true; end $f$; \
+         create table public.t(i int check (public.looks_harmless(i))); insert into public.t values (1)"
+    )
+}
+
+#[test]
+fn a_file_without_a_name_counts_and_one_of_somebody_else_does_not() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    let world = World::new(&server);
+    let limit = format!("[scratch]\ndir = \"{}\"\nmax_disk = \"200MiB\"\n", world.path("scratch").display());
+    world.configure(&limit, "");
+    // Held open; and held by nothing but a program that runs.
+    for script in [
+        "exec 9>held; rm held; FILL >&9; exec sleep 60",
+        "cp /bin/sleep held; FILL >>held; ./held 60 & sleep 1; rm held; wait",
+    ] {
+        server.psql("postgres", "drop table if exists public.t; drop function if exists public.looks_harmless");
+        server.psql("postgres", &hoarder(script));
+        world.ok(&["backup", "shop"]);
+        let began = Instant::now();
+        inconclusive(&world.drill("shop"), 53, "in open files without a name", "raise scratch.max_disk");
+        assert!(began.elapsed().as_secs() < 50, "{:?}", began.elapsed());
+    }
+
+    // As much of the same user's, beside the drill's directory on the same file system.
+    server.psql("postgres", "drop table public.t; drop function public.looks_harmless; create table t as select 1 i");
+    world.ok(&["backup", "shop"]);
+    let mut other = std::process::Command::new("/usr/bin/setpriv");
+    other.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "/bin/sh", "-c"]);
+    other.arg("exec 9>scratch/held; rm scratch/held; head -c 200M /dev/zero >&9; echo; exec sleep 1000");
+    other.current_dir(world.dir.path()).stdout(std::process::Stdio::piped());
+    let mut other = other.spawn().unwrap();
+    std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    let (code, report) = world.drill("shop");
+    assert_eq!(code, 0, "{report:#}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
 #[test]
 fn a_disk_that_others_fill_stops_the_drill_before_it_is_full() {
     let server = PgServer::start(&pg::bindir(), &[]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 
 /// This process.
-pub(super) fn own_pid() -> i32 {
+pub(in crate::scratch) fn own_pid() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
 }
 
@@ -16,13 +16,13 @@ pub(super) fn apart(pid: i32, kind: &str) -> Option<bool> {
 }
 
 /// All process ids.
-pub(super) fn all() -> Vec<i32> {
+pub(in crate::scratch) fn all() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// `pid` and its descendants.
-pub(super) fn family(pid: i32) -> Vec<i32> {
+pub(in crate::scratch) fn family(pid: i32) -> Vec<i32> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for child in all() {
         if let Some(parent) = parent(child) {

@@ -270,7 +270,7 @@ impl Work<'_> {
         let session = instance.connect_any().await?;
         let mut probes = probe::run(instance, session.client(), self.jail.level, &self.job.outside).await;
         probes.push(probe::tools(&self.jail, watched).await);
-        probes.push(probe::peer(instance, self.jail.level));
+        probes.push(probe::peer(instance, self.jail.level).await);
         let failed = probe::any_failed(&probes);
         record.add_probes(probes);
         record.stage("probes", began);

@@ -147,6 +147,21 @@ pub fn open_sockets(pid: i32) -> Option<Vec<u64>> {
     Some(entries.flatten().filter_map(|e| std::fs::read_link(e.path()).ok()).filter_map(inode).collect())
 }
 
+/// Inodes of the unix sockets that accept, in the network namespace of `pid`; `None`
+/// where `/proc` cannot be read.
+pub fn listening_unix(pid: i32) -> Option<Vec<u64>> {
+    // Names of sockets are any bytes.
+    let text = std::fs::read(format!("/proc/{pid}/net/unix")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let accepting = |line: &str| {
+        let f: Vec<&str> = line.split_whitespace().take(7).collect();
+        // 10000 is __SO_ACCEPTCON in the kernel's include/uapi/linux/net.h.
+        let accepts = u32::from_str_radix(f.get(3)?, 16).ok()? & 0x1_0000 != 0;
+        f.get(6)?.parse().ok().filter(|_| accepts)
+    };
+    Some(text.lines().skip(1).filter_map(accepting).collect())
+}
+
 /// Routes of the network namespace of `pid` that do not stay on loopback;
 /// `None` where `/proc` cannot be read.
 pub fn routes(pid: i32) -> Option<Vec<String>> {

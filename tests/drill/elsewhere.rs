@@ -32,8 +32,12 @@ fn hostile(server: &PgServer, mark: &str) -> String {
 }
 
 fn iso_016(report: &Value) -> &str {
+    probe(report, "ISO-016")["outcome"].as_str().unwrap()
+}
+
+fn probe<'a>(report: &'a Value, id: &str) -> &'a Value {
     let probes = report["isolation"]["probes"].as_array().unwrap();
-    probes.iter().find(|p| p["id"] == "ISO-016").unwrap_or_else(|| panic!("{report:#}"))["outcome"].as_str().unwrap()
+    probes.iter().find(|p| p["id"] == id).unwrap_or_else(|| panic!("{report:#}"))
 }
 
 /// Sessions of pgseal and its programs that the real server let in.
@@ -94,4 +98,33 @@ fn where_the_copy_can_replace_it_the_drill_is_unsafe() {
     let (code, report) = world.drill("shop");
     assert_eq!((code, verdict(&report), iso_016(&report)), (0, ("passed", "data"), "pass"), "{report:#}");
     assert_eq!(visits(&server), before);
+}
+
+#[test]
+fn beside_a_program_that_could_answer_no_session_is_proven() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    let world = World::new(&server);
+    // A program of its own, and one that takes the server's name.
+    for (name, said) in [("proxy", "the program proxy"), ("postgres", "a program called postgres")] {
+        let script = format!("cp /bin/sleep {name}; setsid ./{name} 1000 >/dev/null 2>&1 </dev/null & sleep 0.1");
+        server.psql("postgres", "drop table if exists t; drop function if exists f");
+        server.psql(
+            "postgres",
+            &format!(
+                "create function public.f(i int) returns boolean language plpgsql as $f$ begin \
+                   if current_setting('cluster_name') like 'pgseal-%' then \
+                     execute format('copy (select 1) to program %L', $s${script}$s$); \
+                   end if; return true; end $f$; \
+                 create table public.t(i int check (public.f(i))); insert into public.t values (1)"
+            ),
+        );
+        world.ok(&["backup", "shop"]);
+        let (code, report) = world.drill("shop");
+        assert_eq!((code, verdict(&report).0), (52, "unsafe"), "{report:#}");
+        assert_eq!(iso_016(&report), "not_evaluated", "{report:#}");
+        for id in ["ISO-009", "ISO-016"] {
+            let evidence = probe(&report, id)["evidence"].as_str().unwrap();
+            assert!(evidence.contains(said), "{id}: {evidence}");
+        }
+    }
 }

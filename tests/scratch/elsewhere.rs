@@ -16,7 +16,7 @@ async fn another_server_a_proxy_and_an_impostor_are_strangers() {
     let instance = start(&ours, "postgres").await;
     assert!(instance.connect_any().await.is_ok());
     let level = ours.jail().level;
-    assert_eq!(probe::peer(&instance, level).outcome, ProbeOutcome::Pass);
+    assert_eq!(probe::peer(&instance, level).await.outcome, ProbeOutcome::Pass);
     let socket = instance.door().peer().socket().to_owned();
     // The server can neither change the directory nor what configures it.
     let session = instance.connect_writable("postgres").await.unwrap();
@@ -42,7 +42,7 @@ async fn another_server_a_proxy_and_an_impostor_are_strangers() {
     assert!(e.text().contains(&format!("process {} ", real.pid())), "{e}");
     assert!(meetings.stranger().is_some());
     assert_eq!(real.door().peer().meetings().proven(), met);
-    assert_eq!(probe::peer(&instance, level).outcome, ProbeOutcome::Fail);
+    assert_eq!(probe::peer(&instance, level).await.outcome, ProbeOutcome::Fail);
 
     // A listener of somebody else's, which would pass everything on.
     std::fs::remove_file(&socket).unwrap();
@@ -60,7 +60,7 @@ async fn another_server_a_proxy_and_an_impostor_are_strangers() {
     std::fs::remove_file(&socket).unwrap();
     std::fs::rename(&aside, &socket).unwrap();
     assert!(instance.connect("postgres").await.is_ok());
-    assert_eq!(probe::peer(&instance, level).outcome, ProbeOutcome::Fail);
+    assert_eq!(probe::peer(&instance, level).await.outcome, ProbeOutcome::Fail);
 
     // The right process with another mark: one of ours, of another run.
     let other = pgseal::source::Peer::new(

@@ -51,7 +51,7 @@ pub async fn probes(scratch: &Scratch, instance: &Instance, outside: &Outside) -
     let session = instance.connect_any().await.unwrap();
     let mut all = probe::run(instance, session.client(), scratch.jail().level, outside).await;
     all.push(probe::tools(scratch.jail(), probe::Sightings::default()).await);
-    all.push(probe::peer(instance, scratch.jail().level));
+    all.push(probe::peer(instance, scratch.jail().level).await);
     all
 }
 

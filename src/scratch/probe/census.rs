@@ -1,5 +1,7 @@
 //! ISO-009: which processes there are.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use super::{Rule, Seen, Target, processes};
 use crate::config::schema::Isolation;
 use crate::scratch::conn;
@@ -20,8 +22,41 @@ const ALLOWED: [&str; 9] = [
     "io worker",
 ];
 
-/// Programs that may be in its namespaces: the server, and what holds them open.
-const PROGRAMS: [&str; 2] = ["postgres", "bwrap"];
+/// What runs in the namespaces of a server.
+pub(super) struct Programs {
+    /// How many processes there are.
+    pub count: usize,
+    /// Those that are none of the server's, for people.
+    pub others: Vec<String>,
+}
+
+/// Looks at what runs in the namespaces of the server `pid`. Names prove nothing, a
+/// program gives itself any: a process of the server's is the postmaster, or its
+/// child and the same program. What it descends from holds its namespaces open.
+pub(super) fn programs(pid: i32) -> Programs {
+    let postmaster = processes::postmaster(pid).unwrap_or(pid);
+    let above: Vec<i32> = std::iter::successors(Some(postmaster), |p| processes::parent(*p)).collect();
+    let program = |p: i32| std::fs::metadata(format!("/proc/{p}/exe")).ok().map(|m| (m.dev(), m.ino()));
+    let server = program(postmaster);
+    let mut found = Programs { count: 0, others: Vec::new() };
+    for p in processes::inhabitants(pid) {
+        let Some(name) = processes::name(p) else { continue };
+        found.count += 1;
+        let child = || processes::parent(p) == Some(postmaster);
+        // One that is ending has no program any more.
+        let same = || program(p).is_none_or(|its| Some(its) == server);
+        if above.contains(&p) || (child() && same()) || processes::name(p).is_none() {
+            continue;
+        }
+        let as_server = name == "postgres";
+        found.others.push(if as_server {
+            "a program called postgres that is none of the server's processes".to_owned()
+        } else {
+            format!("the program {name}")
+        });
+    }
+    found
+}
 
 pub(super) async fn look(t: Target<'_>) -> Seen {
     let sql =
@@ -34,14 +69,13 @@ pub(super) async fn look(t: Target<'_>) -> Seen {
         return Seen::blind("the server's answer cannot be read");
     };
     let mut bad: Vec<String> = kinds.iter().filter(|k| !ALLOWED.contains(&k.as_str())).cloned().collect();
-    let programs: Vec<String> = processes::inhabitants(t.pid).into_iter().filter_map(processes::name).collect();
-    if programs.is_empty() || kinds.is_empty() {
+    let programs = programs(t.pid);
+    if programs.count == 0 || kinds.is_empty() {
         return Seen::blind("no process can be seen");
     }
-    let others = programs.iter().filter(|p| !PROGRAMS.contains(&p.as_str()));
-    bad.extend(others.map(|p| format!("the program {p}")));
+    bad.extend(programs.others);
     if bad.is_empty() {
-        Seen::Good(format!("{} processes; {}", programs.len(), kinds.join(", ")))
+        Seen::Good(format!("{} processes; {}", programs.count, kinds.join(", ")))
     } else {
         Seen::Bad(format!("not expected: {}", bad.join(", ")))
     }

@@ -62,7 +62,8 @@ pub(super) fn name(pid: i32) -> Option<String> {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|c| c.trim_end().to_owned())
 }
 
-fn parent(pid: i32) -> Option<i32> {
+/// Its parent; none of the first one.
+pub(super) fn parent(pid: i32) -> Option<i32> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything; the last ')' ends it.
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()

@@ -75,6 +75,8 @@ pub struct Catalog {
     pub reports: Known<()>,
     /// Slots with anything in them, good or bad, ascending.
     pub slots: Vec<u64>,
+    /// Slots that are said to have been skipped, and in which nothing lies.
+    pub unproven: Vec<u64>,
     /// Objects below `m/` that are not ours.
     pub foreign_objects: usize,
 }
@@ -100,6 +102,7 @@ impl Catalog {
         let against = Against { repo: &reading.repo, source, seen: &seen, now: clock.store_or_host() };
         let mut problems = chain::judge(&against, &links);
         let pieces = against.pieces(&links, &problems);
+        let unproven = against.unproven(&links).into_iter().collect();
         let entries: Vec<Entry> = links
             .iter()
             .filter_map(|l| match (&l.signature, against.valid(l)) {
@@ -127,6 +130,7 @@ impl Catalog {
             not_remembered: remembered.err().map(|e| e.to_string()),
             reports,
             slots: links.iter().map(|l| l.seq).collect(),
+            unproven,
             foreign_objects: foreign,
         })
     }
@@ -144,8 +148,24 @@ impl Catalog {
     /// look could not do.
     pub fn doubts(&self) -> Vec<String> {
         let mut doubts = self.clock.doubts(&self.entries);
+        doubts.extend(self.skipped_nothing());
         doubts.extend(self.not_remembered.iter().map(|why| format!("this look is not remembered: {why}")));
         doubts
+    }
+
+    /// Skipped slots with nothing in them, told: who can sign and delete would say the
+    /// same of backups that he took away.
+    fn skipped_nothing(&self) -> Option<String> {
+        let first: Vec<String> = self.unproven.iter().take(5).map(u64::to_string).collect();
+        let more = self.unproven.len().saturating_sub(first.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!first.is_empty()).then(|| {
+            format!(
+                "a signed manifest lists slots {}{more} as skipped, and nothing lies there: whether a backup was in \
+                 them is not proven. Ask a host that saw this history before, and find out who deleted in the store",
+                first.join(", ")
+            )
+        })
     }
 
     /// The problems of one number.

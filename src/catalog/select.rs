@@ -228,6 +228,7 @@ mod tests {
             not_remembered: None,
             reports: crate::types::Known::Yes(()),
             slots: (1..=n).collect(),
+            unproven: Vec::new(),
             foreign_objects: 0,
         }
     }

@@ -284,7 +284,7 @@ impl<'a> Context<'a> {
 }
 
 /// The next step where [`Catalog::doubts`] has something to say.
-pub const DOUBT: &str = "Compare this host's clock (`timedatectl`) with the store's, and check state.dir.";
+pub const DOUBT: &str = "Where it is about time, compare this host's clock (`timedatectl`) with the store's; else check state.dir, and who may delete in the store.";
 
 /// The repository was here before and is not now.
 pub fn vanished(url: &str, id: &str) -> Error {

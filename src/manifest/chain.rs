@@ -2,7 +2,7 @@
 //!
 //! Pure: the catalog fetches, this judges.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -175,6 +175,14 @@ impl Against<'_> {
             skipped.extend(listed.filter_map(serde_json::Value::as_u64).filter(|s| *s > after && *s < m.seq));
         }
         skipped
+    }
+
+    /// Slots that are listed as skipped and in which nothing lies. A writer lists only
+    /// what it found something in, and nothing of pgseal's takes that away: whoever
+    /// wrote such a list, or somebody since, deleted what lay there.
+    pub fn unproven(&self, links: &[Link]) -> BTreeSet<u64> {
+        let there: HashSet<u64> = links.iter().map(|l| l.seq).collect();
+        self.skipped(links).difference(&there).copied().collect()
     }
 
     /// What this host saw and is not there as it was.

@@ -68,6 +68,29 @@ async fn a_signer_who_deletes_is_not_forgiven() {
 }
 
 #[tokio::test]
+async fn a_host_without_memory_is_told_what_skipped_slots_do_not_prove() {
+    let w = World::new();
+    let made = w.chain(3, 100).await;
+    let plain = noise(100, 9);
+    lose(&w, &made, true);
+    let mut m = w.draft(4, None, &plain).await;
+    m.x.insert(chain::SKIPPED.into(), vec![1, 2, 3].into());
+    w.put(m, &plain);
+    // Nothing lies there: each look says so, not only the first.
+    for _ in 0..2 {
+        let o = w.verify(&World::presence()).await;
+        assert_eq!((o.code(), o.problems.len()), (Code::Warnings, 0), "{o:?}");
+        assert!(o.doubts.iter().any(|d| d.contains("slots 1, 2, 3 as skipped")), "{:?}", o.doubts);
+    }
+    // What every slot that was rightly skipped has in it.
+    for m in &made {
+        w.memory.tamper(&m.key(), b"junk".to_vec());
+    }
+    let o = w.verify(&World::presence()).await;
+    assert_eq!((o.code(), o.doubts), (Code::Done, vec![]));
+}
+
+#[tokio::test]
 async fn every_reader_remembers_and_a_hole_does_not_end_it() {
     let w = World::new();
     let made = w.chain(5, 100).await;

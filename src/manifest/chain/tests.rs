@@ -122,6 +122,21 @@ fn who_replaced_what_was_seen_is_not_introduced() {
 }
 
 #[test]
+fn a_skipped_slot_with_nothing_in_it_is_unproven() {
+    let mut c = chain(1);
+    let junk = Link { signature: Signature::Bad { reason: "junk".into() }, manifest: None, seq: 2, ..c[0].clone() };
+    let mut m = sample(5, Some((1, c[0].digest)));
+    // Not of its own slot, nor of what is before its predecessor.
+    m.x.insert(SKIPPED.into(), serde_json::json!([1, 2, 3, 4, 5]));
+    c.extend([junk, link(m)]);
+    let m = c[0].manifest.clone().unwrap();
+    let against = Against { repo: &m.repo_id, source: &m.source, seen: &[], now: m.started_at };
+    assert_eq!(against.unproven(&c).into_iter().collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(codes(&c, None), [], "whether they were there nobody knows");
+    assert!(against.unproven(&chain(5)).is_empty());
+}
+
+#[test]
 fn junk_that_a_later_manifest_skipped_is_tolerated() {
     let mut c = chain(1);
     let junk = Link { signature: Signature::Bad { reason: "junk".into() }, manifest: None, seq: 2, ..c[0].clone() };

@@ -28,5 +28,7 @@ mod stress;
 mod terminal;
 #[path = "backup/warned.rs"]
 mod warned;
+#[path = "backup/vanishing.rs"]
+mod vanishing;
 #[path = "support/world.rs"]
 mod world;

@@ -47,6 +47,8 @@ mod recipients;
 mod reseal;
 #[path = "drill/self_test.rs"]
 mod self_test;
+#[path = "drill/sleepers.rs"]
+mod sleepers;
 #[path = "drill/versions.rs"]
 mod versions;
 #[path = "drill/world.rs"]

@@ -280,7 +280,10 @@ fn drill(section: &Section<'_>) -> Result<Drill> {
         section.explain("max_slowdown", "2", Origin::Default);
         2.0
     });
-    let deadline = section.text("deadline", values::duration)?;
+    let deadline = section.text("deadline", values::deadline)?.unwrap_or_else(|| {
+        section.explain("deadline", "auto: 6 h, and a second for each 2 MiB of the backup", Origin::Default);
+        None
+    });
     let preload = section.list("preload")?.unwrap_or_default();
     if let Some(wrong) = preload.iter().find_map(|name| values::library(name).err()) {
         return Err(section.wrong("preload", &wrong));

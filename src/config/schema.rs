@@ -246,7 +246,8 @@ pub struct Drill {
     /// How many times as long as in the last good drill of the same kind a restore
     /// may take; more is a warning. Default 2.
     pub max_slowdown: f64,
-    /// The whole drill may take this long.
+    /// The whole drill may take this long. `None` is `auto`: 6 hours, and a second for
+    /// each 2 MiB of the backup.
     pub deadline: Option<Duration>,
     /// Libraries of this host's own packages that the sealed server loads at its
     /// start (`shared_preload_libraries`); none by default.

@@ -68,6 +68,7 @@ url = @URL@
 # max_restore = "30m"              # slower is a finding
 # max_rpo = "26h"                  # so is a newest backup that is older
 # max_slowdown = 2.0               # times the last good drill of the same kind
+# deadline = "auto"                # of the whole drill: 6 h, and a second for each 2 MiB of the backup
 # preload = ["pgaudit"]            # libraries of this host's packages that the copy's extensions must have preloaded
 
 # [[source.shop.drill.sql]]

@@ -291,6 +291,7 @@ fn every_error_names_its_line() {
         ("[source.shop.retention]\nkeep_daily = 0\n".to_owned(), 2, "not within 1 and 10000"),
         ("[source.shop.retention]\nkeep_dayly = 3\n".to_owned(), 2, "unknown key"),
         ("[source.shop.drill]\nmin_isolation = \"5\"\n".to_owned(), 2, "not one of I0"),
+        ("[source.shop.drill]\ndeadline = \"0s\"\n".to_owned(), 2, "not within"),
         ("[scratch]\nmax_memory = \"100MiB\"\n".to_owned(), 2, "not within"),
         ("[scratch]\nkeep_free = \"much\"\n".to_owned(), 2, "not a size"),
         ("[source.shop.drill]\nsql = 1\n".to_owned(), 2, "not an array of tables"),

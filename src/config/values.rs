@@ -103,6 +103,14 @@ pub fn min_isolation(text: &str) -> Result<Option<Isolation>, String> {
     }
 }
 
+/// `auto` (`None`), or a duration.
+pub fn deadline(text: &str) -> Result<Option<Duration>, String> {
+    match text {
+        "auto" => Ok(None),
+        _ => duration(text).map(Some).map_err(|e| format!("{e}, nor \"auto\"")),
+    }
+}
+
 /// `file:///absolute/path` or `s3://bucket/prefix`, without credentials.
 pub fn repository_url(text: &str) -> Result<String, String> {
     let (scheme, rest) = text.split_once("://").ok_or("a URL is expected: file:///path or s3://bucket/prefix")?;
@@ -240,6 +248,8 @@ mod tests {
         assert!(isolation("3").is_err());
         assert_eq!((min_isolation("auto"), min_isolation("I1")), (Ok(None), Ok(Some(Isolation::I1))));
         assert!(min_isolation("Auto").is_err());
+        assert_eq!((deadline("auto"), deadline("2h")), (Ok(None), Ok(Some(Duration::from_hours(2)))));
+        assert!(deadline("never").is_err_and(|e| e.contains("nor \"auto\"")));
         let lock = object_lock("governance:35d").unwrap();
         assert_eq!((lock.compliance, lock.keep.as_secs()), (false, 35 * 86400));
         for bad in ["compliance", "compliance:", "legal:35d", "35d"] {

@@ -19,11 +19,13 @@
 //! | [`recipients`] | who can open it, tried |
 //! | [`required`] | how much isolation is needed, and whether it was had |
 //! | [`room`] | space on disk, before and while it runs |
+//! | [`deadline`] | how long it may take, and what it was at then |
 //! | `dumped` | a dump of the copy beside the backup's |
 //! | `expose` | what the copy and its source's posture expose |
 //! | `objectives` | recovery time and age against what the operator wants |
 //! | [`record`] | what a run collects, and the report made of it |
 
+pub mod deadline;
 mod dumped;
 mod expose;
 pub mod host;

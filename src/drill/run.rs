@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::record::Record;
 use super::room::Room;
 use super::standing::Standing;
-use super::{host, logical, objectives, physical, recipients, required};
+use super::{deadline, host, logical, objectives, physical, recipients, required};
 use crate::catalog::{Entry, Reading};
 use crate::checks::{self, Subject};
 use crate::config::schema::{self, Isolation};
@@ -18,7 +18,7 @@ use crate::keys::Identities;
 use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::Opened;
 use crate::scratch::probe::{Outside, Sightings, Trace};
-use crate::scratch::{Instance, Jail, Limits, Origin, Preload, Scratch, StartOptions, leftovers, probe};
+use crate::scratch::{Door, Instance, Jail, Limits, Origin, Preload, Scratch, StartOptions, leftovers, probe};
 use crate::source::{ConnParams, PgBin};
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
@@ -87,6 +87,8 @@ pub(super) struct Work<'a> {
     pub room: Option<Room>,
     pub preload: Preload,
     pub scratch: Scratch,
+    /// The way into its server, once that is up.
+    pub door: OnceLock<Door>,
 }
 
 impl Job<'_> {
@@ -108,23 +110,32 @@ impl Job<'_> {
     }
 
     async fn steps(&self, record: &mut Record) -> Result<()> {
-        let limit = self.drill.deadline.unwrap_or(Duration::MAX);
-        let late = || {
-            Error::new(Code::Deadline, Stage::Scratch, format!("the drill took longer than {} s", limit.as_secs()))
-                .hint("Raise source.NAME.drill.deadline, or give the drill host more speed.")
-        };
+        let (configured, plain) = (self.drill.deadline, self.entry.manifest.plain_bytes());
+        let limit = deadline::of(configured, plain);
         let began = record.began;
-        let work = tokio::time::timeout(limit, self.prepare(record)).await.map_err(|_| late())??;
+        let Ok(work) = tokio::time::timeout(limit, self.prepare(record)).await else {
+            return Err(deadline::passed(limit, configured.is_some(), None, Stage::Scratch));
+        };
+        let work = work?;
         let mut instance = None;
         let left = limit.saturating_sub(began.elapsed());
-        let proving = async {
-            tokio::select! {
-                done = self.prove(&work, &mut instance, record) => done,
-                full = work.watch() => Err(full),
-                who = work.scratch.meetings().until_stranger() => Err(elsewhere(&who)),
+        let done = {
+            let mut proving = Box::pin(async {
+                tokio::select! {
+                    done = self.prove(&work, &mut instance, record) => done,
+                    full = work.watch() => Err(full),
+                    who = work.scratch.meetings().until_stranger() => Err(elsewhere(&who)),
+                }
+            });
+            match tokio::time::timeout(left, proving.as_mut()).await {
+                Ok(done) => Ok(done),
+                Err(_) => Err(deadline::busy(work.door.get()).await),
             }
         };
-        let done = tokio::time::timeout(left, proving).await;
+        let done = done.unwrap_or_else(|busy| {
+            let at = if record.reached < ProofLevel::Booted { Stage::Restore } else { Stage::Checks };
+            Err(deadline::passed(limit, configured.is_some(), busy, at))
+        });
         // Whatever came of it, everything is taken down, and looked at.
         let began = Instant::now();
         let level = work.jail.level;
@@ -135,7 +146,7 @@ impl Job<'_> {
         record.stage("teardown", began);
         record.probes.push(probe::gone(&teardown, &trace, level).await);
         record.teardown = Some(teardown);
-        done.unwrap_or_else(|_| Err(late()))
+        done
     }
 
     /// Everything that can be known before anything is restored.
@@ -178,7 +189,7 @@ impl Job<'_> {
         room.as_ref().map_or(Ok(()), |room| room.fits(m.plain_bytes()))?;
         let scratch = Scratch::create(&self.scratch.dir, &jail, &m.source).await.map_err(could_not_run)?;
         let jail = scratch.jail().clone();
-        Ok(Work { job: self, opened, bin, jail, room, preload, scratch })
+        Ok(Work { job: self, opened, bin, jail, room, preload, scratch, door: OnceLock::new() })
     }
 
     /// Removes what killed runs left in the scratch directory. What cannot be
@@ -232,7 +243,10 @@ impl Work<'_> {
             deadline: self.job.drill.deadline.unwrap_or(START),
             preload: self.preload.clone(),
         };
-        self.scratch.start(&options).await
+        let instance = self.scratch.start(&options).await?;
+        // Of more than one the first would do, but there is one.
+        let _ = self.door.set(instance.door().clone());
+        Ok(instance)
     }
 
     /// Runs every check that fits, and the budget.

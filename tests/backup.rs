@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "backup/behind.rs"]
+mod behind;
 #[path = "backup/children.rs"]
 mod children;
 #[path = "backup/golden.rs"]

@@ -10,6 +10,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`lock`] | one run per source and host |
+//! | `behind` | whether the server is an older state than the one before |
 //! | `clock` | whether a backup of now fits behind those before it |
 //! | [`streams`] | a child, its tap and its parts, to a receipt |
 //! | [`logical`] / [`physical`] | what is dumped |
@@ -37,6 +38,7 @@ use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
 use crate::types::{BackupId, Event, Kind, SourceName};
 
+mod behind;
 mod clock;
 pub mod commit;
 pub mod lock;
@@ -121,6 +123,7 @@ struct Ready {
     conn: ConnParams,
     bin: PgBin,
     server: crate::source::facts::ServerFacts,
+    position: Option<behind::Position>,
     databases: Vec<(String, u64)>,
     catalog: Catalog,
     next_seq: u64,
@@ -229,6 +232,8 @@ impl Job<'_> {
             .on(self.name.as_str())
             .hint("If the cluster was re-created or upgraded on purpose, run once with --accept-new-system."));
         }
+        let position = behind::position(&session).await;
+        warnings.extend(behind::check(&catalog, &server.system_identifier, position));
         let bin = PgBin::find(self.pg_bindir.as_deref(), server.version_num.major()).await?;
         let (databases, left_out) = match self.kind {
             Kind::Logical => logical::databases(self, &conn, &session).await?,
@@ -240,7 +245,7 @@ impl Job<'_> {
         };
         let largest: u64 = databases.iter().map(|d| d.1).sum();
         let part_bytes = part_size(self.source.part_bytes, largest);
-        Ok(Ready { conn, bin, server, databases, catalog, next_seq, part_bytes, warnings, left_out })
+        Ok(Ready { conn, bin, server, position, databases, catalog, next_seq, part_bytes, warnings, left_out })
     }
 
     fn writer(&self, ready: &Ready) -> Result<Writer> {
@@ -306,10 +311,6 @@ impl Job<'_> {
             parts: streams.iter().map(|s| s.parts).sum(),
         };
         let finished_at = Timestamp::now().max(started_at);
-        let mut x = serde_json::Map::new();
-        if self.accept_new_system {
-            x.insert(crate::manifest::chain::NEW_SYSTEM.into(), true.into());
-        }
         Ok(Manifest {
             format: Manifest::FORMAT.into(),
             version: Manifest::VERSION,
@@ -354,7 +355,7 @@ impl Job<'_> {
                 plain_bytes: sealed.plain_bytes,
             },
             counts,
-            x,
+            x: behind::notes(self.accept_new_system, ready.position),
         })
     }
 }

@@ -11,7 +11,7 @@ use super::problem::{Fault, Problem, Stranger};
 use crate::error::Code;
 use crate::keys::trust::Signature;
 use crate::manifest::Manifest;
-use crate::types::{BackupId, Digest, RepoId, SourceName};
+use crate::types::{BackupId, Digest, Lsn, RepoId, SourceName};
 
 /// Where skipped slots are named: a field of `x`, an array of numbers.
 pub const SKIPPED: &str = "skipped";
@@ -222,6 +222,15 @@ impl Against<'_> {
         }
         pieces.into_iter().filter(|(forked, _)| !forked).map(|(_, piece)| piece).collect()
     }
+}
+
+/// Field of `x` that says where the server's write-ahead log was before the dump.
+pub const POSITION: &str = "lsn";
+
+/// Up to where a backup has what its server had written, at least.
+pub fn position(m: &Manifest) -> Option<Lsn> {
+    let noted = || m.x.get(POSITION)?.as_str()?.parse().ok();
+    m.pg.stop_lsn.or_else(noted)
 }
 
 /// Field of `x` by which the operator accepted a new system identifier.

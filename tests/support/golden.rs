@@ -22,6 +22,7 @@ pub fn golden(world: &World, server: &PgServer, file: &str, name: &str, text: &s
         (r"\b[0-9a-f]{32}\b", "[REPO]"),
         (r"SHA256:[A-Za-z0-9+/]{43}", "[SIGNER]"),
         (r#""system_identifier": "\d+""#, r#""system_identifier": "[SYSTEM]""#),
+        (r#""lsn": "[0-9A-F/]+""#, r#""lsn": "[LSN]""#),
         (r"x25519:[0-9a-f]{16}", "[RECIPIENT]"),
         (r"system \d{18,20}", "system [SYSTEM]"),
         (r#""\[SHA256\]",\s+\d+"#, "\"[SHA256]\", [BYTES]"),

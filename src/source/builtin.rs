@@ -2,8 +2,8 @@
 //! below 16384 (PostgreSQL source, `FirstNormalObjectId`).
 //!
 //! No dump writes them, so a restored database has them as a fresh one has. They are
-//! read by `COPY catalog TO`, which calls no operator and no function but the output
-//! functions of types: one of the functions that are asked about must not answer.
+//! read by `COPY (SELECT columns FROM catalog) TO`, which calls no operator and no function
+//! but the output functions of types: what is asked about must not answer.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use std::pin::pin;
 use futures_util::StreamExt as _;
 
 use super::ask::{Ask, rows};
-use crate::error::Result;
+use crate::error::{Code, Error, Result, Stage};
 use crate::types::text::quote_ident;
 use crate::types::{Digest, RowsHasher};
 
@@ -85,19 +85,25 @@ impl Builtin {
         let mut seen: BTreeMap<(usize, u32), RowsHasher> = BTreeMap::new();
         for (n, catalog) in self.catalogs.iter().enumerate() {
             let failed = |e| session.refused("the system's catalogs", e);
-            let columns: Vec<String> = catalog.columns.iter().map(|c| quote_ident(c)).collect();
-            // `regproc` would be looked up and written as a name.
-            let copy = format!("COPY pg_catalog.{} ({}) TO STDOUT", quote_ident(&catalog.name), columns.join(", "));
+            let mut columns: Vec<String> = catalog.columns.iter().map(|c| quote_ident(c)).collect();
+            // A `regproc` is written as a name; as a number it stays what it is, no function is called.
+            if let Some(first) = columns.first_mut() {
+                *first += "::pg_catalog.oid";
+            }
+            let (columns, name) = (columns.join(", "), quote_ident(&catalog.name));
+            let copy = format!("COPY (SELECT {columns} FROM pg_catalog.{name}) TO STDOUT");
             let mut stream = pin!(session.client().copy_out(&copy).await.map_err(failed)?);
             let mut line: Vec<u8> = Vec::new();
             while let Some(piece) = stream.next().await {
                 let piece = piece.map_err(failed)?;
                 for part in piece.split_inclusive(|b| *b == b'\n') {
-                    if line.len() + part.len() <= LONGEST {
-                        line.extend_from_slice(part);
+                    if line.len() + part.len() > LONGEST {
+                        return Err(unreadable(&catalog.name));
                     }
+                    line.extend_from_slice(part);
                     if part.ends_with(b"\n") {
-                        if let Some(number) = number(&line).filter(|n| *n < FIRST_OF_USERS) {
+                        let number = number(&line).ok_or_else(|| unreadable(&catalog.name))?;
+                        if number < FIRST_OF_USERS {
                             seen.entry((n, number)).or_default().update(&line);
                         }
                         line.clear();
@@ -109,14 +115,9 @@ impl Builtin {
         Ok(Self { catalogs: self.catalogs.clone(), rows })
     }
 
-    /// Number of objects, by catalog and number.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// How many objects of a catalog were read.
+    pub fn of(&self, catalog: &str) -> usize {
+        self.rows.keys().filter(|(n, _)| self.catalogs.get(*n).is_some_and(|c| c.name == catalog)).count()
     }
 
     /// What `other`, which was read by [`Self::again`], has differently.
@@ -133,6 +134,10 @@ impl Builtin {
         let new = other.rows.keys().filter(|key| !self.rows.contains_key(key)).map(|key| named(*key, "new"));
         lost.chain(new).collect()
     }
+}
+
+fn unreadable(catalog: &str) -> Error {
+    Error::new(Code::CouldNotRun, Stage::Checks, "a row of the catalog cannot be read").on(catalog)
 }
 
 /// The first column's value.

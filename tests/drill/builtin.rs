@@ -45,6 +45,11 @@ fn a_changed_function_operator_or_type_of_the_server_is_found() {
             "is not there any more",
         ),
         (
+            "update pg_catalog.pg_aggregate set agginitval = '1' where aggfnoid = 'count()'::regprocedure",
+            "function count()",
+            "its row in pg_aggregate",
+        ),
+        (
             "update pg_catalog.pg_attribute set attname = 'hidden' where attrelid = 'pg_roles'::regclass and attname = 'rolsuper'",
             "view pg_roles",
             "its row in pg_attribute",

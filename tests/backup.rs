@@ -28,9 +28,9 @@ mod strangers;
 mod stress;
 #[path = "backup/terminal.rs"]
 mod terminal;
-#[path = "backup/warned.rs"]
-mod warned;
 #[path = "backup/vanishing.rs"]
 mod vanishing;
+#[path = "backup/warned.rs"]
+mod warned;
 #[path = "support/world.rs"]
 mod world;

@@ -241,6 +241,7 @@ async fn facts(pg: &PgServer) -> Facts {
         databases: vec![pgseal::source::catalog::database(&session).await.unwrap()],
         roles: probe::roles(&session).await.unwrap(),
         memberships: Some(probe::memberships(&session).await.unwrap()),
+        settings_of_all: None,
         posture: Some(posture::read(&session).await),
         streams: BTreeMap::new(),
         physical: Some(PhysicalFacts {

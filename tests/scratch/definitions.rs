@@ -178,7 +178,7 @@ async fn a_restored_definition_is_the_same_and_one_other_cast_is_named() {
     }
     assert_eq!(read().await, before, "nothing is left of what was made for comparing");
 
-    with_other_texts(&subject, &facts).await;
+    Box::pin(with_other_texts(&subject, &facts)).await;
 
     let session = instance.connect_writable("defs").await.unwrap();
     let mut expected: Vec<(&str, &str)> = Vec::new();

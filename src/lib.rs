@@ -1,7 +1,7 @@
 //! pgseal: sealed PostgreSQL backups, proven restores.
 //!
 //! The folders in the order the data travels; imports go down this list only
-//! (`tests/arch.rs` holds it):
+//! (`tests/it/arch.rs` holds it):
 //!
 //! | folder | holds |
 //! |---|---|

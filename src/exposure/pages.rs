@@ -1,7 +1,7 @@
 //! Pages about the checks, made from what the checks tell of themselves.
 //!
 //! `src/exposure/pages/` holds them as files, held up to date by a test
-//! (`tests/exposure/pages.rs`); `pgseal audit explain` prints them.
+//! (`tests/it/exposure/pages.rs`); `pgseal audit explain` prints them.
 
 use std::fmt::Write as _;
 

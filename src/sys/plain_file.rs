@@ -3,7 +3,7 @@
 //!
 //! Such a file may be a link to a secret of root's, a pipe that nobody writes
 //! to, a device without end, or larger than memory. There is no other way to
-//! read one in `src/scratch`, `src/checks` and `src/drill` (`tests/arch.rs`).
+//! read one in `src/scratch`, `src/checks` and `src/drill` (`tests/it/arch.rs`).
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! Which columns of the server's catalogs are compared, and why the others are not.
 //!
-//! `tests/scratch/catalogs.rs` holds this against running servers: each column of
+//! `tests/it/scratch/catalogs.rs` holds this against running servers: each column of
 //! each catalog stands here once, so a column of a new major version fails it until
 //! somebody decides; and a change of each column that is said to be compared is seen.
 

@@ -1,0 +1,19 @@
+//! `pgseal backup` under faults: the real program against a real server.
+
+mod behind;
+mod children;
+mod golden;
+mod interrupts;
+mod left_out;
+mod refused;
+mod secrets;
+mod stores;
+mod strangers;
+mod stress;
+mod terminal;
+mod vanishing;
+mod warned;
+
+use crate::support::golden as snapshot;
+use crate::support::pg;
+use crate::support::world;

@@ -1,0 +1,17 @@
+//! `pgseal restore` by the real program: real servers, a store in a directory.
+
+mod configured;
+mod databases;
+mod directory;
+mod failures;
+mod leftovers;
+mod plan;
+mod standby;
+mod tables;
+mod warned;
+mod without_pgseal;
+mod world;
+mod worst_day;
+
+use crate::support::installation;
+use crate::support::pg;

@@ -1,0 +1,13 @@
+//! Sources against a real server: connections, snapshots, streams.
+
+mod base;
+mod connect;
+mod dump;
+mod libpq;
+mod odd;
+mod pinned;
+mod standby;
+mod tapped;
+mod tls;
+
+use crate::support::pg;

@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
 
-use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, failed, lacks_library, name_of, object, query};
+use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, encoding, failed, lacks_library, name_of, object, query};
 use super::{CheckResult, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result, Stage};
 use crate::scratch::Session;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::types::shown;
+use crate::types::text::quote_literal;
 
 /// The check.
 pub const RULE: Rule =
@@ -52,9 +53,11 @@ type Queue = Mutex<VecDeque<ObjectName>>;
 async fn worker(session: &Session, facts: &DatabaseFacts, queue: &Queue) -> Result<Tally> {
     let exact: BTreeMap<&ObjectName, u64> = facts.tables.iter().filter_map(|t| Some((&t.name, t.rows?))).collect();
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    // What no UTF-8 can say is no damage: bytes of SQL_ASCII, characters of old encodings.
+    let encoding = encoding(session.client()).await?;
     let mut tally = Tally::default();
     while let Some(name) = next() {
-        let counted = count(session.client(), &name.quoted()).await;
+        let counted = count(session.client(), &name.quoted(), &encoding).await;
         tally.examined += 1;
         let wanted = exact.get(&name).copied();
         let mut told = TableProof::unread(&facts.name, &name, wanted);
@@ -110,9 +113,10 @@ async fn held(session: &Session, e: Error) -> Error {
     )
 }
 
-async fn count(client: &tokio_postgres::Client, table: &str) -> Result<u64, tokio_postgres::Error> {
+async fn count(client: &tokio_postgres::Client, table: &str, encoding: &str) -> Result<u64, tokio_postgres::Error> {
     use futures_util::StreamExt as _;
-    let mut stream = std::pin::pin!(client.copy_out(&format!("copy (select * from only {table}) to stdout")).await?);
+    let sql = format!("copy (select * from only {table}) to stdout with (encoding {})", quote_literal(encoding));
+    let mut stream = std::pin::pin!(client.copy_out(&sql).await?);
     let mut rows = 0;
     while let Some(chunk) = stream.next().await {
         rows += memchr::memchr_iter(b'\n', &chunk?).count() as u64;

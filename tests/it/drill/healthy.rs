@@ -37,6 +37,13 @@ fn fill(server: &PgServer) {
     // A name that was given in another encoding than the database has.
     let latin = "encoding LATIN1 lc_collate 'C' lc_ctype 'C' template template0";
     server.psql("postgres", &format!("create database \"crm é\" {latin}"));
+    // Characters that no UTF-8 can say.
+    for (name, encoding, bytes) in [("bytes", "SQL_ASCII", "e9ff"), ("nihon", "EUC_JP", "a9a1")] {
+        let sql =
+            format!("create database \"{name}\" encoding {encoding} lc_collate 'C' lc_ctype 'C' template template0");
+        server.psql("postgres", &sql);
+        server.psql(name, &format!("create table t as select convert_from('\\x{bytes}', '{encoding}') as a"));
+    }
     // Everything that a database can have.
     server.psql("postgres", "drop role app");
     server.psql("postgres", "create database rich template template0");

@@ -209,21 +209,22 @@ fn create_sql(f: &DatabaseFacts, name: &str) -> String {
     sql
 }
 
-/// Gives the finished database its name, and takes the mark off where it has no
-/// comment of its own.
-pub async fn rename(session: &Session, target: &Target, has_comment: bool) -> Result<()> {
-    if !target.created() {
-        return Ok(());
-    }
+/// Gives the finished database its name, takes the mark off where it has no comment of
+/// its own, and makes it a template where the source's is one: as late as this, because
+/// a template that was left unfinished could not be dropped.
+pub async fn rename(session: &Session, target: &Target, has_comment: bool, template: bool) -> Result<()> {
     let (working, name) = (quote_ident(&target.working), quote_ident(&target.name));
     let mut sql = Vec::new();
     if target.working != target.name {
         sql.push(format!("alter database {working} rename to {name}"));
     }
-    if !has_comment {
+    if target.created() && !has_comment {
         sql.push(format!("comment on database {name} is null"));
     }
-    // Both or neither: one message is one transaction.
+    if template {
+        sql.push(format!("alter database {name} is_template true"));
+    }
+    // All or nothing: one message is one transaction.
     session
         .client()
         .batch_execute(&sql.join("; "))

@@ -112,7 +112,8 @@ impl LogicalTarget<'_> {
                     let properties = properties::properties_sql(facts, &target.working, self.owners)?;
                     lost.extend(self.apply(&session, properties, &target).await?);
                 }
-                database::rename(&session, &target, whole && facts.comment.is_some()).await?;
+                let (comment, template) = (whole && facts.comment.is_some(), whole && facts.template);
+                database::rename(&session, &target, comment, template).await?;
                 filled.lost.splice(0..0, lost);
                 Ok::<_, Error>(filled)
             };

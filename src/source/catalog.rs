@@ -76,7 +76,7 @@ pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
                     pg_catalog.shobj_description(d.oid, 'pg_database'), d.datacl::text[], d.datconnlimit, \
                     COALESCE((SELECT setconfig FROM pg_catalog.pg_db_role_setting \
                               WHERE setdatabase = d.oid AND setrole = 0), '{{}}'), \
-                    pg_catalog.pg_database_size(d.oid) \
+                    pg_catalog.pg_database_size(d.oid), d.datistemplate \
              FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
         ),
         &[],
@@ -115,6 +115,7 @@ pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
         comment: row.get(8),
         acl: row.get(9),
         connection_limit: row.get(10),
+        template: row.get(13),
         settings: row.get(11),
         role_settings: role_settings.iter().map(|r| (r.get(0), r.get(1))).collect(),
         size_bytes: size.unsigned_abs(),

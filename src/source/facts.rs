@@ -121,6 +121,9 @@ pub struct DatabaseFacts {
     pub acl: Option<Vec<String>>,
     /// `datconnlimit`.
     pub connection_limit: i32,
+    /// `datistemplate`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub template: bool,
     /// `ALTER DATABASE … SET` for all roles, `name=value`.
     pub settings: Vec<String>,
     /// `ALTER ROLE … IN DATABASE … SET`: role and `name=value`.

@@ -91,6 +91,7 @@ pub fn facts() -> Facts {
             comment: None,
             acl: None,
             connection_limit: -1,
+            template: false,
             settings: vec![],
             role_settings: vec![],
             size_bytes: 1,

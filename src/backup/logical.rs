@@ -6,7 +6,7 @@ use std::path::Path;
 use futures_util::future::{try_join, try_join_all};
 
 use super::streams::{Done, Taken, Work, reference};
-use super::{Job, Ready};
+use super::{Job, Ready, unwritten};
 use crate::config::schema::Databases;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::archive::ArchiveContents;
@@ -14,10 +14,9 @@ use crate::source::catalog::{self, CatalogTable};
 use crate::source::computed::Computing;
 use crate::source::counting::Counter;
 use crate::source::facts::{ComputedFacts, DatabaseFacts, ObjectName};
-use crate::source::inventory::{ENFORCEMENT, is_family_member};
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
-use crate::source::{ConnParams, Inventory, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, probe};
+use crate::source::{ConnParams, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, probe};
 use crate::types::{Event, shown};
 
 /// How often a database is begun in which something vanishes while it is read.
@@ -77,32 +76,6 @@ async fn everything(conn: &ConnParams, all: Vec<Listed>) -> Result<(Vec<(String,
     Ok((set, left_out))
 }
 
-/// What is to be said of objects that pg_dump leaves out without a word: users put
-/// them into a schema of the system.
-fn outside(database: &str, inventory: &Inventory) -> Option<String> {
-    let all = &inventory.outside;
-    let named: Vec<_> = all.iter().take(5).map(|name| shown(name)).collect();
-    let more = if all.len() > named.len() { format!(" and {} more", all.len() - named.len()) } else { String::new() };
-    (!all.is_empty()).then(|| {
-        format!(
-            "database {}: pg_dump does not write what was put into a schema of the system, so this is not in the backup: {}{more}",
-            shown(database),
-            named.join(", ")
-        )
-    })
-}
-
-/// How many members users added to operator families of the system: their functions
-/// and operators are in the dump.
-fn family_members(inventory: &Inventory) -> usize {
-    inventory.objects.keys().filter(|name| is_family_member(name)).count()
-}
-
-/// Tables whose foreign keys are not enforced.
-fn unenforced(inventory: &Inventory) -> usize {
-    inventory.objects.values().filter(|o| o.parts.contains_key(ENFORCEMENT)).count()
-}
-
 /// Tables of extensions with rows that no dump holds, as far as it is known: made by
 /// the extension's script, or lost.
 fn undumped(computing: &[Computing], values: &[ComputedFacts]) -> Vec<ObjectName> {
@@ -137,50 +110,7 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     for (name, _) in &ready.databases {
         match database(job, ready, work, private, name, &mut number).await {
             Ok(one) => {
-                let left = one.subscriptions;
-                if left > 0 {
-                    let text = format!(
-                        "database {}: pg_dump does not write subscriptions for a role that is no superuser, so {left} of \
-                         them are not in the backup",
-                        shown(name)
-                    );
-                    let hint = "Keep CREATE SUBSCRIPTION with its connection elsewhere, or back up as a superuser.";
-                    taken.warn(work.progress, text, Some(hint));
-                }
-                let members = one.facts.inventory.as_ref().map_or(0, family_members);
-                if members > 0 {
-                    let text = format!(
-                        "database {}: pg_dump does not write members that were added to operator families of the \
-                         system, so {members} of them are not in the backup",
-                        shown(name)
-                    );
-                    work.progress.event(Event::Note(text));
-                }
-                let unenforced = one.facts.inventory.as_ref().map_or(0, unenforced);
-                if unenforced > 0 {
-                    let text = format!(
-                        "database {}: foreign keys of {unenforced} tables are turned off (ALTER TABLE … DISABLE TRIGGER); a \
-                         restore turns them on, and fails where rows break them",
-                        shown(name)
-                    );
-                    work.progress.event(Event::Note(text));
-                }
-                if !one.undumped.is_empty() {
-                    let names: Vec<_> = one.undumped.iter().take(5).map(ObjectName::quoted).collect();
-                    let more = if one.undumped.len() > 5 { ", …" } else { "" };
-                    let text = format!(
-                        "database {}: {} tables belong to extensions, and pg_dump does not write their rows ({}{more}); what \
-                         the extension's script does not insert is not in the backup, and a drill will fail for it",
-                        shown(name),
-                        one.undumped.len(),
-                        shown(&names.join(", "))
-                    );
-                    work.progress.event(Event::Note(text));
-                }
-                if let Some(text) = one.facts.inventory.as_ref().and_then(|i| outside(name, i)) {
-                    let hint = "Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …";
-                    taken.warn(work.progress, text, Some(hint));
-                }
+                unwritten::tell(&mut taken, work.progress, &one);
                 if let Some(text) = one.warnings {
                     taken.warn(work.progress, text, None);
                 }
@@ -214,15 +144,15 @@ async fn is_there(ready: &Ready, name: &str) -> Result<bool> {
 }
 
 /// What was taken of one database.
-struct One {
-    facts: DatabaseFacts,
+pub(super) struct One {
+    pub(super) facts: DatabaseFacts,
     done: Vec<Done>,
     left_out: Option<LeftOut>,
     warnings: Option<String>,
     /// Subscriptions that the dump does not hold.
-    subscriptions: u64,
+    pub(super) subscriptions: u64,
     /// Tables of extensions with rows that the dump does not hold.
-    undumped: Vec<ObjectName>,
+    pub(super) undumped: Vec<ObjectName>,
 }
 
 /// One database, in a new snapshot for each try: what vanished since the last one

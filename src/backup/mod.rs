@@ -14,6 +14,7 @@
 //! | `clock` | whether a backup of now fits behind those before it |
 //! | [`streams`] | a child, its tap and its parts, to a receipt |
 //! | [`logical`] / [`physical`] | what is dumped |
+//! | `unwritten` | what pg_dump leaves out while it ends well |
 //! | `said` | what is told of a backup that was made all the same |
 //! | [`commit`] | the slot, the signature, the manifest |
 
@@ -46,6 +47,7 @@ pub mod logical;
 pub mod physical;
 mod said;
 pub mod streams;
+mod unwritten;
 
 use streams::Taken;
 

@@ -4,7 +4,7 @@ use super::definitions::Place;
 use super::inventory::{Inventories, differences, listed};
 use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity};
-use crate::source::inventory::{ENFORCEMENT, MAPPING_OPTIONS, is_family_member};
+use crate::source::inventory::{ENFORCEMENT, MAPPING_OPTIONS, USER_MAPPING, hides_options, is_family_member};
 
 /// The check.
 pub const RULE: Rule = Rule { id: "INT-SCHEMA", title: "every object is defined as it was", severity: Severity::High };
@@ -18,13 +18,14 @@ const REBUILT: &str = "schema: information_schema";
 
 /// Compares the fingerprints of all parts of all objects.
 pub fn run(inventories: &Inventories<'_>) -> CheckResult {
-    let (mut members, mut enforced) = (0, 0);
+    let (mut members, mut enforced, mut hidden) = (0, 0, 0);
     let mut result = inventories.compare(RULE, |pair| {
         let defined = pair.was.objects.iter().filter(|(_, o)| !o.parts.is_empty());
         let mut tally = Tally::default();
         for (name, was) in defined {
             tally.present += 1;
             tally.examined += 1;
+            hidden += u64::from(pair.logical && hides_options(name, was).is_some());
             let message = match pair.is.objects.get(name) {
                 None if name == REBUILT => continue,
                 None if pair.logical && is_family_member(name) => {
@@ -58,6 +59,12 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
              enforced in a restored copy: no dump can turn them off"
         ));
     }
+    if hidden > 0 {
+        said.push(format!(
+            "the options of {hidden} user mappings are not in the backup, for its role may not see them: a restored copy \
+             has none"
+        ));
+    }
     if !said.is_empty() {
         result.reason.get_or_insert_with(|| said.join("; "));
     }
@@ -72,7 +79,7 @@ fn real<'m>(object: &str, mut all: Vec<(&'m str, &'static str)>, enforced: &mut 
             *enforced += 1;
             false
         }
-        "new" => *part != MAPPING_OPTIONS || !object.starts_with("user mapping: "),
+        "new" => *part != MAPPING_OPTIONS || !object.starts_with(USER_MAPPING),
         _ => true,
     });
     all

@@ -31,6 +31,15 @@ pub fn is_family_member(name: &str) -> bool {
     FAMILY_MEMBERS.iter().any(|kind| name.starts_with(kind))
 }
 
+/// What the names of user mappings begin with.
+pub const USER_MAPPING: &str = "user mapping: ";
+
+/// The user mapping, where the role was not allowed to see its options: pg_dump writes it
+/// without them (`dumpUserMappings()` in PostgreSQL's pg_dump.c reads the same view).
+pub fn hides_options<'n>(name: &'n str, object: &ObjectFacts) -> Option<&'n str> {
+    name.strip_prefix(USER_MAPPING).filter(|_| !object.parts.contains_key(MAPPING_OPTIONS))
+}
+
 /// Most parts of objects that are sealed: they must stay far below the largest
 /// facts that are read (1 GiB).
 const MOST: usize = 2_000_000;

@@ -111,7 +111,8 @@ pub(super) fn kinds() -> Vec<Kind> {
 /// The part that only those may read who may use the mapping; a superuser may read all.
 pub const MAPPING_OPTIONS: &str = "options";
 
-/// The view gives NULL for no options, and for options that the role may not read.
+/// The view gives NULL for no options, and for options that the role may not read:
+/// `none` only where it would show them (PostgreSQL source, `system_views.sql`).
 fn user_mappings() -> String {
     parts(
         "pg_user_mapping",
@@ -119,7 +120,11 @@ fn user_mappings() -> String {
         &[(
             &format!("'{MAPPING_OPTIONS}'"),
             "CASE WHEN o.umoptions IS NOT NULL THEN (SELECT string_agg(x, ',' ORDER BY x) FROM unnest(o.umoptions) x) \
-                  WHEN current_setting('is_superuser') = 'on' THEN 'none' END",
+                  WHEN current_setting('is_superuser') = 'on' \
+                    OR (SELECT CASE WHEN o.umuser = 0 THEN pg_has_role(s.srvowner, 'USAGE') \
+                               ELSE o.usename = current_user AND (pg_has_role(s.srvowner, 'USAGE') \
+                                    OR has_server_privilege(s.oid, 'USAGE')) END \
+                        FROM pg_foreign_server s WHERE s.oid = o.srvid) THEN 'none' END",
             false,
         )],
         "pg_user_mappings o",

@@ -1,0 +1,88 @@
+//! What pg_dump leaves out of a database while it ends well.
+
+use super::logical::One;
+use super::streams::Taken;
+use crate::source::Inventory;
+use crate::source::facts::ObjectName;
+use crate::source::inventory::{ENFORCEMENT, hides_options, is_family_member};
+use crate::types::event::Progress;
+use crate::types::{Event, shown};
+
+/// How many names a sentence has.
+const NAMED: usize = 5;
+
+/// Tells it: as a warning where something is lost that only this server has.
+pub(super) fn tell(taken: &mut Taken, progress: &Progress, one: &One) {
+    let name = shown(&one.facts.name);
+    let note = |text: String| progress.event(Event::Note(text));
+    if one.subscriptions > 0 {
+        let text = format!(
+            "database {name}: pg_dump does not write subscriptions for a role that is no superuser, so {} of them are not \
+             in the backup",
+            one.subscriptions
+        );
+        let hint = "Keep CREATE SUBSCRIPTION with its connection elsewhere, or back up as a superuser.";
+        taken.warn(progress, text, Some(hint));
+    }
+    let Some(inventory) = one.facts.inventory.as_ref() else { return };
+    let hidden: Vec<&str> = inventory.objects.iter().filter_map(|(name, o)| hides_options(name, o)).collect();
+    if !hidden.is_empty() {
+        let text = format!(
+            "database {name}: the role may not see the options of {} user mappings, so their users and passwords are not in \
+             the backup: {}",
+            hidden.len(),
+            named(hidden.iter().copied())
+        );
+        let hint = "Keep CREATE USER MAPPING with its options elsewhere, or back up as a superuser.";
+        taken.warn(progress, text, Some(hint));
+    }
+    // Their functions and operators are in the dump.
+    let members = inventory.objects.keys().filter(|name| is_family_member(name)).count();
+    if members > 0 {
+        note(format!(
+            "database {name}: pg_dump does not write members that were added to operator families of the system, so \
+             {members} of them are not in the backup"
+        ));
+    }
+    let unenforced = inventory.objects.values().filter(|o| o.parts.contains_key(ENFORCEMENT)).count();
+    if unenforced > 0 {
+        note(format!(
+            "database {name}: foreign keys of {unenforced} tables are turned off (ALTER TABLE … DISABLE TRIGGER); a restore \
+             turns them on, and fails where rows break them"
+        ));
+    }
+    if !one.undumped.is_empty() {
+        let tables: Vec<String> = one.undumped.iter().take(NAMED).map(ObjectName::quoted).collect();
+        let more = if one.undumped.len() > NAMED { ", …" } else { "" };
+        note(format!(
+            "database {name}: {} tables belong to extensions, and pg_dump does not write their rows ({}{more}); what the \
+             extension's script does not insert is not in the backup, and a drill will fail for it",
+            one.undumped.len(),
+            shown(&tables.join(", "))
+        ));
+    }
+    if let Some(text) = outside(&name, inventory) {
+        let hint = "Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …";
+        taken.warn(progress, text, Some(hint));
+    }
+}
+
+/// What users put into a schema of the system.
+fn outside(database: &str, inventory: &Inventory) -> Option<String> {
+    let all = &inventory.outside;
+    (!all.is_empty()).then(|| {
+        format!(
+            "database {database}: pg_dump does not write what was put into a schema of the system, so this is not in the \
+             backup: {}",
+            named(all.iter().map(String::as_str))
+        )
+    })
+}
+
+/// The first of them, and how many more there are.
+fn named<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let first: Vec<_> = all.take(NAMED).map(shown).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", first.join(", "))
+}

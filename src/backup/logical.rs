@@ -16,7 +16,7 @@ use crate::source::counting::Counter;
 use crate::source::facts::{ComputedFacts, DatabaseFacts, ObjectName};
 use crate::source::left_out::{Part, Why};
 use crate::source::probe::Listed;
-use crate::source::{ConnParams, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, probe};
+use crate::source::{ConnParams, LeftOut, Session, Snapshot, Tapped, computed, coverage, logical, misdumped, probe};
 use crate::types::{Event, shown};
 
 /// How often a database is begun in which something vanishes while it is read.
@@ -223,6 +223,7 @@ async fn in_snapshot(
     let (jobs, lock_wait) = (job.source.jobs, job.source.lock_wait);
     // The rows of what a standby does not have cannot be counted there.
     let here = tables.iter().filter(|t| !not_here.0.contains(&t.name));
+    facts.misdumped = misdumped::read(snapshot.session()).await?;
     let subscriptions = catalog::subscriptions_left_out(snapshot.session()).await?;
     let computing = computed::list(snapshot.session()).await?;
     let server = Counter::new(&conn, &snapshot, here, &sizes, computing.clone(), job.source.count_rows_to, lock_wait);
@@ -238,9 +239,14 @@ async fn in_snapshot(
     counts.extend(counted);
     let undumped = undumped(&computing, &values);
     facts.computed = Some(values);
+    facts.computed_unread = server.never_read();
+    // What was dropped since cannot be asked for any more.
+    let later = catalog::sequences(snapshot.session()).await.unwrap_or_default();
     drop(snapshot);
+    let sooner = facts.sequences.clone();
     // Every table of the snapshot is in exactly one stream, or there is no backup.
     coverage::fill(&mut facts, &tables, &archives(&done)?)?;
+    coverage::sequences_fit(&facts, &sooner, &later)?;
     // And with all its rows.
     let warnings = coverage::counted(&mut facts, &tables, &archives(&done)?, &counts)?;
     name_tables(&mut done, &tables);

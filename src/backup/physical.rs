@@ -6,9 +6,9 @@ use super::Ready;
 use super::streams::{Taken, Work, reference};
 use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
-use crate::source::facts::DatabaseFacts;
-use crate::source::left_out::Why;
-use crate::source::{LeftOut, Snapshot, Tapped, physical, probe};
+use crate::source::facts::{DatabaseFacts, ObjectName};
+use crate::source::left_out::{Part, Why};
+use crate::source::{LeftOut, Snapshot, Tapped, catalog, physical, probe};
 
 /// How often the facts of a database are read in which something vanishes meanwhile.
 const TRIES: u32 = 5;
@@ -24,7 +24,18 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     drop(session);
     for (name, _) in &ready.databases {
         match facts(ready, name).await {
-            Ok(facts) => taken.databases.push(facts),
+            Ok((facts, unlogged)) => {
+                if !unlogged.is_empty() {
+                    taken.left_out.push(LeftOut {
+                        database: name.clone(),
+                        part: Part::Content,
+                        why: Why::Unlogged,
+                        objects: unlogged,
+                        files: Vec::new(),
+                    });
+                }
+                taken.databases.push(facts);
+            }
             // Its files are copied all the same.
             Err(e) => {
                 let Some(why) = Why::of(&e) else { return Err(e) };
@@ -55,14 +66,16 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     Ok(taken)
 }
 
-async fn facts(ready: &Ready, name: &str) -> Result<DatabaseFacts> {
+/// What is known of a database, and its unlogged tables.
+async fn facts(ready: &Ready, name: &str) -> Result<(DatabaseFacts, Vec<ObjectName>)> {
     let mut left = TRIES;
     loop {
         left -= 1;
         let conn = ready.conn.with_database(name);
         let snapshot = Snapshot::open(&conn).await?;
         let objects = snapshot.objects().await?;
-        match snapshot.facts().await {
+        let read = async { Ok::<_, Error>((snapshot.facts().await?, catalog::unlogged(snapshot.session()).await?)) };
+        match read.await {
             // Something vanished since the snapshot: the next one does not have it.
             Err(e) if left > 0 && e.code() == Code::SourceUnusable && objects.have_changed(&conn).await? => (),
             other => return other,

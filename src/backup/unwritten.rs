@@ -5,6 +5,7 @@ use super::streams::Taken;
 use crate::source::Inventory;
 use crate::source::facts::ObjectName;
 use crate::source::inventory::{ENFORCEMENT, hides_options, is_family_member};
+use crate::source::misdumped::How;
 use crate::types::event::Progress;
 use crate::types::{Event, shown};
 
@@ -24,6 +25,7 @@ pub(super) fn tell(taken: &mut Taken, progress: &Progress, one: &One) {
         let hint = "Keep CREATE SUBSCRIPTION with its connection elsewhere, or back up as a superuser.";
         taken.warn(progress, text, Some(hint));
     }
+    misdumped(taken, progress, one);
     let Some(inventory) = one.facts.inventory.as_ref() else { return };
     let hidden: Vec<&str> = inventory.objects.iter().filter_map(|(name, o)| hides_options(name, o)).collect();
     if !hidden.is_empty() {
@@ -64,6 +66,37 @@ pub(super) fn tell(taken: &mut Taken, progress: &Progress, one: &One) {
     if let Some(text) = outside(&name, inventory) {
         let hint = "Move it into a schema of your own: CREATE SCHEMA …, ALTER … SET SCHEMA …";
         taken.warn(progress, text, Some(hint));
+    }
+}
+
+/// What the dump says otherwise than it is.
+fn misdumped(taken: &mut Taken, progress: &Progress, one: &One) {
+    for (how, what, hint) in [
+        (
+            How::Unquoted,
+            "pg_dump writes these names of NOT NULL constraints of inherited columns without quotes, so a restore reads \
+             something else, or fails",
+            "Rename them: ALTER TABLE … RENAME CONSTRAINT \"…\" TO …, in lower case and without blanks; then back up again.",
+        ),
+        (
+            How::Null,
+            "these columns accept NULL, but a restored copy does not, for the parent table's columns do not: tables with a \
+             NULL in them cannot be restored",
+            "Use ALTER TABLE … ALTER … SET NOT NULL on the child, or DROP NOT NULL on the parent; then back up again.",
+        ),
+        (
+            How::Detached,
+            "these partitions are half detached (DETACH PARTITION … CONCURRENTLY was not finished), and in a restored copy \
+             they are attached",
+            "Finish it: ALTER TABLE … DETACH PARTITION … FINALIZE; then back up again.",
+        ),
+    ] {
+        let all: Vec<String> = one.facts.misdumped.iter().filter(|m| m.how == how).map(ToString::to_string).collect();
+        if !all.is_empty() {
+            let text =
+                format!("database {}: {what}: {}", shown(&one.facts.name), named(all.iter().map(String::as_str)));
+            taken.warn(progress, text, Some(hint));
+        }
     }
 }
 

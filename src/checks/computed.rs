@@ -53,12 +53,14 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
     result
 }
 
-/// Materialized views with rows of which the backup has no record: larger than
-/// `count_rows_to`, or not for its role to read.
+/// Relations of which the backup has no record: materialized views larger than
+/// `count_rows_to` or not for its role to read, and what only a query could read that
+/// would run their owner's code.
 fn unread(facts: &Facts) -> usize {
     let of = |d: &DatabaseFacts| {
         let known: BTreeSet<&ObjectName> = d.computed.iter().flatten().map(|c| &c.name).collect();
-        d.matviews.iter().filter(|m| m.populated && !known.contains(&m.name)).count()
+        let views = d.matviews.iter().filter(|m| m.populated && !known.contains(&m.name)).map(|m| &m.name);
+        views.chain(&d.computed_unread).collect::<BTreeSet<_>>().len()
     };
     facts.databases.iter().map(of).sum()
 }
@@ -66,7 +68,10 @@ fn unread(facts: &Facts) -> usize {
 fn note((refreshed, moving): (u64, u64), unread: usize) -> Option<String> {
     let mut said = Vec::new();
     if unread > 0 {
-        said.push(format!("the backup has no record of the rows of {unread} materialized view(s)"));
+        said.push(format!(
+            "the backup has no record of the values of {unread} materialized view(s) or table(s) with generated columns: too \
+             large (count_rows_to), or to read them would run their owner's code with the rights of the backup's role"
+        ));
     }
     if refreshed > 0 {
         said.push(format!(

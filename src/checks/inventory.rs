@@ -6,6 +6,8 @@ use super::definitions::{self, Place, Unread};
 use super::subject::Tally;
 use super::{CheckResult, Outcome, Rule, Subject, guarded};
 use crate::error::{Error, Result};
+use crate::source::facts::DatabaseFacts;
+use crate::source::misdumped::Misdumped;
 use crate::source::{Inventory, inventory};
 use crate::types::shown;
 
@@ -16,6 +18,8 @@ pub struct Pair<'a> {
     pub database: &'a str,
     /// Whether the copy was restored from a dump.
     pub logical: bool,
+    /// What the dump says otherwise than it is at the source.
+    pub misdumped: &'a [Misdumped],
     /// What was sealed.
     pub was: &'a Inventory,
     /// What there is; parts that mean the same have the same fingerprints.
@@ -45,7 +49,7 @@ impl<'a> Inventories<'a> {
                 all.absent += 1;
                 continue;
             };
-            match guarded(pair(subject, &facts.name, was)).await {
+            match guarded(pair(subject, facts, was)).await {
                 Ok(pair) => all.pairs.push(pair),
                 Err(e) => match super::subject::blames_the_copy(&e) {
                     Some(message) => all.broken.push((&facts.name, message)),
@@ -115,12 +119,14 @@ impl<'a> Inventories<'a> {
 }
 
 /// Reads the copy's inventory, and settles which definitions mean the same.
-async fn pair<'a>(subject: &Subject<'a>, database: &'a str, was: &'a Inventory) -> Result<Pair<'a>> {
+async fn pair<'a>(subject: &Subject<'a>, facts: &'a DatabaseFacts, was: &'a Inventory) -> Result<Pair<'a>> {
+    let database = facts.name.as_str();
     let session = subject.instance.connect(database).await?;
     let mut is = inventory::addressed(&session, was.version).await?;
     drop(session);
     let unread = definitions::settle(subject.instance, database, was, &mut is).await?;
-    Ok(Pair { database, logical: subject.facts.physical.is_none(), was, is: is.inventory, unread })
+    let logical = subject.facts.physical.is_none();
+    Ok(Pair { database, logical, misdumped: &facts.misdumped, was, is: is.inventory, unread })
 }
 
 impl Pair<'_> {

@@ -5,6 +5,7 @@ use super::inventory::{Inventories, differences, listed};
 use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity};
 use crate::source::inventory::{ENFORCEMENT, MAPPING_OPTIONS, USER_MAPPING, hides_options, is_family_member};
+use crate::source::misdumped::How;
 
 /// The check.
 pub const RULE: Rule = Rule { id: "INT-SCHEMA", title: "every object is defined as it was", severity: Severity::High };
@@ -18,9 +19,10 @@ const REBUILT: &str = "schema: information_schema";
 
 /// Compares the fingerprints of all parts of all objects.
 pub fn run(inventories: &Inventories<'_>) -> CheckResult {
-    let (mut members, mut enforced, mut hidden) = (0, 0, 0);
+    let (mut members, mut enforced, mut hidden, mut detached) = (0, 0, 0, 0);
     let mut result = inventories.compare(RULE, |pair| {
         let defined = pair.was.objects.iter().filter(|(_, o)| !o.parts.is_empty());
+        detached += pair.misdumped.iter().filter(|m| m.how == How::Detached).count();
         let mut tally = Tally::default();
         for (name, was) in defined {
             tally.present += 1;
@@ -57,6 +59,12 @@ pub fn run(inventories: &Inventories<'_>) -> CheckResult {
         said.push(format!(
             "foreign keys of {enforced} tables were not enforced at the source (ALTER TABLE … DISABLE TRIGGER), and are \
              enforced in a restored copy: no dump can turn them off"
+        ));
+    }
+    if detached > 0 {
+        said.push(format!(
+            "{detached} partitions were half detached at the source (DETACH PARTITION … CONCURRENTLY), and are attached in a \
+             restored copy: no dump can say it"
         ));
     }
     if hidden > 0 {

@@ -75,7 +75,11 @@ fn both(want: &SequenceFacts, now: Now) -> (i128, i128) {
     (next(want.last_value, want.is_called), next(now.last_value, now.is_called))
 }
 
-/// All sequences with their values, by the query that read the backup's.
+/// Sequences read by one query.
+const BATCH: usize = 500;
+
+/// All sequences of the backup's query with their values, which the copy tells of those
+/// that were not called, too.
 async fn read(session: &Session) -> Result<BTreeMap<ObjectName, Now>> {
     let sql = format!(
         "select n.nspname::text, c.relname::text, s.seqincrement, c.relpersistence = 'u' from pg_sequence s join pg_class c on c.oid = s.seqrelid \
@@ -83,13 +87,18 @@ async fn read(session: &Session) -> Result<BTreeMap<ObjectName, Now>> {
     );
     let rows = query(session.client(), &sql, &[]).await?;
     let steps: BTreeMap<ObjectName, (i64, bool)> = rows.iter().map(|r| (name_of(r), (r.get(2), r.get(3)))).collect();
-    let list = catalog::sequences(session).await?.into_iter();
-    Ok(list
-        .filter_map(|s| {
-            let (increment, unlogged) = *steps.get(&s.name)?;
-            Some((s.name, Now { last_value: s.last_value, is_called: s.is_called, increment, unlogged }))
-        })
-        .collect())
+    let list: Vec<ObjectName> = catalog::sequences(session).await?.into_iter().map(|s| s.name).collect();
+    let mut now = BTreeMap::new();
+    for names in list.chunks(BATCH) {
+        let one = |(n, name): (usize, &ObjectName)| format!("select {n}, last_value, is_called from {}", name.quoted());
+        let each: Vec<String> = names.iter().enumerate().map(one).collect();
+        let sql = format!("{} order by 1", each.join(" union all "));
+        for (name, r) in names.iter().zip(&query(session.client(), &sql, &[]).await?) {
+            let Some(&(increment, unlogged)) = steps.get(name) else { continue };
+            now.insert(name.clone(), Now { last_value: r.get(1), is_called: r.get(2), increment, unlogged });
+        }
+    }
+    Ok(now)
 }
 
 #[cfg(test)]

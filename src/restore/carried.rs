@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::conf::{self, AUTO, Conf};
 use crate::source::facts::CONFIGURED_BY;
+use crate::source::left_out::Part;
 use crate::source::{Facts, LeftOut};
 
 /// What a directory of a standby's backup becomes.
@@ -231,6 +232,7 @@ pub fn foreseen(facts: &Facts, standby: Standby) -> Vec<String> {
         notes.push(format!("shared_preload_libraries = '{}'", preload.join(",")));
     }
     notes.extend(lacking(facts).map(LeftOut::text));
+    notes.extend(without_content(facts));
     let there = facts.physical.as_ref().and_then(|p| p.configured_by.as_ref());
     notes.extend(
         there
@@ -244,6 +246,11 @@ pub fn foreseen(facts: &Facts, standby: Standby) -> Vec<String> {
 /// What the backup should hold and does not.
 pub fn lacking(facts: &Facts) -> impl Iterator<Item = &LeftOut> {
     facts.left_out.iter().filter(|l| !l.files.is_empty() && !l.why.is_by_design())
+}
+
+/// Relations that a base backup has without their content.
+pub fn without_content(facts: &Facts) -> impl Iterator<Item = String> {
+    facts.left_out.iter().filter(|l| l.part == Part::Content).map(LeftOut::text)
 }
 
 /// Subscriptions lie in the catalogs, where no file of settings tells of them.

@@ -22,6 +22,7 @@
 //! | `refused` | which entries the server refused |
 //! | `said` | what pg_restore warned of, though it went on |
 //! | `views` | materialized views that need the database's `search_path` |
+//! | [`misdumped`] | what a dump says otherwise than it was |
 //! | [`lost`] | what could not be restored |
 //! | [`reference`] | what a backup's schema alone makes, to compare with |
 //! | [`unfinished`] | removing what an interrupt left |
@@ -45,6 +46,7 @@ pub mod leftovers;
 mod load;
 pub mod logical;
 pub mod lost;
+pub mod misdumped;
 pub mod opened;
 pub mod physical;
 pub mod plan;

@@ -2,7 +2,6 @@
 //! and again on a restored copy.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use tokio_postgres::Row;
 
@@ -16,9 +15,6 @@ pub(super) const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'info
 
 /// Unlogged relations have no content on a standby, and reading them is an error.
 pub(super) const NOT_HERE: &str = "(c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())";
-
-/// Sequences read by one query.
-const BATCH: usize = 500;
 
 /// A table with rows of its own, as the catalog has it.
 #[derive(Debug, Clone)]
@@ -130,6 +126,8 @@ pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
         object_counts: object_counts(session).await?,
         contents_known: false,
         computed: None,
+        computed_unread: Vec::new(),
+        misdumped: Vec::new(),
         inventory: None,
     })
 }
@@ -247,13 +245,28 @@ pub async fn tables(session: &impl Ask) -> Result<Vec<CatalogTable>> {
 ///
 /// Sequences do not obey snapshots: pg_dump reads them some time after this, so
 /// for a logical backup the values in the archive are the truth.
+///
+/// They are asked for by number. By name anything may be in the place of a sequence by
+/// now, and a query over that would run its owner's code with this role's rights. Before
+/// PostgreSQL 18 no function tells the value of a sequence that was not called yet, or
+/// that the role may not read: it gets the lowest one that it can have, before which no
+/// copy can be.
 pub async fn sequences(session: &impl Ask) -> Result<Vec<SequenceFacts>> {
+    let (of, called) = if probe::version(session).await?.major() >= 18 {
+        ("pg_catalog.pg_get_sequence_data(c.oid)", "g.is_called")
+    } else {
+        let asked = "(SELECT CASE WHEN pg_catalog.has_sequence_privilege(c.oid, 'USAGE, SELECT') \
+                             THEN pg_catalog.pg_sequence_last_value(c.oid) END AS last_value)";
+        (asked, "g.last_value IS NOT NULL")
+    };
     let list = rows(
         session,
         "the sequences",
         &format!(
-            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+            "SELECT n.nspname::text, c.relname::text, \
+                    COALESCE(g.last_value, CASE WHEN s.seqincrement > 0 THEN s.seqmin ELSE s.seqmax END), COALESCE({called}, false) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid CROSS JOIN LATERAL {of} g \
              WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND NOT {NOT_HERE} AND {USER_SCHEMA} \
                AND NOT EXISTS(SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e' \
                  AND ((x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid) \
@@ -263,23 +276,7 @@ pub async fn sequences(session: &impl Ask) -> Result<Vec<SequenceFacts>> {
         &[],
     )
     .await?;
-    let names: Vec<ObjectName> = list.iter().map(name).collect();
-    let mut out = Vec::with_capacity(names.len());
-    for batch in names.chunks(BATCH) {
-        let mut sql = String::new();
-        for (n, sequence) in batch.iter().enumerate() {
-            let union = if n == 0 { "" } else { " UNION ALL " };
-            let _ = write!(sql, "{union}SELECT {n}, last_value, is_called FROM {}", sequence.quoted());
-        }
-        sql.push_str(" ORDER BY 1");
-        let values = rows(session, "the sequences' values", &sql, &[]).await?;
-        out.extend(batch.iter().zip(&values).map(|(name, r)| SequenceFacts {
-            name: name.clone(),
-            last_value: r.get(1),
-            is_called: r.get(2),
-        }));
-    }
-    Ok(out)
+    Ok(list.iter().map(|r| SequenceFacts { name: name(r), last_value: r.get(2), is_called: r.get(3) }).collect())
 }
 
 /// Tables and sequences of user schemas that have no content on this server,
@@ -299,6 +296,22 @@ pub async fn not_here(session: &impl Ask) -> Result<(Vec<ObjectName>, Vec<Object
     .await?;
     let (sequences, tables): (Vec<&Row>, Vec<&Row>) = list.iter().partition(|r| r.get(2));
     Ok((tables.into_iter().map(name).collect(), sequences.into_iter().map(name).collect()))
+}
+
+/// Unlogged tables of user schemas, in order of name.
+pub async fn unlogged(session: &impl Ask) -> Result<Vec<ObjectName>> {
+    let list = rows(
+        session,
+        "the unlogged tables",
+        &format!(
+            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND {USER_SCHEMA} ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
+        ),
+        &[],
+    )
+    .await?;
+    Ok(list.iter().map(name).collect())
 }
 
 /// Number of objects by kind in user schemas, without what extensions own.

@@ -32,6 +32,25 @@ pub struct Computing {
     pub columns: Vec<String>,
     /// Bytes with those that are out of line, without indexes.
     pub bytes: u64,
+    /// How it may be read.
+    pub reading: Reading,
+}
+
+/// How the rows of a relation may be read at the source.
+///
+/// A query over a relation is planned, and the planner evaluates what is constant in
+/// the expressions and predicates of its indexes and statistics (`eval_const_expressions()`
+/// in PostgreSQL's relcache.c and plancat.c): code of whoever owns it, with the rights of
+/// the role that asks. `COPY relation TO` plans nothing, as pg_dump knows, but it writes no
+/// generated columns, and before PostgreSQL 18 no materialized views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// By `COPY` of the relation.
+    Direct,
+    /// By a query: only superusers or the role itself own it and its schema.
+    Query,
+    /// Not at all.
+    Never,
 }
 
 /// Populated materialized views, tables with stored generated columns, and tables of
@@ -45,7 +64,14 @@ pub async fn list(session: &impl Ask) -> Result<Vec<Computing>> {
         "SELECT n.nspname::text, c.relname::text, c.relkind = 'm', \
                 ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 \
                       AND NOT a.attisdropped AND a.attgenerated IN ('', 's') ORDER BY a.attnum), \
-                pg_catalog.pg_table_size(c.oid::regclass), e.extname::text, COALESCE(c.oid = ANY (e.extconfig), false) \
+                pg_catalog.pg_table_size(c.oid::regclass), e.extname::text, COALESCE(c.oid = ANY (e.extconfig), false), \
+                CASE WHEN c.relkind = 'm' THEN pg_catalog.current_setting('server_version_num')::int >= 180000 \
+                     ELSE NOT EXISTS(SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 's' \
+                                     AND NOT a.attisdropped) END, \
+                (SELECT pg_catalog.bool_and(o.rolsuper OR o.rolname = CURRENT_USER) FROM pg_catalog.pg_roles o \
+                 WHERE o.oid = c.relowner OR o.oid = CASE WHEN pg_catalog.pg_get_userbyid(n.nspowner) = 'pg_database_owner' \
+                   THEN (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) \
+                   ELSE n.nspowner END) \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          LEFT JOIN pg_catalog.pg_depend x ON x.deptype = 'e' AND x.classid = 'pg_class'::regclass AND x.objid = c.oid \
               AND x.refclassid = 'pg_extension'::regclass \
@@ -65,8 +91,34 @@ pub async fn list(session: &impl Ask) -> Result<Vec<Computing>> {
             bytes: r.get::<_, Option<i64>>(4).unwrap_or(0).unsigned_abs(),
             extension: r.get(5),
             dumped: r.get(6),
+            reading: match (r.get(7), r.get::<_, Option<bool>>(8)) {
+                (true, _) => Reading::Direct,
+                (false, Some(true)) => Reading::Query,
+                (false, _) => Reading::Never,
+            },
         })
         .collect())
+}
+
+/// Number and digest of the rows of a relation of the source, as [`Reading`] allows;
+/// nothing where it allows nothing.
+///
+/// # Errors
+/// The server's.
+pub async fn read_safely(
+    client: &Client,
+    it: &Computing,
+    encoding: &str,
+) -> std::result::Result<Option<(u64, Digest)>, tokio_postgres::Error> {
+    match it.reading {
+        Reading::Direct => {
+            let copy = copy_text::of_relation(&it.name, &it.columns, encoding);
+            let (rows, _, digest) = copy_text::read(client, &copy, RowsHasher::default()).await?.finish();
+            Ok(Some((rows, digest)))
+        }
+        Reading::Query => read(client, &it.name, &it.columns, encoding).await.map(Some),
+        Reading::Never => Ok(None),
+    }
 }
 
 /// Number and digest of the rows of a relation. `encoding` is the database's, in

@@ -5,6 +5,8 @@ use std::pin::pin;
 use futures_util::StreamExt as _;
 use tokio_postgres::Client;
 
+use super::facts::ObjectName;
+use crate::types::text::{quote_ident, quote_literal};
 use crate::types::{Digest, RowsHasher, Sample};
 
 /// What pg_dump writes after the rows.
@@ -12,6 +14,15 @@ const TRAILER: &[u8] = b"\\.\n\n\n";
 
 /// Bytes gathered before they are counted and hashed: pg_dump writes a chunk per row.
 const GATHER: usize = 64 * 1024;
+
+/// `COPY relation (columns) TO STDOUT`, which plans nothing and so runs no code of the
+/// relation's owner; refused for views. `encoding` is the one of the text.
+pub fn of_relation(name: &ObjectName, columns: &[String], encoding: &str) -> String {
+    let columns: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
+    // A table without columns has rows, too.
+    let list = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
+    format!("COPY {}{list} TO STDOUT WITH (ENCODING {})", name.quoted(), quote_literal(encoding))
+}
 
 /// Takes what a `COPY … TO STDOUT` gives into `rows`.
 ///

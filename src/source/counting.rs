@@ -1,11 +1,17 @@
-//! Rows counted by the server, beside the dump and in its snapshot.
+//! Rows counted beside the dump and in its snapshot.
 //!
 //! What a dump holds is read off the dump itself, so a pg_dump that loses rows
-//! and ends well would be believed. Here the server is asked for the number of
-//! rows of each table on a session of our own that shares the dump's snapshot.
-//! It reads the table from its first page to its last: an index that lacks
-//! entries must not speak against a dump that is right. Tables beyond a size are
-//! not read again: rows are chosen at random, and each must pass in the dump.
+//! and ends well would be believed. Here each table is read a second time, on a
+//! session of our own that shares the dump's snapshot: one narrow column of it,
+//! of which only the lines are counted. It is read from its first page to its last:
+//! an index that lacks entries must not speak against a dump that is right. Of tables
+//! beyond a size only the beginning is read, and each row taken there must pass in the
+//! dump.
+//!
+//! All by `COPY table TO`, which plans nothing: to plan `SELECT count(*)` the server
+//! evaluates what is constant in the expressions and predicates of the table's indexes
+//! and statistics, and so runs code of the table's owner with the rights of the backup's
+//! role (see [`super::computed::Reading`]).
 //!
 //! A table that was truncated or rewritten after the snapshot was taken looks
 //! empty to it (PostgreSQL manual, "Caveats" of MVCC). The snapshot's own session
@@ -13,24 +19,26 @@
 //! its file, which is another one.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+
 use super::catalog::CatalogTable;
-use super::computed::{self, Computing};
-use super::facts::ComputedFacts;
+use super::computed::{self, Computing, Reading};
+use super::facts::{ComputedFacts, ObjectName};
 use super::snapshot::{self, TableSize};
 use super::tap::Samples;
 use super::{ConnParams, Session, Snapshot, copy_text};
 use crate::error::Result;
-use crate::types::text::{quote_ident, quote_literal};
 use crate::types::{RowsHasher, Sample};
 
-/// Rows of a sample: one row of a thousand that is lost is missed with a
+/// Rows of a sample: of rows lost evenly, one of a thousand is missed with a
 /// probability of e^-10.
 const SAMPLED: u64 = 10_000;
 
-/// Most bytes of the table that a sample reads, roughly.
+/// Most bytes of a table's text that are read for a sample.
 const SAMPLE_BYTES: u64 = 256 << 20;
 
 /// What somebody else than the dump knows of a table's rows.
@@ -93,9 +101,11 @@ impl Counter {
             return all;
         }
         let Ok(session) = self.open().await else { return all };
-        for Computing { name, matview, columns, extension, .. } in &self.computing {
-            match self.in_snapshot(&session, computed::read(session.client(), name, columns, &self.encoding)).await {
-                Ok((rows, digest)) => {
+        for it in &self.computing {
+            let Computing { name, matview, columns, extension, .. } = it;
+            match self.in_snapshot(&session, computed::read_safely(session.client(), it, &self.encoding)).await {
+                Ok(None) => (),
+                Ok(Some((rows, digest))) => {
                     let (name, columns, extension) = (name.clone(), columns.clone(), extension.clone());
                     all.push(ComputedFacts { name, matview: *matview, extension, columns, rows, digest });
                 }
@@ -113,9 +123,15 @@ impl Counter {
             return (Arc::new(samples), counts);
         }
         // A backup that proves less is better than none: what is not counted is told.
-        let Ok(session) = self.open().await else { return (Arc::new(samples), counts) };
         for (table, bytes) in &self.large {
-            let count = match self.in_snapshot(&session, sample(&session, table, *bytes, &self.encoding)).await {
+            // One each: the server notices that nobody reads on when the session is closed.
+            let Ok(session) = self.open().await else { return (Arc::new(samples), counts) };
+            let begun = session.client().batch_execute(&snapshot::import(&self.snapshot)).await;
+            let sampled = match begun {
+                Ok(()) => sample(&session, table, *bytes, &self.encoding).await,
+                Err(e) => Err(e),
+            };
+            let count = match sampled.map_err(|e| reason(&e)) {
                 Ok(sample) => {
                     samples.insert(table.oid, sample);
                     Count::Sampled
@@ -132,7 +148,7 @@ impl Counter {
         let mut counts = Counts::new();
         let Ok(session) = self.open().await else { return counts };
         for table in &self.whole {
-            let count = match self.in_snapshot(&session, count(&session, table)).await {
+            let count = match self.in_snapshot(&session, count(&session, table, &self.encoding)).await {
                 Ok(Some(rows)) => Count::Rows(rows),
                 Ok(None) => Count::Unknown("rewritten".to_owned()),
                 Err(why) => Count::Unknown(why),
@@ -140,6 +156,11 @@ impl Counter {
             counts.insert(table.oid, count);
         }
         counts
+    }
+
+    /// Relations whose values only a query could read, which would run their owner's code.
+    pub fn never_read(&self) -> Vec<ObjectName> {
+        self.computing.iter().filter(|c| c.reading == Reading::Never).map(|c| c.name.clone()).collect()
     }
 
     /// A session that reads tables from their files, by one process.
@@ -170,59 +191,77 @@ impl Counter {
             Err(e) => Err(e),
         };
         let ended = session.client().batch_execute("ROLLBACK").await;
-        done.and_then(|t| ended.map(|()| t))
-            .map_err(|e| e.code().map_or_else(|| "connection".to_owned(), |c| c.code().to_owned()))
+        done.and_then(|t| ended.map(|()| t)).map_err(|e| reason(&e))
     }
 }
 
-/// Number of rows; nothing where the table is another file than in the snapshot.
-async fn count(session: &Session, table: &CatalogTable) -> Result<Option<u64>, tokio_postgres::Error> {
-    // The lock is taken before the file is asked for: it stays the same from then on.
-    let sql = format!(
-        "SELECT pg_catalog.count(*), (SELECT c.relfilenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode(c.oid::pg_catalog.regclass) \
-         FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1) FROM ONLY {}",
-        table.name.quoted()
-    );
-    let row = session.client().query_one(&sql, &[&table.oid]).await?;
-    let same: Option<bool> = row.get(1);
-    Ok(same.unwrap_or(false).then(|| row.get::<_, i64>(0).unsigned_abs()))
+/// Why something was not counted, as [`super::facts::Counted::Nobody`] says it.
+fn reason(e: &tokio_postgres::Error) -> String {
+    e.code().map_or_else(|| "connection".to_owned(), |c| c.code().to_owned())
 }
 
-/// Rows of random pages.
+/// The column that is written with the least work: of a number or a truth value, else of
+/// a fixed length, the first of those.
+const NARROWEST: &str = "SELECT ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a \
+    WHERE a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped \
+      AND a.attgenerated OPERATOR(pg_catalog.=) '' \
+    ORDER BY a.atttypid OPERATOR(pg_catalog.=) ANY ('{16,18,20,21,23,26}'::pg_catalog.oid[]) DESC, \
+      a.attlen OPERATOR(pg_catalog.<) 0, a.attstorage OPERATOR(pg_catalog.<>) 'p', a.attnum LIMIT 1)";
+
+/// Whether the table is the file that it is in the snapshot.
+const SAME_FILE: &str = "SELECT c.relfilenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode(c.oid::pg_catalog.regclass) \
+    FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1";
+
+/// Number of rows; nothing where the table is another file than in the snapshot.
+async fn count(session: &Session, table: &CatalogTable, encoding: &str) -> Result<Option<u64>, tokio_postgres::Error> {
+    let client = session.client();
+    let columns: Vec<String> = client.query_one(NARROWEST, &[&table.oid]).await?.get(0);
+    let mut stream = pin!(client.copy_out(&copy_text::of_relation(&table.name, &columns, encoding)).await?);
+    let mut rows = 0;
+    while let Some(piece) = stream.next().await {
+        // A line end within a value is written as `\n` in two characters.
+        rows += memchr::memchr_iter(b'\n', &piece?).count() as u64;
+    }
+    // The table is locked since: it stays the file that it is.
+    let same: Option<bool> = client.query_opt(SAME_FILE, &[&table.oid]).await?.and_then(|r| r.get(0));
+    Ok(same.unwrap_or(false).then_some(rows))
+}
+
+/// Rows of the beginning of a table, spread over what is read of it. The session is of
+/// no use afterwards.
 async fn sample(
     session: &Session,
     table: &CatalogTable,
     bytes: u64,
     encoding: &str,
 ) -> Result<Sample, tokio_postgres::Error> {
-    let sql = "SELECT c.reltuples::pg_catalog.float8, pg_catalog.pg_relation_size(c.oid::pg_catalog.regclass) \
-               FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1";
-    let row = session.client().query_one(sql, &[&table.oid]).await?;
-    let (percent, limit) = share(row.get(0), row.get::<_, i64>(1).unsigned_abs(), bytes);
-    let columns: Vec<String> = table.columns.iter().map(|c| quote_ident(c)).collect();
-    let sql = format!(
-        "COPY (SELECT {} FROM ONLY {} TABLESAMPLE SYSTEM ({percent}) LIMIT {limit}) TO STDOUT WITH (ENCODING {})",
-        columns.join(", "),
-        table.name.quoted(),
-        // The dump has the database's encoding; the session stays in UTF-8 for the names.
-        quote_literal(encoding)
-    );
-    let rows = copy_text::read(session.client(), &sql, RowsHasher::collecting()).await?;
+    let client = session.client();
+    let sql = "SELECT c.reltuples::pg_catalog.float8 FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1";
+    let every = every(client.query_one(sql, &[&table.oid]).await?.get(0), bytes);
+    let mut rows = RowsHasher::collecting();
+    let mut stream = pin!(client.copy_out(&copy_text::of_relation(&table.name, &table.columns, encoding)).await?);
+    let (mut seen, mut read, mut taken) = (0_u64, 0_u64, 0_u64);
+    // One piece is one row (PostgreSQL manual, "Frontend/Backend Protocol", CopyData).
+    while let Some(piece) = stream.next().await {
+        let piece = piece?;
+        if seen.is_multiple_of(every) {
+            rows.update(&piece);
+            taken += 1;
+        }
+        seen += 1;
+        read += piece.len() as u64;
+        if taken >= SAMPLED || read >= SAMPLE_BYTES {
+            break;
+        }
+    }
     Ok(rows.finish_with_sample().1.unwrap_or_default())
 }
 
-/// Percent of the pages, and most rows, for a table of this many rows (by the
-/// planner; negative where it does not know), bytes in its main file, and bytes
-/// with those that are out of line.
-fn share(tuples: f64, file: u64, bytes: u64) -> (f64, u64) {
-    let page = 8192.0;
-    let pages = (file as f64 / page).max(1.0);
-    let tuples = if tuples > 0.0 { tuples } else { pages * 20.0 };
-    let affordable = (SAMPLE_BYTES as f64 / (bytes as f64 / tuples).max(1.0)).max(1.0);
-    let wanted = (SAMPLED as f64).min(affordable);
-    // At least some pages, however many rows the planner believes to be in one.
-    let percent = (100.0 * wanted / tuples).max(100.0 * 16.0 / pages).min(100.0);
-    (percent, 4 * wanted as u64)
+/// Of how many rows one is taken, of a table of this many rows (by the planner; negative
+/// where it does not know) and bytes: so that the sample is full when enough was read.
+fn every(tuples: f64, bytes: u64) -> u64 {
+    let readable = tuples.max(0.0) * (SAMPLE_BYTES as f64 / bytes.max(1) as f64).min(1.0);
+    ((readable / SAMPLED as f64) as u64).max(1)
 }
 
 #[cfg(test)]
@@ -230,17 +269,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_has_rows_enough_and_never_reads_everything() {
-        // 10 million rows of 200 bytes.
-        let (percent, limit) = share(1e7, 2 << 30, 2 << 30);
-        assert!((0.09..0.11).contains(&percent) && limit == 40_000, "{percent} {limit}");
-        // Never analyzed: 16 pages of a million at least.
-        let (percent, _) = share(-1.0, 8 << 30, 8 << 30);
-        assert!(percent >= 100.0 * 16.0 / f64::from(1 << 20), "{percent}");
-        // Ten rows of 1 GiB each: few, for each is read.
-        let (_, limit) = share(10.0, 8192, 10 << 30);
-        assert_eq!(limit, 4);
-        // An odd estimate stays a percentage.
-        assert!((share(3.0, 0, 2 << 30).0 - 100.0).abs() < 1e-9);
+    fn a_sample_is_spread_over_what_is_read() {
+        // 10 million rows of 200 bytes: 1.3 million of them are in 256 MiB.
+        assert_eq!(every(1e7, 2_000_000_000), 134);
+        // Never analyzed, few rows, an odd estimate: each row.
+        for (tuples, bytes) in [(-1.0, 8 << 30), (10.0, 10 << 30), (3.0, 0), (f64::NAN, 1 << 30)] {
+            assert_eq!(every(tuples, bytes), 1, "{tuples} {bytes}");
+        }
     }
 }

@@ -171,6 +171,21 @@ fn sequences(facts: &DatabaseFacts, archives: &[&ArchiveContents]) -> Result<Vec
     Ok(out)
 }
 
+/// Holds the archives' sequences against what the server told sooner and later than they
+/// were dumped: one that stood still meanwhile has the same value there.
+///
+/// # Errors
+/// Dump failed (21).
+pub fn sequences_fit(facts: &DatabaseFacts, sooner: &[SequenceFacts], later: &[SequenceFacts]) -> Result<()> {
+    let later: BTreeMap<_, _> = later.iter().map(|s| (&s.name, s)).collect();
+    let still: BTreeMap<_, _> =
+        sooner.iter().filter(|s| s.is_called && later.get(&s.name) == Some(s)).map(|s| (&s.name, s)).collect();
+    match facts.sequences.iter().find(|s| still.get(&s.name).is_some_and(|was| was != s)) {
+        Some(other) => Err(fault(facts, "the dump has another value of the sequence than the server", &other.name)),
+        None => Ok(()),
+    }
+}
+
 /// Every run of other characters becomes one U+FFFD.
 fn ascii_only(name: &ObjectName) -> ObjectName {
     let fold = |text: &str| {

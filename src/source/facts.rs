@@ -156,6 +156,12 @@ pub struct DatabaseFacts {
     /// physical ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computed: Option<Vec<ComputedFacts>>,
+    /// Relations of which no such record could be made without running their owner's code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed_unread: Vec<ObjectName>,
+    /// What the dump says otherwise than it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misdumped: Vec<super::misdumped::Misdumped>,
     /// Number of user objects by kind (`view`, `function`, `policy`, …).
     pub object_counts: BTreeMap<String, u64>,
     /// Whether rows and digests were read off the dump stream (logical), or
@@ -228,8 +234,8 @@ pub struct TableFacts {
 pub enum Counted {
     /// The server counted as many rows in the dump's snapshot.
     Server,
-    /// The table was too large to count: this many rows that the server chose at
-    /// random in the snapshot are all in the dump.
+    /// The table was too large to count: this many rows of its beginning, as the snapshot
+    /// has it, are all in the dump.
     Sample(u64),
     /// Nobody: the SQLSTATE of the reason, `connection` or `rewritten`.
     Nobody(String),

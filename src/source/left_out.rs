@@ -50,6 +50,8 @@ pub enum Why {
     NoConnections,
     /// Its DROP DATABASE was interrupted; it cannot be read any more.
     Invalid,
+    /// Unlogged: a base backup has none of its rows (PostgreSQL manual, "pg_basebackup").
+    Unlogged,
     /// Unlogged, and the server is a standby, which has no content of it.
     UnloggedOnStandby,
     /// The role may not enter it.
@@ -66,7 +68,7 @@ pub enum Why {
 impl Why {
     /// Whether nothing is missing that a backup of this kind could hold.
     pub const fn is_by_design(self) -> bool {
-        matches!(self, Self::Template | Self::NoConnections | Self::Invalid | Self::UnloggedOnStandby)
+        matches!(self, Self::Template | Self::NoConnections | Self::Invalid | Self::Unlogged | Self::UnloggedOnStandby)
     }
 
     const fn words(self) -> &'static str {
@@ -74,6 +76,7 @@ impl Why {
             Self::Template => "it is a template (name it in databases to have it)",
             Self::NoConnections => "it accepts no connections",
             Self::Invalid => "its DROP DATABASE was interrupted",
+            Self::Unlogged => "unlogged, and a base backup has no rows of such (kind = \"logical\" has)",
             Self::UnloggedOnStandby => "unlogged, and this server is a standby",
             Self::NotAllowed => "the role may not connect to it",
             Self::Dropped => "it was dropped while the backup ran",

@@ -21,6 +21,7 @@
 //! | [`deparsed`] | definitions in a form that survives being restored |
 //! | [`posture`] | how the server can be entered: settings, access rules, sessions |
 //! | [`builtin`] | what the server came with, which no dump holds |
+//! | [`misdumped`] | what pg_dump writes otherwise than it is |
 //! | [`left_out`] | what a backup does not hold, and why |
 //! | [`warned`] | what the programs' warnings mean |
 //! | [`large_objects`] | large objects: number, content, rights |
@@ -57,6 +58,7 @@ pub mod inventory;
 pub mod large_objects;
 pub mod left_out;
 pub mod logical;
+pub mod misdumped;
 pub mod passfile;
 pub mod peer;
 pub mod physical;

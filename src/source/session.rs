@@ -195,10 +195,13 @@ impl Session {
             .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', false)"))
             .collect();
         self.client.batch_execute(&format!("SELECT {}", calls.join(", "))).await?;
-        // Only some minors know it. A database may forbid views to everybody.
-        let views =
-            "SELECT set_config(name, '', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
-        self.client.batch_execute(views).await
+        // Only some minors know it. A database may forbid views to everybody. At the source, as
+        // in pg_dump, no view may take the place of a table (CVE-2024-7348).
+        let kinds = if read_only { "view, foreign-table" } else { "" };
+        let views = format!(
+            "SELECT set_config(name, '{kinds}', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'"
+        );
+        self.client.batch_execute(&views).await
     }
 
     /// Gives what the children of this session's role and database must pin

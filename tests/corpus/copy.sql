@@ -10,11 +10,11 @@ truncate hashed_0;
 insert into wide select * from wide where a = 5;
 --- rows-duplicated-of-partition
 insert into hashed select * from hashed limit 1;
---- rows-one-value dump
+--- rows-one-value dump-believed
 update wide set b = 'B3' where a = 3;
---- rows-null dump
+--- rows-null dump-believed
 update wide set c = null where a = 8;
---- rows-null-to-empty dump
+--- rows-null-to-empty dump-believed
 update wide set b = '' where a = 9; update wide set b = null where a = 10;
 --- rows-blank
 update wide set b = b || ' ' where a = 11;
@@ -84,7 +84,7 @@ alter table serials alter ident set generated always;
 alter table serials alter ident drop identity;
 --- large-object-lost dump
 select lo_unlink(4713);
---- large-object-content dump
+--- large-object-content dump-believed
 select lo_put(4712, 10, 'x');
 --- large-object-cut
 do $$ begin perform lo_truncate(lo_open(4712, 131072), 100); end $$;

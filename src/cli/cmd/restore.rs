@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Result, Stage};
 use crate::process::private_dir;
 use crate::restore::carried::{self, Carried, Standby};
 use crate::restore::lost::Lost;
+use crate::restore::misdumped;
 use crate::restore::plan::Plan;
 use crate::restore::survey::{Foreseen, Survey};
 use crate::restore::{LogicalTarget, Opened, PhysicalTarget, Said, globals};
@@ -62,6 +63,9 @@ pub struct Args {
     /// Keep what can be restored where the server refuses something; ends with 3 and names each object that is lost
     #[arg(long, requires = "target_db")]
     keep_going: bool,
+    /// Restore although the dump holds names of constraints that are run as SQL; read them first
+    #[arg(long, requires = "target_db")]
+    accept_names: bool,
     /// Parallel index builds [default: number of cores]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: Option<u8>,
@@ -102,6 +106,10 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
                 let found = survey(&ctx, &args, &opened).await?;
                 plan.obstacles.extend(found.obstacles);
                 plan.notes.extend(found.notes);
+                match misdumped::heed(database(&args, &opened)?, args.accept_names) {
+                    Ok(notes) => plan.notes.extend(notes),
+                    Err(e) => plan.obstacles.push(e.to_string()),
+                }
             }
             Kind::Physical => plan.notes.extend(carried::foreseen(&opened.facts, args.standby())),
         }
@@ -157,7 +165,8 @@ async fn physical(ctx: &Context<'_>, opened: &Opened, dir: PathBuf, standby: Sta
     for l in carried::lacking(&opened.facts) {
         ctx.ui().progress.warn(&l.text(), l.next_step());
     }
-    for note in carried.notes.iter().cloned().chain(carried::subscriptions(&opened.facts)) {
+    let notes = carried.notes.iter().cloned().chain(carried::subscriptions(&opened.facts));
+    for note in notes.chain(carried::without_content(&opened.facts)) {
         ctx.ui().progress.note(&note);
     }
     Ok((dir.display().to_string(), carried))
@@ -175,7 +184,11 @@ fn owner_for(dir: &std::path::Path) -> Option<(u32, u32)> {
 
 async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -> Result<(String, Vec<Lost>)> {
     let target = args.target_db.clone().unwrap_or_default();
-    let source = database(args, opened)?.name.clone();
+    let facts = database(args, opened)?;
+    for note in misdumped::heed(facts, args.accept_names)? {
+        ctx.ui().progress.note(&note);
+    }
+    let source = facts.name.clone();
     let conn = connection(args)?;
     let session = conn.connect("pgseal restore").await?;
     let major = crate::source::probe::version(&session).await?.major();

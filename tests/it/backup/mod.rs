@@ -5,12 +5,14 @@ mod children;
 mod golden;
 mod interrupts;
 mod left_out;
+mod planted;
 mod refused;
 mod secrets;
 mod stores;
 mod strangers;
 mod stress;
 mod terminal;
+mod unwritten;
 mod vanishing;
 mod warned;
 

@@ -160,7 +160,7 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
     }
     let proving = if source == "shop" { "INT-ROWS" } else { "PHY-READ" };
     assert_eq!(outcome(&r, proving), "pass");
-    assert_eq!(check(&r, proving)["examined"], if source == "shop" { 17 } else { 19 });
+    assert_eq!(check(&r, proving)["examined"], if source == "shop" { 19 } else { 21 });
     tables(&r, source);
 
     let t = |name: &str| r["timings_s"][name].as_f64().unwrap();

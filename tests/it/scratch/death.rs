@@ -27,7 +27,7 @@ async fn helper() {
 async fn killing_us_takes_the_server_down_within_two_seconds() {
     let top = top();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "death::helper", "--nocapture"])
+        .args(["--exact", "scratch::death::helper", "--nocapture"])
         .env(VARIABLE, top.path())
         .stdout(Stdio::piped())
         .spawn()

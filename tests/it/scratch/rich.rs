@@ -33,6 +33,12 @@ pub async fn facts_of(instance: &Instance, database: &str) -> Facts {
     let session = instance.connect(database).await.unwrap();
     let mut facts: DatabaseFacts = catalog::database(&session).await.unwrap();
     facts.inventory = Some(inventory::read(&session).await.unwrap());
+    // The dump says it, and the catalog only of sequences that were called.
+    for s in &mut facts.sequences {
+        let sql = format!("select last_value, is_called from {}", s.name.quoted());
+        let row = session.client().query_one(&sql, &[]).await.unwrap();
+        (s.last_value, s.is_called) = (row.get(0), row.get(1));
+    }
     let (number, digest) = large_objects::content(&session).await.unwrap();
     assert_eq!(number, facts.large_objects);
     facts.large_object_digest = Some(digest);
@@ -507,7 +513,10 @@ async fn a_rich_database_survives_and_every_change_is_named() {
     for e in &expected {
         assert!(found.contains(e), "not found: {e:?}\n{found:#?}");
     }
-    let strange: Vec<_> = found.iter().filter(|f| !expected.contains(f)).collect();
+    // Each object of an extension that was moved to another schema is another one.
+    let moved = |f: &(&str, &str, &str)| f.0 == "INT-EXT-OBJECTS" && f.1.contains("extension hstore, ");
+    assert!(!has(&bindir, "contrib") || found.iter().any(moved), "{found:#?}");
+    let strange: Vec<_> = found.iter().filter(|f| !expected.contains(f) && !moved(f)).collect();
     assert!(strange.is_empty(), "not expected: {strange:#?}");
     assert!(!format!("{all:?}").contains("secret-of"), "no content in a report");
     drop(session);

@@ -208,7 +208,14 @@ async fn the_taps_read_what_the_tables_hold_under_load_and_after_a_restore() {
     let copied = conn.with_database("copy").connect("test").await.unwrap();
     must_match(&facts, &copied).await;
     let again = catalog::database(&copied).await.unwrap();
-    assert_eq!(again.sequences, facts.sequences);
+    assert_eq!(again.sequences.len(), facts.sequences.len());
+    for (s, told) in facts.sequences.iter().zip(&again.sequences) {
+        let sql = format!("SELECT last_value, is_called FROM {}", s.name.quoted());
+        let row = copied.client().query_one(&sql, &[]).await.unwrap();
+        assert_eq!((row.get(0), row.get(1)), (s.last_value, s.is_called), "{s:?}");
+        // Of one that was not called the server tells nothing before 18.
+        assert!(told == s || !s.is_called && major() < 18, "{s:?} {told:?}");
+    }
     assert_eq!(again.object_counts, facts.object_counts);
     assert_eq!(again.large_objects, 4);
     let content = pgseal::source::large_objects::content(&copied).await.unwrap();

@@ -197,7 +197,7 @@ async fn a_full_and_a_read_only_disk_are_named() {
         .args(["-Urm", "sh", "-c", script, "sh"])
         .arg(dir.path())
         .arg(std::env::current_exe().unwrap())
-        .arg("fs::a_full_and_a_read_only_disk_are_named")
+        .arg("store::fs::a_full_and_a_read_only_disk_are_named")
         .env(INSIDE, dir.path())
         .output()
         .unwrap();

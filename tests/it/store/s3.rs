@@ -120,7 +120,7 @@ async fn an_endpoint_of_the_environment_gets_no_plain_http_either() {
         assert!(put(&store, "a", b"x").await.is_err());
         return assert!(!store.checks_bodies(), "that is not AWS");
     }
-    let test = "s3::an_endpoint_of_the_environment_gets_no_plain_http_either";
+    let test = "store::s3::an_endpoint_of_the_environment_gets_no_plain_http_either";
     let credential = [("AWS_ACCESS_KEY_ID", "AK"), ("AWS_SECRET_ACCESS_KEY", "SK")];
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
         again(test, &[credential[0], credential[1], (name, "http://192.0.2.1:9000")]);
@@ -141,7 +141,7 @@ async fn a_missing_credential_is_named() {
     if inner() {
         return refused("no usable credential").await;
     }
-    again("s3::a_missing_credential_is_named", &[]);
+    again("store::s3::a_missing_credential_is_named", &[]);
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ async fn your_queries_are_compared_and_never_quoted() {
         .await
     );
     for c in checks::run(&subject, Kind::Logical, &drill(&[sql("q", "select true", "true")])).await.results {
-        let nothing = c.id == "USR-CANARY" && c.outcome == Outcome::NotApplicable;
+        let nothing = ["USR-CANARY", "INT-EXT-OBJECTS"].contains(&c.id.as_str()) && c.outcome == Outcome::NotApplicable;
         assert!(nothing || matches!(c.outcome, Outcome::Error | Outcome::NotEvaluated), "{c:?}");
     }
 }

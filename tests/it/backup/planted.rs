@@ -44,7 +44,9 @@ fn nobody_elses_code_runs_in_a_backup() {
         server.psql("postgres", sql);
     }
     server.psql("shop", "create schema m authorization mallory");
-    server.psql("shop", &format!("set session authorization mallory; {PLANTED}"));
+    // Statistics of expressions came with 14.
+    let planted = if pg::major() < 14 { PLANTED.replace("(a + m.trap(4)), b", "a, b") } else { PLANTED.to_owned() };
+    server.psql("shop", &format!("set session authorization mallory; {planted}"));
     assert!(!ran(&server), "mallory may not run programs");
     // What a superuser owns is computed values of its own.
     server.psql(
@@ -68,7 +70,8 @@ fn nobody_elses_code_runs_in_a_backup() {
     let said = world.run(&["drill", "shop", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     let check = |id: &str| report["checks"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap().clone();
-    assert_eq!((said.code, check("INT-ROWS")["outcome"].as_str()), (0, Some("pass")), "{said}");
+    let fine = if pg::major() < 14 { 52 } else { 0 };
+    assert_eq!((said.code, check("INT-ROWS")["outcome"].as_str()), (fine, Some("pass")), "{said}");
     let computed = check("INT-COMPUTED");
     let never = if has(&pg::bindir(), "18") { "2 materialized" } else { "3 materialized" };
     assert!(computed["reason"].as_str().unwrap().contains(never), "{computed}");

@@ -12,6 +12,11 @@ fn shop(sql: &str) -> PgServer {
     server
 }
 
+/// A version that gets no corrections any more is exposed for that alone.
+fn fine(code: i32) -> bool {
+    code == 0 || code == 52 && pg::major() < 14
+}
+
 /// The exit code of a drill, and why a check said what it said.
 fn drilled(world: &World, id: &str) -> (i32, String) {
     let said = world.run(&["drill", "shop", "--json"]);
@@ -42,7 +47,7 @@ fn options_of_mappings_that_the_role_may_not_see() {
         "CREATE USER MAPPING",
     ]);
     let (code, why) = drilled(&world, "INT-SCHEMA");
-    assert!(code == 0 && why.contains("the options of 1 user mappings are not in the backup"), "{code} {why}");
+    assert!(fine(code) && why.contains("the options of 1 user mappings are not in the backup"), "{code} {why}");
 }
 
 #[test]
@@ -58,7 +63,7 @@ fn a_partition_that_is_half_detached() {
     let world = World::new(&server, SHOP);
     world.run(&["backup", "shop"]).expect(3).says(&["half detached", "\"public\".\"p2\" (of \"p\")", "FINALIZE"]);
     let (code, why) = drilled(&world, "INT-SCHEMA");
-    assert!(code == 0 && why.contains("1 partitions were half detached"), "{code} {why}");
+    assert!(fine(code) && why.contains("1 partitions were half detached"), "{code} {why}");
     let target = PgServer::start(&pg::bindir(), &[]);
     let to = |args: &[&str]| {
         let connection = target.conninfo();
@@ -92,8 +97,8 @@ fn names_that_a_restore_would_run() {
         return;
     }
     let server = shop(
-        "create role mallory login; create schema m authorization mallory;
-         set session authorization mallory;
+        "create role j login; create schema m authorization j;
+         set session authorization j;
          create table m.up (a int, b int); create table m.plain (constraint \"Upper\" not null b) inherits (m.up);
          create table m.usual (constraint usual_b_not_null not null b) inherits (m.up);
          create table m.\"Usual\" (constraint \"Usual_b_not_null\" not null b) inherits (m.up)",
@@ -101,7 +106,7 @@ fn names_that_a_restore_would_run() {
     let world = World::new(&server, SHOP);
     world.run(&["backup", "shop"]).expect(3).says(&["without quotes", "\"m\".\"plain\" (constraint \"Upper\")"]);
     let target = PgServer::start(&pg::bindir(), &[]);
-    target.psql("postgres", "create role mallory login");
+    target.psql("postgres", "create role j login");
     let to = |name: &str, args: &[&str]| {
         let connection = target.conninfo();
         world.run(&[&["restore", "shop@latest", "--target-db", name, "--connection", &connection], args].concat())
@@ -109,14 +114,14 @@ fn names_that_a_restore_would_run() {
     to("harmless", &[]).expect(0).says(&["become others: \"m\".\"plain\""]);
     server.psql(
         "shop",
-        "set session authorization mallory;
-         create table m.c (constraint \"n NOT NULL b,b int);ALTER ROLE mallory SUPERUSER;CREATE TEMP TABLE z(\" not null b) inherits (m.up)",
+        "set session authorization j;
+         create table m.c (constraint \"n NOT NULL b,b int);ALTER ROLE j SUPERUSER;CREATE TEMP TABLE z(\" not null b) inherits (m.up)",
     );
     world.run(&["backup", "shop"]).expect(3);
     let plan = to("evil", &["--dry-run"]).expect(13).out;
-    assert!(plan.contains("would run them as SQL") && plan.contains("ALTER ROLE mallory SUPERUSER"), "{plan}");
-    to("evil", &[]).expect(13).says(&["would run them as SQL", "ALTER ROLE mallory SUPERUSER", "--accept-names"]);
-    let power = || target.psql("postgres", "select rolsuper from pg_roles where rolname = 'mallory'");
+    assert!(plan.contains("would run them as SQL") && plan.contains("ALTER ROLE j SUPERUSER"), "{plan}");
+    to("evil", &[]).expect(13).says(&["would run them as SQL", "ALTER ROLE j SUPERUSER", "--accept-names"]);
+    let power = || target.psql("postgres", "select rolsuper from pg_roles where rolname = 'j'");
     assert_eq!(power(), "f");
     // The hole is there: else nothing needs to be refused.
     to("evil", &["--accept-names", "--keep-going"]);
@@ -133,7 +138,7 @@ fn rows_of_unlogged_tables_in_a_base_backup() {
     assert!(world.run(&["restore", "shop@latest", "--target-dir", &dir, "--dry-run"]).expect(0).out.contains(told));
     world.run(&["restore", "shop@latest", "--target-dir", &dir]).expect(0).says(&[told]);
     let (code, why) = drilled(&world, "INT-COMPLETE");
-    assert!(code == 0 && why.contains("the content of 1 relation(s) is not in the backup"), "{code} {why}");
+    assert!(fine(code) && why.contains("the content of 1 relation(s) is not in the backup"), "{code} {why}");
     server.psql("shop", "alter table cart set logged");
     assert!(!world.run(&["backup", "shop"]).expect(0).err.contains("cart"));
 }

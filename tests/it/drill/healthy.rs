@@ -183,7 +183,7 @@ fn looks_right(world: &World, source: &str, stdout: &str) {
 /// Every table is told of, with what was read of it.
 fn tables(r: &Value, source: &str) {
     let tables = r["tables"].as_array().unwrap();
-    assert_eq!(tables.len(), if source == "shop" { 17 } else { 19 }, "{tables:#?}");
+    assert_eq!(tables.len(), if source == "shop" { 19 } else { 21 }, "{tables:#?}");
     let of = |name: &str| tables.iter().find(|t| t["database"] == "shop" && t["table"] == name).unwrap();
     let (expected, same) = if source == "shop" { (Some(500), Some(true)) } else { (None, None) };
     let orders = of("public.orders");

@@ -127,11 +127,11 @@ impl Counter {
             // One each: the server notices that nobody reads on when the session is closed.
             let Ok(session) = self.open().await else { return (Arc::new(samples), counts) };
             let begun = session.client().batch_execute(&snapshot::import(&self.snapshot)).await;
-            let sampled = match begun {
+            let taken = match begun {
                 Ok(()) => sample(&session, table, *bytes, &self.encoding).await,
                 Err(e) => Err(e),
             };
-            let count = match sampled.map_err(|e| reason(&e)) {
+            let count = match taken.map_err(|e| reason(&e)) {
                 Ok(sample) => {
                     samples.insert(table.oid, sample);
                     Count::Sampled

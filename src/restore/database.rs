@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use tokio_postgres::error::SqlState;
 
 use super::archive::There;
+use super::locale;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::facts::DatabaseFacts;
-use crate::source::{ConnParams, Session};
+use crate::source::{ConnParams, Session, probe};
 use crate::types::ids::random_bytes;
 use crate::types::text::{quote_ident, quote_literal};
 
@@ -120,13 +121,23 @@ pub async fn create(session: &Session, facts: &DatabaseFacts, target: &Target, s
         return Ok(());
     }
     let (name, worker) = (&target.name, &target.worker);
-    let sql = create_sql(facts, &target.working);
+    let sql = locale::create_sql(facts, &target.working, probe::version(session).await?.major());
     session.client().batch_execute(&sql).await.map_err(|e| {
+        let code = if scratch { Code::CouldNotRun } else { Code::RestoreFailed };
+        let state = e.code().map(SqlState::code);
+        // Of libc a locale that is there, but for another encoding.
+        if state == Some("22023") && facts.locale_provider == "c" {
+            let said = e.as_db_error().map_or_else(|| e.to_string(), |d| d.message().to_owned());
+            let text = format!("the server cannot create the database as in the backup: {said}");
+            return Error::new(code, Stage::Restore, text).on(name.clone()).hint(
+                "On this host the locale is one of another encoding. Generate the source's locales here (locale-gen), \
+                 restart the server, and try again.",
+            );
+        }
         // 22023 and 42809 are what CREATE DATABASE answers to a locale that is not installed.
-        if matches!(e.code().map(SqlState::code), Some("22023" | "42809")) {
+        if matches!(state, Some("22023" | "42809")) {
             let locale = facts.locale.as_deref().unwrap_or(&facts.collate);
             let text = format!("a locale of the backup is not installed on this host: {locale}");
-            let code = if scratch { Code::CouldNotRun } else { Code::RestoreFailed };
             return Error::new(code, Stage::Restore, text)
                 .on(name.clone())
                 .hint("Generate the source's locales on this host (locale-gen), restart the server, and try again.");
@@ -185,28 +196,6 @@ impl Worker {
         let row = session.client().query_one(sql, &[]).await.map_err(failed("cannot tell the session", "restore"))?;
         Ok(Self { pid: row.get(0), began: row.get(1), began_microseconds: row.get(2) })
     }
-}
-
-/// `CREATE DATABASE` with the encoding and locale of the source (PostgreSQL
-/// manual, "CREATE DATABASE"): another collation would order rows and indexes
-/// differently.
-fn create_sql(f: &DatabaseFacts, name: &str) -> String {
-    let mut sql = format!(
-        "create database {} template template0 encoding {} lc_collate {} lc_ctype {}",
-        quote_ident(name),
-        quote_literal(&f.encoding),
-        quote_literal(&f.collate),
-        quote_literal(&f.ctype)
-    );
-    match (f.locale_provider.as_str(), &f.locale) {
-        ("i", Some(l)) => sql.push_str(&format!(" locale_provider icu icu_locale {}", quote_literal(l))),
-        ("b", Some(l)) => sql.push_str(&format!(" locale_provider builtin builtin_locale {}", quote_literal(l))),
-        _ => {}
-    }
-    if let Some(rules) = &f.icu_rules {
-        sql.push_str(&format!(" icu_rules {}", quote_literal(rules)));
-    }
-    sql
 }
 
 /// Gives the finished database its name, takes the mark off where it has no comment of

@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 use super::load::Load;
 use super::lost::Lost;
 use super::unfinished::Unfinished;
-use super::{Opened, Said, database, feed, globals, properties};
+use super::{Opened, Said, database, feed, globals, locale, properties};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::Role;
 use crate::process::Under;
@@ -90,6 +90,7 @@ impl LogicalTarget<'_> {
             let unfinished = Unfinished::new(self.conn, &target);
             let restored = async {
                 database::create(&session, facts, &target, self.scratch).await?;
+                self.same_locale(&session, facts, &target).await?;
                 // Views and checks may read them: they are in force before the first row.
                 let whole = self.tables.is_empty();
                 if !whole && facts.large_objects > 0 {
@@ -141,6 +142,23 @@ impl LogicalTarget<'_> {
             outcome.databases.push(name.clone());
         }
         Ok(outcome)
+    }
+
+    /// Before the first row: text must sort as it did. What a drill's copy differs in is told by its checks.
+    async fn same_locale(&self, session: &Session, facts: &DatabaseFacts, target: &database::Target) -> Result<()> {
+        if self.scratch {
+            return Ok(());
+        }
+        let differing = locale::differing(session, facts, &target.working).await?;
+        if differing.is_empty() {
+            return Ok(());
+        }
+        if target.created() {
+            return Err(locale::made_otherwise(&target.name, &differing));
+        }
+        let text = locale::text_of_existing(&target.name, &differing);
+        self.progress.event(Event::Warning { text, hint: Some(locale::NEXT_STEP.into()) });
+        Ok(())
     }
 
     /// Sends statements about the database itself.

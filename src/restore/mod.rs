@@ -13,6 +13,7 @@
 //! | [`feed`] | parts into a child's input or into memory |
 //! | [`globals`] | roles, without psql |
 //! | [`database`] | creating a database as it was |
+//! | `locale` | its encoding and locale |
 //! | [`properties`] | what of a database lies outside its dump |
 //! | `event_triggers` | why those of a copy come last |
 //! | [`selection`] | which entries of an archive make up some tables |
@@ -44,6 +45,7 @@ pub mod feed;
 pub mod globals;
 pub mod leftovers;
 mod load;
+mod locale;
 pub mod logical;
 pub mod lost;
 pub mod misdumped;

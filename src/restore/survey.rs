@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::database;
+use super::{database, locale};
 use crate::error::{Error, Result};
 use crate::source::facts::{DatabaseFacts, Facts};
 use crate::source::{ConnParams, PgBin, Session, probe};
@@ -62,6 +62,10 @@ impl Survey<'_> {
         if database::exists(&session, self.target).await? {
             if let Err(e) = database::must_be_empty(self.conn, self.target).await {
                 all.push(text(&e));
+            }
+            let differing = locale::differing(&session, self.database, self.target).await?;
+            if !differing.is_empty() {
+                found.notes.push(locale::text_of_existing(self.target, &differing));
             }
         } else if !may_create(&session).await? {
             all.push(format!("the role {} may not create databases", shown(&self.conn.user)));

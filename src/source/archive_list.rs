@@ -182,7 +182,7 @@ mod tests {
         out.extend(["1259", "16384", "we\nird", "TABLE"].map(text).concat());
         out.extend(int(2));
         out.extend(["CREATE TABLE x (\n)\nINHERITS (y);", "DROP", ""].map(text).concat());
-        out.extend(["s.", "", "heap", "postgres", "false", dependency].map(text).concat());
+        out.extend(["s.", "fast", "heap", "postgres", "false", dependency].map(text).concat());
         out.extend([int(-1), vec![1; 9]].concat());
         out
     }
@@ -198,12 +198,13 @@ mod tests {
             schema: b"s.".to_vec(),
             needs: vec![5],
             inherits: true,
+            tablespace: b"fast".to_vec(),
             made: None,
         };
         assert_eq!(list, [expected]);
         let made = read_made(&whole).unwrap().remove(0).made.unwrap();
         let by = Digest::of(b"CREATE TABLE x (\n)\nINHERITS (y);\0heap");
-        assert_eq!(made, Made { owner: b"postgres".to_vec(), by });
+        assert_eq!(made, Made { owner: b"postgres".to_vec(), by, names_roles: Vec::new() });
         for n in 0..whole.len() {
             assert!(read(&whole[..n]).unwrap().is_none(), "{n}");
             assert_eq!(read_made(&whole[..n]).unwrap_err().code(), Code::Corrupt, "{n}");

@@ -5,6 +5,7 @@ mod databases;
 mod directory;
 mod failures;
 mod leftovers;
+mod locales;
 mod plan;
 mod standby;
 mod tables;

@@ -8,7 +8,7 @@ use crate::restore::pg::{PgServer, bindir, done, own};
 use crate::restore::world::{Host, Said, said, sorted};
 
 /// The script with nothing but stock tools on its path.
-fn script(host: &Host, server: &PgServer, source: &str, args: &[&str]) -> Said {
+pub fn script(host: &Host, server: &PgServer, source: &str, args: &[&str]) -> Said {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/restore-without-pgseal"));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", host.path("home"));
     command.env("PGHOST", server.socket_dir()).env("PGUSER", "postgres").env("PG_BINDIR", bindir());

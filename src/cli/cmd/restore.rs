@@ -80,6 +80,7 @@ pub struct Args {
 /// Runs it.
 pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
     conninfo::argument(args.connection.as_deref().unwrap_or(""))?;
+    args.target_db.as_deref().map_or(Ok(()), database_name)?;
     let ctx = Context::new(ui)?;
     let identities = Arc::new(ctx.identities()?);
     let found = ctx.find(&args.backup).await?;
@@ -241,6 +242,19 @@ async fn survey(ctx: &Context<'_>, args: &Args, opened: &Opened) -> Result<Fores
         bindir: ctx.config().pg_bindir.as_deref(),
     };
     Ok(survey.foresee().await)
+}
+
+/// What PostgreSQL would cut or refuse (`NAMEDATALEN` in its pg_config_manual.h).
+fn database_name(name: &str) -> Result<()> {
+    const MOST: usize = 63;
+    match name.len() {
+        0 => Err(Error::usage("the name of the target database is empty").hint("Name one: --target-db NAME.")),
+        1..=MOST => Ok(()),
+        n => {
+            let text = format!("the name of the target database has {n} bytes, PostgreSQL takes at most {MOST}");
+            Err(Error::usage(text).on(name).hint("Choose a shorter name with --target-db."))
+        }
+    }
 }
 
 fn connection(args: &Args) -> Result<ConnParams> {

@@ -55,3 +55,24 @@ fn a_cluster_of_another_provider_changes_nothing() {
     to("shop", &["--target-db", "mine"]).is(3, &["the database mine was there before", differs]);
     assert_eq!(target.psql("mine", "select string_agg(a, '' order by a) from t"), "aBc");
 }
+
+#[test]
+fn names_that_no_database_can_have_are_refused_at_once() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "create database shop");
+    let host = Host::new(&server);
+    host.ok(&["backup", "tables"]);
+    let long = "é".repeat(32);
+    for more in [&[][..], &["--dry-run"]] {
+        let to = |name: &str| {
+            let args: Vec<&str> = ["tables@latest", "--target-db", name].iter().chain(more).copied().collect();
+            host.restore(&server, &args)
+        };
+        to(&long).is(2, &["has 64 bytes, PostgreSQL takes at most 63", "--target-db"]);
+        to("").is(2, &["the name of the target database is empty"]);
+        assert_eq!(server.psql("postgres", "select count(*) from pg_database where not datistemplate"), "2");
+    }
+    let longest = &long[..62];
+    host.restore(&server, &["tables@latest", "--target-db", longest]).is(0, &[]);
+    assert_eq!(server.psql(longest, "select current_database()"), longest);
+}

@@ -59,7 +59,8 @@ fn parse_and_run(args: &[OsString]) -> Code {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(signals::with_signals(cmd::run(cli.command, &ui)));
+            let said = cmd::interrupted(&cli.command);
+            let result = runtime.block_on(signals::with_signals(cmd::run(cli.command, &ui), said));
             runtime.shutdown_timeout(GRACE);
             result
         }

@@ -15,12 +15,18 @@ const ENDING: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")]
 /// Runs `work`. The first SIGINT, SIGTERM or SIGHUP drops it and gives
 /// [`Code::Signal`]; a second one, while that clean-up still goes on, ends the
 /// program at once with 128 + n.
-pub async fn with_signals<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    interruptible(work, &Arc::default()).await
+///
+/// `said` is where the work was, and what is true of it now.
+pub async fn with_signals<T>(work: impl Future<Output = Result<T>>, said: (Stage, Option<&str>)) -> Result<T> {
+    interruptible(work, said, &Arc::default()).await
 }
 
 /// `interrupted` becomes true with the first signal.
-async fn interruptible<T>(work: impl Future<Output = Result<T>>, interrupted: &Arc<AtomicBool>) -> Result<T> {
+async fn interruptible<T>(
+    work: impl Future<Output = Result<T>>,
+    (stage, hint): (Stage, Option<&str>),
+    interrupted: &Arc<AtomicBool>,
+) -> Result<T> {
     let cannot = |e: std::io::Error| Error::internal("cannot listen for signals").because(e);
     let mut listeners = Vec::with_capacity(ENDING.len());
     for (number, name) in ENDING {
@@ -36,8 +42,11 @@ async fn interruptible<T>(work: impl Future<Output = Result<T>>, interrupted: &A
             interrupted.store(true, Ordering::SeqCst);
             drop(work);
             let code = Code::Signal(u8::try_from(number).unwrap_or(15));
-            Err(Error::new(code, Stage::Internal, format!("ended by {name}"))
-                .hint("An interrupted backup is never taken for one; the next run starts afresh."))
+            let e = Error::new(code, stage, format!("ended by {name}"));
+            Err(match hint {
+                Some(hint) => e.hint(hint),
+                None => e,
+            })
         }
     }
 }
@@ -84,14 +93,16 @@ mod tests {
                 std::future::pending::<()>().await;
                 Ok(())
             };
-            let e = interruptible(work, &interrupted).await.unwrap_err();
+            let e = interruptible(work, (Stage::Restore, Some("Again.")), &interrupted).await.unwrap_err();
+            assert_eq!((e.stage(), e.next_step()), (Stage::Restore, Some("Again.")));
             assert_eq!(i32::from(e.code().number()), 128 + number);
             assert!(dropped.load(Ordering::SeqCst));
             // The next round stands for another process.
             assert!(interrupted.swap(false, Ordering::SeqCst));
         }
-        assert_eq!(interruptible(async { Ok(7) }, &interrupted).await.unwrap(), 7);
-        let failed = interruptible(async { Err::<(), _>(Error::usage("x")) }, &interrupted).await.unwrap_err();
+        let said = (Stage::Dump, None);
+        assert_eq!(interruptible(async { Ok(7) }, said, &interrupted).await.unwrap(), 7);
+        let failed = interruptible(async { Err::<(), _>(Error::usage("x")) }, said, &interrupted).await.unwrap_err();
         assert_eq!(failed.code(), Code::Usage);
         assert!(!interrupted.load(Ordering::SeqCst));
     }
@@ -116,7 +127,7 @@ mod tests {
             signal_myself(15);
             std::future::pending::<Result<()>>().await
         };
-        with_signals(work).await.unwrap_err();
+        with_signals(work, (Stage::Dump, None)).await.unwrap_err();
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl LogicalTarget<'_> {
             let facts = facts_of(opened, source)?;
             let target = database::plan(self.conn, &session, name, self.scratch).await?;
             // Dropped by an interrupt, it removes what was begun.
-            let unfinished = Unfinished::new(self.conn, &target);
+            let unfinished = Unfinished::new(self.conn, &target, &self.progress);
             let restored = async {
                 database::create(&session, facts, &target, self.scratch).await?;
                 self.same_locale(&session, facts, &target).await?;

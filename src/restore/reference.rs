@@ -67,7 +67,7 @@ impl LogicalTarget<'_> {
         // Never to be its name: what is made is removed under its working name.
         let name = format!("pgseal reference {}", hex::encode(random_bytes::<6>()?));
         let target = database::plan(self.conn, &session, &name, false).await?;
-        let unfinished = Unfinished::new(self.conn, &target);
+        let unfinished = Unfinished::new(self.conn, &target, &self.progress);
         let made = async {
             database::create(&session, facts, &target, true).await?;
             let settings = properties::settings_sql(facts, &target.working, self.owners);

@@ -1,41 +1,60 @@
 //! A database that is being restored, removed when the restore is interrupted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::database::{Target, discard};
 use crate::error::Result;
 use crate::source::{ConnParams, Session};
+use crate::types::event::Progress;
+use crate::types::{Event, shown};
+
+/// Of a database that was there before.
+pub(super) const HOLDS_PART: &str = "existed before and holds part of the backup now";
+
+/// What to do with it.
+pub(super) const DROP_IT: &str = "Drop it before you try again.";
 
 /// How long an interrupted restore may take to clean up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Dropping it before [`Unfinished::over`] removes the database.
+/// Dropping it before [`Unfinished::over`] removes the database; one that was there
+/// before is not ours to remove, and what it holds is told.
 ///
 /// An interrupt drops the restore's future in the middle; there is no one left to
 /// wait for an answer of the server but a thread of our own. After SIGKILL the
 /// database stays under its working name, for `pgseal sweep` ([`super::leftovers`]).
 #[derive(Debug)]
 pub struct Unfinished {
-    conn: Option<ConnParams>,
+    conn: ConnParams,
     target: Target,
+    progress: Progress,
+    over: bool,
 }
 
 impl Unfinished {
-    /// Guards `target`; nothing where the database was there before.
-    pub fn new(conn: &ConnParams, target: &Target) -> Self {
-        Self { conn: target.created().then(|| conn.clone()), target: target.clone() }
+    /// Guards `target`.
+    pub fn new(conn: &ConnParams, target: &Target, progress: &Progress) -> Self {
+        Self { conn: conn.clone(), target: target.clone(), progress: Arc::clone(progress), over: false }
     }
 
     /// The restore came to its end, good or bad.
     pub fn over(mut self) {
-        self.conn = None;
+        self.over = true;
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        let Some(conn) = self.conn.take() else { return };
-        let target = self.target.clone();
+        if self.over {
+            return;
+        }
+        if !self.target.created() {
+            let text = format!("the database {} {HOLDS_PART}", shown(&self.target.name));
+            self.progress.event(Event::Warning { text, hint: Some(DROP_IT.into()) });
+            return;
+        }
+        let (conn, target) = (self.conn.clone(), self.target.clone());
         let remove = std::thread::spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
             let removed = runtime.block_on(async {

@@ -20,7 +20,28 @@ pub mod verify;
 
 use super::args::Command;
 use super::output::Ui;
-use crate::error::{Code, Result};
+use crate::error::{Code, Result, Stage};
+
+/// Where a command was that a signal ended, and what is true of its work then.
+pub const fn interrupted(command: &Command) -> (Stage, Option<&'static str>) {
+    match command {
+        Command::Backup(_) => {
+            (Stage::Dump, Some("An interrupted backup is never taken for one; the next run starts afresh."))
+        }
+        Command::Restore(_) => {
+            (Stage::Restore, Some("What the restore made itself is removed again; start it afresh."))
+        }
+        Command::Drill(_) => {
+            (Stage::Scratch, Some("The copy is removed, and nothing is proven either way; drill again."))
+        }
+        Command::Verify(_) => (Stage::Verify, Some("Nothing is known of what was not looked at; run it again.")),
+        Command::Init(_) | Command::Store(_) | Command::Sweep(_) => (Stage::Store, Some("Run it again.")),
+        Command::Keygen(_) => (Stage::Keys, None),
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) => (Stage::Config, None),
+        Command::List(_) | Command::Show(_) => (Stage::Manifest, None),
+        Command::Audit(_) | Command::Report(_) => (Stage::Report, Some("Run it again.")),
+    }
+}
 
 /// Runs one command.
 pub async fn run(command: Command, ui: &Ui) -> Result<Code> {

@@ -37,6 +37,6 @@ fn an_interrupt_ends_with_128_and_the_signal() {
         let said = sealed.said(child.wait_with_output().unwrap());
         drop(connection);
         assert_eq!((said.code, said.out.as_str()), (code, ""), "{said}");
-        assert!(said.err.contains("error: internal: ended by SIG"), "{said}");
+        assert!(said.err.contains("error: store: ended by SIG"), "{said}");
     }
 }

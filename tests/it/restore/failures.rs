@@ -66,6 +66,48 @@ fn nothing_lies_under_the_name_of_a_restore_that_did_not_end() {
 }
 
 #[test]
+fn who_ends_a_restore_into_an_existing_database_is_told_what_it_holds() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "create database shop");
+    server.psql("shop", TRAPS);
+    let host = Host::new(&server);
+    host.ok(&["backup", "tables"]);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        for (name, there) in [("mine", true), ("new", false)] {
+            if there {
+                server.psql("postgres", "drop database if exists mine with (force)");
+                server.psql("postgres", "create database mine");
+            }
+            let mut command = host.restore_command(&server, &["tables@latest", "--target-db", name, "--table", "slow"]);
+            let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            let give_up = Instant::now() + Duration::from_mins(1);
+            let busy = "select count(*) from pg_stat_activity where datname !~ '^shop' and wait_event = 'PgSleep'";
+            while server.psql("postgres", busy) != "1" {
+                assert!(Instant::now() < give_up, "the restore does not come to the slow table");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let out = child.wait_with_output().unwrap();
+            let said = String::from_utf8(out.stderr).unwrap();
+            assert_eq!(out.status.code(), Some(code), "{said}");
+            let holds = said.contains("the database mine existed before and holds part of the backup now")
+                && said.contains("Drop it before you try again.");
+            assert_eq!(holds, there, "{said}");
+            assert!(said.contains("error: restore: ended by SIG") && !said.contains("internal"), "{said}");
+            assert!(!said.contains("interrupted backup"), "{said}");
+            if there {
+                // The server hears of a client's end a moment after the client has ended.
+                server.psql(
+                    "postgres",
+                    "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'",
+                );
+                assert_eq!(server.psql("mine", "select count(*) from pg_class where relname = 'slow'"), "1");
+            }
+        }
+    }
+}
+
+#[test]
 fn another_identity_is_told_before_anything_is_fetched() {
     let server = PgServer::start(&bindir(), &[]);
     server.psql("postgres", "create database shop");

@@ -7,7 +7,8 @@
 use std::collections::HashSet;
 
 use crate::error::{Code, Error, Result, Stage};
-use crate::source::Session;
+use crate::source::{Facts, Session};
+use crate::types::shown;
 
 /// Largest globals that are applied, in bytes.
 pub const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -112,6 +113,49 @@ pub async fn apply(session: &Session, sql: &str, keep: Existing) -> Result<()> {
     let rows = session.client().query("select quote_ident(rolname) from pg_roles", &[]).await.map_err(failed)?;
     let existing: HashSet<String> = rows.iter().map(|r| r.get(0)).collect();
     session.client().batch_execute(&select(sql, &existing, keep)).await.map_err(failed)
+}
+
+/// What [`Existing::Keep`] leaves as it is, in words: the roles, and what the backup
+/// makes them members of. Asked before the globals are applied.
+pub async fn left_alone(session: &Session, facts: &Facts) -> Result<Vec<String>> {
+    let failed = |e| Session::failed("cannot read the target server's roles", e);
+    let sql = "select rolname::text from pg_catalog.pg_roles where rolname !~ '^pg_'";
+    let rows = session.client().query(sql, &[]).await.map_err(failed)?;
+    let have: HashSet<String> = rows.iter().map(|r| r.get(0)).collect();
+    let sql = "select r.rolname::text, m.rolname::text from pg_catalog.pg_auth_members a \
+               join pg_catalog.pg_roles r on r.oid = a.roleid join pg_catalog.pg_roles m on m.oid = a.member";
+    let rows = session.client().query(sql, &[]).await.map_err(failed)?;
+    let members: HashSet<(String, String)> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let kept = || facts.roles.iter().filter(|r| have.contains(&r.name));
+    let mut notes = Vec::new();
+    let names: Vec<String> = kept().map(|r| shown(&r.name).into_owned()).collect();
+    if !names.is_empty() {
+        notes.push(format!(
+            "roles that exist keep their attributes, passwords, settings and comments ({}): {}",
+            names.len(),
+            first(&names)
+        ));
+    }
+    let not_given: Vec<String> = kept()
+        .flat_map(|r| r.member_of.iter().map(move |of| (of.clone(), r.name.clone())))
+        .filter(|pair| !members.contains(pair))
+        .map(|(of, member)| format!("GRANT {} TO {}", shown(&of), shown(&member)))
+        .collect();
+    if !not_given.is_empty() {
+        notes.push(format!(
+            "memberships of these roles that the backup has are left out ({}): {}",
+            not_given.len(),
+            first(&not_given)
+        ));
+    }
+    Ok(notes)
+}
+
+/// The first few.
+fn first(names: &[String]) -> String {
+    const FEW: usize = 8;
+    let more = if names.len() > FEW { format!(", and {} more", names.len() - FEW) } else { String::new() };
+    format!("{}{more}", names[..names.len().min(FEW)].join(", "))
 }
 
 #[cfg(test)]

@@ -70,6 +70,11 @@ impl LogicalTarget<'_> {
         opened.must_be_whole()?;
         let session = self.conn.connect("pgseal restore").await?;
         if let Some(keep) = self.globals {
+            if keep == globals::Existing::Keep {
+                for note in globals::left_alone(&session, &opened.facts).await? {
+                    self.progress.event(Event::Note(note));
+                }
+            }
             for stream in opened.streams(Role::Globals, None) {
                 if stream.plain_bytes > globals::MAX_BYTES {
                     return Err(Error::new(Code::Limit, Stage::Restore, "the globals are larger than allowed"));

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{database, locale};
+use super::{database, globals, locale};
 use crate::error::{Error, Result};
 use crate::source::facts::{DatabaseFacts, Facts};
 use crate::source::{ConnParams, PgBin, Session, probe};
@@ -76,6 +76,9 @@ impl Survey<'_> {
             if !lack.is_empty() {
                 all.push(format!("roles of the backup are missing on the target (see --globals, --no-owner): {lack}"));
             }
+        }
+        if self.globals {
+            found.notes.extend(globals::left_alone(&session, self.facts).await?);
         }
         let have = names(&session, "select name::text from pg_available_extensions").await?;
         let lack = list(self.database.extensions.iter().map(|e| e.name.as_str()).filter(|e| !have.contains(*e)));

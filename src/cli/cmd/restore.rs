@@ -21,6 +21,10 @@ use crate::restore::{LogicalTarget, Opened, PhysicalTarget, Said, globals};
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::{ConnParams, PgBin};
 use crate::types::{Event, Kind, shown};
+use crate::verify::{self, Depth};
+
+/// Missing objects of a backup that are named.
+const MOST_TOLD: usize = 10;
 
 /// Options of `restore`.
 #[derive(Debug, clap::Args)]
@@ -114,8 +118,16 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
             }
             Kind::Physical => plan.notes.extend(carried::foreseen(&opened.facts, args.standby())),
         }
+        // As `verify` looks: what is not there stops the restore in its middle.
+        let stored = verify::backup(&ctx.reading().await?, entry, &Depth::default(), &ctx.progress()).await?.errors;
+        plan.obstacles.extend(stored.iter().take(MOST_TOLD).map(ToString::to_string));
+        if stored.len() > MOST_TOLD {
+            plan.obstacles.push(format!("and {} more objects of the backup", stored.len() - MOST_TOLD));
+        }
         ctx.out().either(|| json!(plan), || plan_text(&plan))?;
-        return Ok(if plan.obstacles.is_empty() { Code::Done } else { Code::Refused });
+        let refused = (!plan.obstacles.is_empty()).then_some(Code::Refused);
+        let worst = stored.iter().map(Error::code).chain(refused).min_by_key(|c| c.precedence());
+        return Ok(worst.unwrap_or(Code::Done));
     }
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let progress = ctx.progress();

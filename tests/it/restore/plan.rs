@@ -54,3 +54,28 @@ fn a_dry_run_says_what_would_be_done_and_what_stops_it() {
     assert!(plan["objects"].as_u64() >= Some(2) && plan["plain_bytes"].as_u64() > Some(10_000_000), "{plan}");
     assert_eq!(plan["obstacles"], serde_json::json!([]));
 }
+
+#[test]
+fn a_dry_run_looks_whether_the_backup_is_all_there() {
+    let server = PgServer::start(&bindir(), &[]);
+    server.psql("postgres", "create database shop");
+    server.psql("shop", "create table t as select i, md5(i::text) a from generate_series(1, 9000) i");
+    let host = Host::new(&server);
+    let id = host.ok(&["backup", "tables"]).out.trim().to_owned();
+    let dry = || host.restore(&server, &["tables@latest", "--target-db", "new", "--dry-run"]);
+    dry().is(0, &[]);
+    // The largest part is one of the rows.
+    let parts = crate::support::world::files(&host.path("store/s/tables/d").join(&id)).into_keys();
+    let parts: Vec<_> =
+        parts.filter(|p| p.to_str().unwrap().ends_with(".zst.age") && !p.ends_with("facts.zst.age")).collect();
+    let part = parts.iter().max_by_key(|p| std::fs::metadata(p).unwrap().len()).unwrap();
+    let bytes = std::fs::read(part).unwrap();
+    let name = part.file_name().unwrap().to_str().unwrap();
+    std::fs::write(part, &bytes[..bytes.len() - 1]).unwrap();
+    dry().is(40, &["OBSTACLE", name, "bytes are stored"]);
+    std::fs::remove_file(part).unwrap();
+    dry().is(40, &["OBSTACLE", name, "is not in the store"]);
+    host.run(&["verify", &id]).is(40, &[name]);
+    std::fs::write(part, &bytes).unwrap();
+    dry().is(0, &[]);
+}

@@ -126,7 +126,7 @@ mod tests {
     use crate::types::Digest;
 
     fn entry(desc: &str, tag: &str, owner: &str, by: &str) -> Listed {
-        let made = Some(Made { owner: owner.into(), by: Digest::of(by.as_bytes()) });
+        let made = Some(Made { owner: owner.into(), by: Digest::of(by.as_bytes()), names_roles: Vec::new() });
         Listed { desc: desc.into(), tag: tag.into(), schema: b"s".to_vec(), made, ..Listed::default() }
     }
 

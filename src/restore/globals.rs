@@ -108,7 +108,7 @@ pub async fn apply(session: &Session, sql: &str, keep: Existing) -> Result<()> {
         // The server's text would show the statement, which may hold a verifier.
         let code = e.code().map_or("no SQLSTATE", tokio_postgres::error::SqlState::code).to_owned();
         Error::new(Code::RestoreFailed, Stage::Restore, format!("the globals could not be applied (SQLSTATE {code})"))
-            .hint("Look into the target server's log; the role must be allowed to create roles.")
+            .hint("The role of the target connection must be a superuser: pg_dumpall's statements need one. Else look into the target server's log.")
     };
     let rows = session.client().query("select quote_ident(rolname) from pg_roles", &[]).await.map_err(failed)?;
     let existing: HashSet<String> = rows.iter().map(|r| r.get(0)).collect();

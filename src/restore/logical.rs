@@ -246,6 +246,16 @@ fn facts_of<'a>(opened: &'a Opened, name: &str) -> Result<&'a DatabaseFacts> {
     })
 }
 
+/// What a server says to a role that lacks rights.
+const NEED_RIGHTS: [&str; 6] = [
+    "ust be able to SET ROLE",
+    "ust be member of role",
+    "ust be owner of",
+    "ust be superuser",
+    "ermission denied to create",
+    "ermission denied for language",
+];
+
 /// Finds the next step for what pg_restore says most often.
 pub(super) fn explain(e: Error) -> Error {
     let text = e.text();
@@ -254,6 +264,12 @@ pub(super) fn explain(e: Error) -> Error {
         e.hint("The target server lacks a role of the backup: restore with --globals to create roles, or with --no-owner to do without.")
     } else if has("ould not open extension control file") || (has("extension \"") && has("is not available")) {
         e.hint("The target server lacks an extension of the backup: install its package there.")
+    } else if has("ermission denied to create extension") {
+        e.hint(
+            "Only a superuser may create this extension: let one create an empty database with it, and restore into that.",
+        )
+    } else if NEED_RIGHTS.iter().any(|n| has(n)) {
+        e.hint("The role of the target connection may not do that: restore with --no-owner, or as a superuser.")
     } else if has("No space left on device") {
         e.with_code(Code::NoSpace).hint("Free space on the target and run the restore again.")
     } else {

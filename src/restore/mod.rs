@@ -24,6 +24,7 @@
 //! | `said` | what pg_restore warned of, though it went on |
 //! | `views` | materialized views that need the database's `search_path` |
 //! | [`misdumped`] | what a dump says otherwise than it was |
+//! | `needs` | which roles and tablespaces an archive needs |
 //! | [`lost`] | what could not be restored |
 //! | [`reference`] | what a backup's schema alone makes, to compare with |
 //! | [`unfinished`] | removing what an interrupt left |
@@ -49,6 +50,7 @@ mod locale;
 pub mod logical;
 pub mod lost;
 pub mod misdumped;
+mod needs;
 pub mod opened;
 pub mod physical;
 pub mod plan;

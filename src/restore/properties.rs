@@ -1,6 +1,8 @@
 //! What of a database lies outside its dump: owner, comment, limit, settings and
 //! privileges. pg_restore would set these only with `--create`, under the old name.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::facts::DatabaseFacts;
 use crate::types::text::{quote_ident, quote_literal};
@@ -83,6 +85,13 @@ pub fn properties_sql(f: &DatabaseFacts, name: &str, with_owner: bool) -> Result
         all.extend(acl_sql(acl, &db, &f.owner)?.into_iter().map(|sql| Property::new("the privileges", sql)));
     }
     Ok(all)
+}
+
+/// The roles that the properties of the database name, with owner.
+pub(super) fn roles(f: &DatabaseFacts) -> BTreeSet<String> {
+    let granted = f.acl.iter().flatten().filter_map(|item| Granted::read(item)).flat_map(|g| [g.to, g.by]);
+    let set = f.role_settings.iter().map(|(role, _)| role.clone());
+    granted.chain(set).chain([f.owner.clone()]).filter(|r| !r.is_empty()).collect()
 }
 
 /// One `aclitem`.

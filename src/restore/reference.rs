@@ -1,13 +1,10 @@
 //! What a server makes of a backup's schema alone: another database beside the
 //! restored one, with the same statements run and no rows.
 
-use std::io::Read as _;
-
 use super::load::Load;
 use super::unfinished::Unfinished;
-use super::{LogicalTarget, Opened, database, feed, properties};
+use super::{LogicalTarget, Opened, database, needs, properties};
 use crate::error::{Code, Error, Result, Stage};
-use crate::manifest::model::Role;
 use crate::process::Stdout;
 use crate::source::Purpose;
 use crate::source::archive_list::{self, Listed};
@@ -26,12 +23,7 @@ impl LogicalTarget<'_> {
     /// # Errors
     /// Corrupt (40) where it is no archive; those of reading.
     pub async fn sealed_entries(&self, opened: &Opened, facts: &DatabaseFacts) -> Result<Vec<Listed>> {
-        let mut bytes = Vec::new();
-        for stream in opened.streams(Role::Schema, Some(&facts.name)) {
-            let mut file = feed::into_memory(opened, stream, &self.progress).await?;
-            file.read_to_end(&mut bytes).map_err(unreadable)?;
-        }
-        archive_list::read_made(&bytes)
+        needs::entries(opened, facts, &self.progress).await
     }
 
     /// The entries of a dump of `database` as it is now, without rows.
@@ -81,8 +73,4 @@ impl LogicalTarget<'_> {
         database::discard(&session, &target).await?;
         made
     }
-}
-
-fn unreadable(e: std::io::Error) -> Error {
-    Error::internal("cannot read a stream in memory").because(e)
 }

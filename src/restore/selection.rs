@@ -266,7 +266,7 @@ mod tests {
 
     fn entry(id: i64, desc: &str, tag: &str, needs: &[i64]) -> Listed {
         let schema = if desc == "SCHEMA" { Vec::new() } else { b"s".to_vec() };
-        Listed { id, desc: desc.into(), tag: tag.into(), schema, needs: needs.to_vec(), inherits: false, made: None }
+        Listed { id, desc: desc.into(), tag: tag.into(), schema, needs: needs.to_vec(), ..Listed::default() }
     }
 
     fn name(n: &str) -> ObjectName {

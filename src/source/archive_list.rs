@@ -22,6 +22,8 @@ pub struct Listed {
     pub needs: Vec<i64>,
     /// A table that inherits from, or was attached to, another one.
     pub inherits: bool,
+    /// The tablespace that it lies in; empty where that is the database's own.
+    pub tablespace: Vec<u8>,
     /// Whose it is, in what table access method it is kept, and what makes it; absent
     /// where only [`read`].
     pub made: Option<Made>,
@@ -34,7 +36,12 @@ pub struct Made {
     pub owner: Vec<u8>,
     /// Digest of its statement, and of its access method.
     pub by: Digest,
+    /// Its statement, of those kinds that name roles (see [`NAMES_ROLES`]); else empty.
+    pub names_roles: Vec<u8>,
 }
+
+/// Kinds whose statements name roles that are not the owner.
+pub const NAMES_ROLES: [&str; 4] = ["ACL", "DEFAULT ACL", "POLICY", "USER MAPPING"];
 
 /// Reads the table of contents at the beginning of `archive`; `None` where it is
 /// not all there yet.
@@ -134,8 +141,7 @@ impl Reader<'_> {
         self.text(false)?;
         self.text(false)?;
         let schema = self.text(true)?.unwrap_or_default();
-        // Tablespace and access method.
-        self.text(false)?;
+        let tablespace = self.text(true)?.unwrap_or_default();
         let method = self.text(self.made)?.unwrap_or_default();
         if minor >= 16 {
             self.int()?;
@@ -152,8 +158,12 @@ impl Reader<'_> {
         let has = |needle: &[u8]| memchr::memmem::find(&definition, needle).is_some();
         // Up to 13 a partition is attached by its own entry's statement.
         let inherits = has(b"\nINHERITS (") || has(b" ATTACH PARTITION ");
-        let made = self.made.then(|| Made { owner, by: Digest::of(&[&definition[..], b"\0", &method].concat()) });
-        Ok(Listed { id, desc, tag, schema, needs, inherits, made })
+        let made = self.made.then(|| {
+            let by = Digest::of(&[&definition[..], b"\0", &method].concat());
+            let names_roles = if NAMES_ROLES.contains(&desc.as_str()) { definition } else { Vec::new() };
+            Made { owner, by, names_roles }
+        });
+        Ok(Listed { id, desc, tag, schema, needs, inherits, tablespace, made })
     }
 }
 

@@ -219,7 +219,6 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
     }
     let bin = PgBin::find(ctx.config().pg_bindir.as_deref(), major).await?;
     let private = private_dir()?;
-    let tables = args.table.iter().map(|t| table_name(t)).collect::<Result<Vec<ObjectName>>>()?;
     let restore = LogicalTarget {
         conn: &conn,
         bin: &bin,
@@ -227,7 +226,7 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
         private: private.path(),
         jobs,
         databases: vec![(source, target.clone())],
-        tables,
+        tables: tables(args)?,
         globals: args.globals.then_some(globals::Existing::Keep),
         owners: !args.no_owner,
         scratch: false,
@@ -246,12 +245,15 @@ async fn logical(ctx: &Context<'_>, args: &Args, opened: &Opened, jobs: usize) -
 async fn survey(ctx: &Context<'_>, args: &Args, opened: &Opened) -> Result<Foreseen> {
     let survey = Survey {
         conn: &connection(args)?,
-        facts: &opened.facts,
+        opened,
         database: database(args, opened)?,
         target: args.target_db.as_deref().unwrap_or_default(),
+        tables: &tables(args)?,
         globals: args.globals,
         owners: !args.no_owner,
+        keep_going: args.keep_going,
         bindir: ctx.config().pg_bindir.as_deref(),
+        progress: ctx.progress(),
     };
     Ok(survey.foresee().await)
 }
@@ -292,6 +294,10 @@ fn database<'a>(args: &Args, opened: &'a Opened) -> Result<&'a DatabaseFacts> {
                 .hint(format!("Name one with --database: {}.", names())))
         }
     }
+}
+
+fn tables(args: &Args) -> Result<Vec<ObjectName>> {
+    args.table.iter().map(|t| table_name(t)).collect()
 }
 
 /// `schema.table`, each half plain or in double quotes; the schema is `public` where left out.

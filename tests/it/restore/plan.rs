@@ -79,3 +79,90 @@ fn a_dry_run_looks_whether_the_backup_is_all_there() {
     std::fs::write(part, &bytes).unwrap();
     dry().is(0, &[]);
 }
+
+#[test]
+fn only_roles_that_the_database_needs_stand_in_the_way() {
+    let server = PgServer::start(&bindir(), &[]);
+    let roles = ["stranger", "owner", "reader", "chief", "policed", "other", "settled"];
+    for role in roles {
+        server.psql("postgres", &format!("create role {role}"));
+    }
+    for db in ["shop", "free"] {
+        server.psql("postgres", &format!("create database {db}"));
+        server.psql(db, "create table t (a int); create table plain (a int)");
+    }
+    server.psql("postgres", "create database foreigners owner other");
+    server.psql("postgres", "alter role settled in database shop set work_mem to '1MB'");
+    server.psql(
+        "shop",
+        "alter table t owner to owner; grant select on t to reader; create policy p on t to policed using (true);
+         alter default privileges for role chief grant select on tables to reader",
+    );
+    let host = Host::new(&server);
+    host.ok(&["backup", "shop"]);
+    let target = PgServer::start(&bindir(), &[]);
+    let run = |db: &str, more: &[&str]| {
+        let all: Vec<&str> =
+            ["shop@latest", "--target-db", "new", "--database", db].iter().chain(more).copied().collect();
+        host.restore(&target, &all)
+    };
+    let said = run("free", &["--dry-run"]);
+    said.is(0, &[]);
+    assert!(!said.out.contains("OBSTACLE"), "{said:?}");
+    run("free", &[]).is(0, &[]);
+    target.psql("postgres", "drop database new");
+    run("shop", &["--dry-run"])
+        .is(13, &["roles of the backup are missing", ": chief, owner, policed, reader, settled\n"]);
+    run("shop", &["--dry-run", "--table", "plain"]).is(0, &[]);
+    run("shop", &["--table", "plain"]).is(0, &[]);
+    target.psql("postgres", "drop database new");
+    run("shop", &["--dry-run", "--no-owner"]).is(0, &["name missing roles would be left out: policed\n"]);
+    run("shop", &["--dry-run", "--keep-going"])
+        .is(0, &["note ", "would not be restored: roles of the backup are missing"]);
+}
+
+#[test]
+fn what_needs_a_superuser_is_foreseen_and_told() {
+    let server = PgServer::start(&bindir(), &[]);
+    if !server.offers("pg_buffercache") {
+        return;
+    }
+    server.psql("postgres", "create role boss; create role mine");
+    server.psql("postgres", "create database shop");
+    server.psql("postgres", "create database owned");
+    server.psql("shop", "create extension pg_buffercache; create table t (a int)");
+    server.psql(
+        "owned",
+        "create table t (a int); alter table t owner to boss; create table u (a int); alter table u owner to mine",
+    );
+    let host = Host::new(&server);
+    host.ok(&["backup", "shop"]);
+    let target = PgServer::start(&bindir(), &[]);
+    target
+        .psql("postgres", "create role boss; create role mine; create role cloud login createdb; grant mine to cloud");
+    let cloud = format!("host={} user=cloud dbname=postgres", target.socket_dir().display());
+    let run = |db: &str, more: &[&str]| {
+        let all: Vec<&str> = ["shop@latest", "--target-db", "new", "--database", db, "--connection", &cloud]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        host.restore(&target, &all)
+    };
+    run("shop", &["--no-owner", "--dry-run"])
+        .is(13, &["the role cloud is no superuser, as these extensions need it: pg_buffercache"]);
+    run("shop", &["--no-owner"]).is(50, &["Only a superuser may create this extension", "--keep-going"]);
+    run("shop", &["--no-owner", "--keep-going", "--dry-run"]).is(0, &["note ", "pg_buffercache"]);
+    // As it says: a superuser makes the extension first.
+    target.psql("postgres", "create database new owner cloud");
+    target.psql("new", "create extension pg_buffercache");
+    run("shop", &["--no-owner", "--dry-run"]).is(0, &[]);
+    run("shop", &["--no-owner"]).is(0, &[]);
+    target.psql("postgres", "drop database new");
+
+    run("owned", &["--dry-run"]).is(13, &["may not give objects to their owners (see --no-owner): boss, postgres\n"]);
+    run("owned", &[]).is(50, &["restore with --no-owner, or as a superuser"]);
+    run("owned", &["--no-owner", "--dry-run"]).is(0, &[]);
+    run("owned", &["--no-owner"]).is(0, &[]);
+    run("owned", &["--globals", "--dry-run"]).is(13, &["may not give objects"]);
+}

@@ -1,14 +1,14 @@
 //! The schema stream in memory, and what of it is wanted.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::event_triggers;
 use super::selection::Selection;
+use super::{event_triggers, needs};
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::archive_list::{self, Listed};
 use crate::source::facts::ObjectName;
@@ -101,6 +101,18 @@ impl Archive {
     /// there is none.
     pub(super) fn event_triggers(&self) -> Result<Option<(Vec<i64>, Vec<i64>)>> {
         Ok(event_triggers::apart(&self.list()?))
+    }
+
+    /// The tablespaces that what is wanted lies in; of an archive that is too large to
+    /// be read here none is known.
+    pub(super) fn tablespaces(&self) -> Result<BTreeSet<String>> {
+        let list = match self.list() {
+            Err(e) if e.code() == Code::Limit => return Ok(BTreeSet::new()),
+            list => list?,
+        };
+        let ids: Option<HashSet<i64>> = self.ids.as_ref().map(|ids| ids.iter().copied().collect());
+        let wanted = list.iter().filter(|e| ids.as_ref().is_none_or(|ids| ids.contains(&e.id)));
+        Ok(needs::tablespaces(wanted, &self.encoding))
     }
 
     /// Only these tables, and what they need.

@@ -14,7 +14,7 @@ use super::archive::{self, Archive, Contents};
 use super::logical::{LogicalTarget, explain};
 use super::lost::{self, Lost};
 use super::refused::{self, Refused};
-use super::{Opened, complaint, database, feed, said, views};
+use super::{Opened, complaint, database, feed, needs, said, views};
 use crate::error::{Code, Error, Result, Stage};
 use crate::manifest::model::{Role, Stream};
 use crate::process::{Exit, Stdin, Tool};
@@ -30,6 +30,8 @@ pub(super) struct Load<'a> {
     conn: ConnParams,
     superuser: bool,
     schema: Archive,
+    /// The server lacks one: all lies in the database's own.
+    no_tablespaces: bool,
 }
 
 /// What was restored of a database.
@@ -73,7 +75,15 @@ impl<'a> Load<'a> {
                 target.progress.event(Event::Note(text));
             }
         }
-        Ok(Self { target, opened, facts, conn, superuser, schema })
+        let mut no_tablespaces = target.scratch;
+        if !target.scratch {
+            let lacking = needs::lacking(&conn.connect("pgseal restore").await?, schema.tablespaces()?).await?;
+            no_tablespaces = !lacking.is_empty();
+            if no_tablespaces {
+                target.progress.event(Event::Note(needs::without_tablespaces(&lacking)));
+            }
+        }
+        Ok(Self { target, opened, facts, conn, superuser, schema, no_tablespaces })
     }
 
     /// Everything. What cannot be restored is an error, or a loss where that is wanted.
@@ -224,7 +234,10 @@ impl<'a> Load<'a> {
             .args(["--no-password", "--dbname="])
             .keep_stderr(refused::KEPT);
         if t.scratch {
-            tool = tool.args(["--no-subscriptions", "--no-publications", "--no-tablespaces"]);
+            tool = tool.args(["--no-subscriptions", "--no-publications"]);
+        }
+        if self.no_tablespaces {
+            tool = tool.arg("--no-tablespaces");
         }
         if !t.owners {
             tool = tool.args(["--no-owner", "--no-privileges"]);

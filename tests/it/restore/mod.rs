@@ -9,6 +9,7 @@ mod locales;
 mod plan;
 mod standby;
 mod tables;
+mod tablespaces;
 mod warned;
 mod without_pgseal;
 mod world;

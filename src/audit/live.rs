@@ -15,13 +15,18 @@ const TIMEOUT: &str = "60s";
 /// Looks at the server, then at each database of the source.
 pub(super) async fn look(job: &Job<'_>, collector: &Collector, seen: &mut Seen) -> Result<()> {
     let conn = match &job.connection {
-        Ok(conn) => conn.with_setting("statement_timeout", TIMEOUT).with_setting("lock_timeout", "2s"),
+        Ok(conn) => {
+            let conn = conn.with_setting("statement_timeout", TIMEOUT).with_setting("lock_timeout", "2s");
+            conn.patient(job.source.idle_timeout)
+        }
         Err(e) => return Err(Error::new(e.code(), e.stage(), e.text())),
     };
-    let session = conn.connect_read_only("pgseal audit").await?;
-    let server = Server::live(&session).await?;
-    let all = probe::databases(&session).await?;
-    drop(session);
+    let asked = async {
+        let session = conn.connect_read_only("pgseal audit").await?;
+        let server = Server::live(&session).await?;
+        Ok((server, probe::databases(&session).await?))
+    };
+    let (server, all) = asked.await.map_err(|e| conn.explained(e))?;
     seen.sightings.server(&server, job.policy);
     let names = match &job.source.databases {
         Databases::All => all,

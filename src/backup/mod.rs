@@ -185,9 +185,10 @@ impl Job<'_> {
         let private = private_dir()?;
         let work = streams::Work { writer: &writer, source: &self.name, id: &id, progress: &self.progress };
         let taken = match self.kind {
-            Kind::Logical => logical::take(self, &ready, &work, private.path()).await?,
-            Kind::Physical => physical::take(&ready, &work, private.path(), self.source.manifest_checksums).await?,
+            Kind::Logical => logical::take(self, &ready, &work, private.path()).await,
+            Kind::Physical => physical::take(&ready, &work, private.path(), self.source.manifest_checksums).await,
         };
+        let taken = taken.map_err(|e| ready.conn.explained(e))?;
         self.progress.event(Event::Finished);
         ready.warnings.extend(taken.warnings.iter().cloned());
         ready.left_out.extend(taken.left_out.iter().cloned());
@@ -218,7 +219,13 @@ impl Job<'_> {
         warnings.extend(clock::check(&catalog)?);
         warnings.extend(catalog.not_remembered.iter().cloned());
 
-        let conn = ConnParams::resolve(&self.source.connection, self.env)?;
+        let conn = ConnParams::resolve(&self.source.connection, self.env)?.patient(self.source.idle_timeout);
+        let ready = self.ask(conn.clone(), catalog, next_seq, warnings).await;
+        ready.map_err(|e| conn.explained(e))
+    }
+
+    /// What the server says before the dump starts.
+    async fn ask(&self, conn: ConnParams, catalog: Catalog, next_seq: u64, mut warnings: Vec<String>) -> Result<Ready> {
         let session = conn.connect("pgseal backup").await?;
         let conn = conn.with_major(session.major());
         let server = probe::server(&session).await?;

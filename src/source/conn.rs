@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::breach::Rules;
 use super::conninfo::{KNOWN, Options, Use, parse};
 use super::pinned::{Purpose, options, pinned};
 use super::{Peer, passfile, service};
@@ -86,6 +87,7 @@ pub struct ConnParams {
     settings: Vec<(String, String)>,
     pub(super) major: Option<u32>,
     pub(super) peer: Option<Arc<Peer>>,
+    pub(super) rules: Rules,
 }
 
 impl ConnParams {
@@ -193,6 +195,7 @@ impl ConnParams {
             settings: Vec::new(),
             major: None,
             peer: None,
+            rules: Rules::default(),
         })
     }
 
@@ -213,6 +216,7 @@ impl ConnParams {
             settings: Vec::new(),
             major: None,
             peer: None,
+            rules: Rules::default(),
         }
     }
 

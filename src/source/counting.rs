@@ -41,6 +41,9 @@ const SAMPLED: u64 = 10_000;
 /// Most bytes of a table's text that are read for a sample.
 const SAMPLE_BYTES: u64 = 256 << 20;
 
+/// How long reading a MiB of a table takes at the worst.
+const SLOWEST: Duration = Duration::from_secs(2);
+
 /// What somebody else than the dump knows of a table's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Count {
@@ -90,7 +93,11 @@ impl Counter {
             }
         }
         computing.retain(|c| c.bytes <= whole_to);
-        let (conn, snapshot, encoding) = (conn.clone(), snapshot.id().to_owned(), snapshot.encoding().to_owned());
+        // A count says nothing until it has read its table.
+        let read = |t: &CatalogTable| bytes.get(&t.name).copied().unwrap_or(t.estimated_bytes);
+        let longest = whole.iter().map(read).chain(computing.iter().map(|c| c.bytes)).max().unwrap_or(0);
+        let conn = conn.more_patient(lock_wait + SLOWEST * u32::try_from(1 + (longest >> 20)).unwrap_or(u32::MAX));
+        let (conn, snapshot, encoding) = (conn, snapshot.id().to_owned(), snapshot.encoding().to_owned());
         Self { conn, snapshot, encoding, lock_wait, whole, large, computing }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Until then whoever answers may be anybody, and the driver keeps what he sends:
 //! parameters of the server without end, an error of a gigabyte. A real server sends a few
-//! kilobytes. After that, `limits.memory` holds.
+//! kilobytes. After that, [`super::guard`] counts.
 
 use std::io;
 use std::net::IpAddr;

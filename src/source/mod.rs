@@ -7,7 +7,7 @@
 //! | [`conn`], [`tls`] | the resolved parameters, encryption of the connection |
 //! | [`pinned`] | the one list of settings that every session of ours and of the children has |
 //! | [`session`] | one SQL session with pinned settings |
-//! | [`dial`] | its socket, bounded until the session begins |
+//! | [`dial`], [`guard`], [`breach`] | its socket, bounded until the session begins; what a server may send after that |
 //! | [`peer`] | who answers at the other end of a unix socket |
 //! | [`tools`] | PostgreSQL's client programs of the right major |
 //! | [`tap`] | what watches a stream as it passes |
@@ -42,6 +42,7 @@ pub mod archive_list;
 mod archive_toc;
 pub mod ask;
 mod backup_files;
+mod breach;
 pub mod builtin;
 pub mod catalog;
 pub mod computed;
@@ -54,6 +55,7 @@ pub mod deparsed;
 mod dial;
 mod extension_members;
 pub mod facts;
+mod guard;
 pub mod inventory;
 pub mod large_objects;
 pub mod left_out;

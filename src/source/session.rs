@@ -1,6 +1,7 @@
 //! One SQL session with pinned settings.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
@@ -9,8 +10,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, NoTls};
 
+use super::breach::Breach;
 use super::conn::{ConnParams, SslMode};
-use super::dial::Bounded;
+use super::dial::{Bounded, Left};
+use super::guard::{Guarded, GuardedTls};
 use super::pinned::{self, LOSSY, Purpose};
 use super::tls;
 use crate::error::{Code, Error, Result, Stage};
@@ -42,6 +45,9 @@ impl Drop for Session {
 const AFTERWARDS: [(&str, &str); 3] =
     [("search_path", "pg_catalog,pg_temp"), ("row_security", "off"), ("client_min_messages", "error")];
 
+/// How long preparing a session may take where no other limit is set.
+const PREPARED_WITHIN: Duration = Duration::from_mins(15);
+
 impl ConnParams {
     /// Connects.
     ///
@@ -61,17 +67,47 @@ impl ConnParams {
     }
 
     async fn open(&self, application_name: &str, read_only: bool) -> Result<Session> {
-        let session = self.enter(application_name).await?;
-        let Err(e) = session.prepare(read_only).await else { return Ok(session) };
-        let failed = |e| self.unreachable("cannot prepare the session").because(e);
-        if self.major.is_some() || !gone(&e) {
-            return Err(failed(e));
+        let (session, left) = self.enter(application_name).await?;
+        match self.ready(&session, &left, read_only).await {
+            Ok(()) => return Ok(session),
+            Err((e, gone)) if self.major.is_some() || !gone => return Err(e),
+            Err(_) => (),
         }
         // Ended before its first statement: the database may end idle sessions at
         // once, which only a setting that older majors refuse prevents.
-        let session = self.with_major(session.major).enter(application_name).await?;
-        session.prepare(read_only).await.map_err(failed)?;
+        let (session, left) = self.with_major(session.major).enter(application_name).await?;
+        self.ready(&session, &left, read_only).await.map_err(|(e, _)| e)?;
         Ok(session)
+    }
+
+    /// Prepares a session; only then may the server send more than [`super::dial::MAX_START`].
+    /// An error comes with whether the server ended it.
+    async fn ready(&self, session: &Session, left: &Left, read_only: bool) -> Result<(), (Error, bool)> {
+        let limit = self.rules.patience.unwrap_or(PREPARED_WITHIN);
+        let done = tokio::time::timeout(limit, session.prepare(read_only)).await;
+        let e = match done {
+            Ok(Ok(())) => {
+                left.lift();
+                return Ok(());
+            }
+            Err(_) => return Err((Breach::Silent(limit).error().on(self.to_string()), false)),
+            Ok(Err(e)) => e,
+        };
+        if let Some(e) = self.broken(left) {
+            return Err((e, false));
+        }
+        let gone = gone(&e);
+        Err((self.unreachable("cannot prepare the session").because(e), gone))
+    }
+
+    /// Why we left, if we did.
+    fn broken(&self, left: &Left) -> Option<Error> {
+        if left.is_spent() {
+            let what = "the server sends without end before the session begins";
+            let e = Error::new(Code::Limit, Stage::Source, what).on(self.to_string());
+            return Some(e.hint("Whatever answers there is no PostgreSQL server: check host and port."));
+        }
+        self.rules.take().map(|breach| breach.error().on(self.to_string()))
     }
 
     fn unreachable(&self, message: &str) -> Error {
@@ -84,7 +120,7 @@ impl ConnParams {
         self.unreachable("cannot connect").because(cause)
     }
 
-    async fn enter(&self, application_name: &str) -> Result<Session> {
+    async fn enter(&self, application_name: &str) -> Result<(Session, Left)> {
         let mut config = tokio_postgres::Config::new();
         config
             .user(&self.user)
@@ -110,18 +146,8 @@ impl ConnParams {
                     .await
                     .map_err(|e| self.cannot_connect(e))?,
             };
-            let failed = |e: tokio_postgres::Error| {
-                if left.is_spent() {
-                    return Error::new(
-                        Code::Limit,
-                        Stage::Source,
-                        "the server sends without end before the session begins",
-                    )
-                    .on(self.to_string())
-                    .hint("Whatever answers there is no PostgreSQL server: check host and port.");
-                }
-                self.cannot_connect(e)
-            };
+            let socket = Guarded::new(socket, self.rules.clone(), tls.is_some());
+            let failed = |e| self.broken(&left).unwrap_or_else(|| self.cannot_connect(e));
             let session = match &mut tls {
                 None => {
                     let (client, connection) = config.connect_raw(socket, NoTls).await.map_err(&failed)?;
@@ -131,17 +157,16 @@ impl ConnParams {
                     // The name that the server's certificate is checked for.
                     let address = self.hostaddr.map(|a| a.to_string());
                     let name = self.host.as_ref().or(address.as_ref()).map_or("", String::as_str);
-                    let tls = MakeTlsConnect::<Bounded>::make_tls_connect(tls, name);
-                    let tls = tls.map_err(|e| self.cannot_connect(e))?;
+                    let tls = MakeTlsConnect::<Guarded<Bounded>>::make_tls_connect(tls, name);
+                    let tls = GuardedTls(tls.map_err(|e| self.cannot_connect(e))?, self.rules.clone());
                     let (client, connection) = config.connect_raw(socket, tls).await.map_err(&failed)?;
                     started(client, connection)
                 }
             };
-            left.lift();
             if let Some(peer) = &self.peer {
                 peer.prove(&session.client).await?;
             }
-            Ok(session)
+            Ok((session, left))
         };
         tokio::time::timeout(self.connect_timeout, connecting)
             .await

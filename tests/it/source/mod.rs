@@ -6,6 +6,7 @@ mod dump;
 mod libpq;
 mod odd;
 mod pinned;
+mod rude;
 mod standby;
 mod tapped;
 mod tls;

@@ -57,6 +57,16 @@ async fn every_sslmode_agrees_with_libpq() {
             std::fs::write(data.join("pg_hba.conf"), "local all all trust\nhost all all 127.0.0.1/32 trust\n").unwrap();
         });
         for mode in ["disable", "prefer", "require", "verify-ca", "verify-full"] {
+            // Below TLS nobody sees the messages, so it is above it that they are timed.
+            if certificate == "self" && ["disable", "prefer", "require"].contains(&mode) {
+                let text = format!("host=localhost hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres");
+                let conn = ConnParams::resolve(&format!("{text} sslmode={mode}"), &|_| None).unwrap();
+                let conn = conn.patient(std::time::Duration::from_secs(1));
+                let session = conn.connect("test").await.unwrap();
+                let e = session.client().batch_execute("SELECT pg_sleep(60)").await.unwrap_err();
+                let e = conn.explained(pgseal::source::Session::failed("cannot wait", e));
+                assert_eq!(e.code(), pgseal::Code::Deadline, "{mode}: {e}");
+            }
             for root in ["", "self", "other", "ca", "old"] {
                 let mut text = format!(
                     "host=localhost hostaddr=127.0.0.1 port={port} user=postgres dbname=postgres sslmode={mode}"

@@ -24,7 +24,7 @@ use crate::types::{Digest, Known, RepoId, SourceName};
 /// Most objects below `m/` that are looked at.
 const MAX_OBJECTS: usize = 2_000_000;
 /// Largest signature in bytes.
-const MAX_SIGNATURE: u64 = 16 * 1024;
+pub(super) const MAX_SIGNATURE: u64 = 16 * 1024;
 /// Requests at the same time.
 const PARALLEL: usize = 16;
 

@@ -9,9 +9,11 @@
 //! | [`reported`] | what signed reports saw |
 //! | [`select`] | `shop@latest`, a prefix, a day |
 //! | [`proof`] | drill reports in the store |
+//! | [`orphans`] | manifests in a store without `repo.json` |
 
 pub mod clock;
 pub mod load;
+pub mod orphans;
 pub mod proof;
 pub mod reported;
 pub mod select;

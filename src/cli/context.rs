@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use super::output::{Out, Ui};
-use crate::catalog::{Catalog, Entry, Proof, Reading, Selector, proof};
+use crate::catalog::{Catalog, Entry, Proof, Reading, Selector, orphans, proof};
 use crate::config::{self, Config, Inputs, Loaded, Override, schema};
 use crate::error::{Code, Error, Result, Stage};
 use crate::keys::trust::Signature;
@@ -109,6 +109,9 @@ impl<'a> Context<'a> {
             Err(StoreError::NotFound) => {
                 if let Some(id) = self.pins().get(url)? {
                     return Err(vanished(url, id.as_str()));
+                }
+                if let Ok(Some(e)) = orphans::find(store.as_ref(), self.trust().ok().as_ref()).await {
+                    return Err(e.with_code(Code::RepositoryMissing));
                 }
                 return Err(Error::new(Code::RepositoryMissing, Stage::Store, "there is no repository here")
                     .on(store.describe())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::json;
 
+use crate::catalog::orphans;
 use crate::cli::context::{Context, vanished};
 use crate::cli::output::Ui;
 use crate::config::{Override, load, template};
@@ -47,7 +48,10 @@ pub async fn run(args: Args, ui: &Ui) -> Result<Code> {
         Some(repo) => (repo, false),
         None => match ctx.pins().get(&url)? {
             Some(id) => return Err(vanished(&url, id.as_str())),
-            None => create(&store).await?,
+            None => match orphans::find(store.as_ref(), ctx.trust().ok().as_ref()).await? {
+                Some(e) => return Err(e),
+                None => create(&store).await?,
+            },
         },
     };
     ctx.pins().check(&url, &repo.repo_id)?;

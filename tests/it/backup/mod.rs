@@ -6,6 +6,7 @@ mod golden;
 mod interrupts;
 mod left_out;
 mod planted;
+mod lost;
 mod refused;
 mod secrets;
 mod stores;

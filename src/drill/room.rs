@@ -31,7 +31,15 @@ const KEPT: u64 = 1 << 30;
 pub struct Room {
     dir: PathBuf,
     keep_free: u64,
+    keep_inodes: u64,
     max_disk: Option<u64>,
+}
+
+/// What is free on a file system.
+struct Free {
+    bytes: u64,
+    /// Files that can still be made; nothing where the file system has no such limit.
+    inodes: Option<u64>,
 }
 
 impl Room {
@@ -41,12 +49,21 @@ impl Room {
         let fs = rustix::fs::statvfs(existing(&scratch.dir)).ok()?;
         let size = fs.f_blocks.saturating_mul(fs.f_frsize);
         let keep_free = scratch.keep_free.unwrap_or_else(|| (size / 20).min(KEPT));
-        Some(Self { dir: scratch.dir.clone(), keep_free, max_disk: scratch.max_disk })
+        // Empty files take no bytes, and keep others from making any all the same.
+        let keep_inodes = fs.f_files / 20;
+        Some(Self { dir: scratch.dir.clone(), keep_free, keep_inodes, max_disk: scratch.max_disk })
     }
 
-    fn free(&self) -> Option<u64> {
+    fn free(&self) -> Option<Free> {
         let fs = rustix::fs::statvfs(existing(&self.dir)).ok()?;
-        Some(fs.f_bavail.saturating_mul(fs.f_frsize))
+        let inodes = (fs.f_files > 0).then_some(fs.f_favail);
+        Some(Free { bytes: fs.f_bavail.saturating_mul(fs.f_frsize), inodes })
+    }
+
+    /// What a file system lacks that has fewer inodes than are kept.
+    fn lacks_inodes(&self, free: &Free) -> Option<String> {
+        let inodes = free.inodes.filter(|n| *n < self.keep_inodes)?;
+        Some(format!("{inodes} inodes (files that can still be made) are free, {} are kept", self.keep_inodes))
     }
 
     /// Whether a copy of `plain` bytes has room.
@@ -60,13 +77,17 @@ impl Room {
                 .on(self.dir.display().to_string())
                 .hint("Free space, or set scratch.dir to a larger file system. Nothing was restored.")
         };
-        if let Some(free) = self.free()
-            && free < needed.saturating_add(self.keep_free)
-        {
-            return Err(refused(format!(
-                "{free} bytes are free, of which {} are kept; the restored copy needs about {needed}",
-                self.keep_free
-            )));
+        if let Some(free) = self.free() {
+            if free.bytes < needed.saturating_add(self.keep_free) {
+                return Err(refused(format!(
+                    "{} bytes are free, of which {} are kept; the restored copy needs about {needed}",
+                    free.bytes, self.keep_free
+                )));
+            }
+            if let Some(what) = self.lacks_inodes(&free) {
+                let hint = "Remove files (df -i), or set scratch.dir to another file system. Nothing was restored.";
+                return Err(refused(what).hint(hint));
+            }
         }
         match self.max_disk {
             Some(most) if most < needed => {
@@ -83,11 +104,17 @@ impl Room {
         let mut next = Instant::now();
         loop {
             tokio::time::sleep(LOOK).await;
-            if let Some(free) = self.free()
-                && free < self.keep_free
-            {
-                let what = format!("the disk is nearly full: {free} bytes are free, {} are kept", self.keep_free);
-                return self.stopped(what, "free space, set scratch.dir to a larger file system, or scratch.keep_free");
+            if let Some(free) = self.free() {
+                if free.bytes < self.keep_free {
+                    let (free, kept) = (free.bytes, self.keep_free);
+                    let what = format!("the disk is nearly full: {free} bytes are free, {kept} are kept");
+                    return self
+                        .stopped(what, "free space, set scratch.dir to a larger file system, or scratch.keep_free");
+                }
+                if let Some(what) = self.lacks_inodes(&free) {
+                    let mend = "see what the backup's functions write and who else makes files there (df -i)";
+                    return self.stopped(format!("the disk is nearly full: {what}"), mend);
+                }
             }
             let Some(most) = self.max_disk else { continue };
             if Instant::now() < next {
@@ -162,7 +189,7 @@ mod tests {
     use super::*;
 
     fn room(dir: &Path, keep_free: u64, max_disk: Option<u64>) -> Room {
-        Room { dir: dir.to_owned(), keep_free, max_disk }
+        Room { dir: dir.to_owned(), keep_free, keep_inodes: 0, max_disk }
     }
 
     #[test]

@@ -58,12 +58,16 @@ fn what_the_host_lacks_is_named_before_anything_is_restored() {
     let nobody = format!("[scratch]\ndir = \"{}\"\nuser = \"no-such-user\"\n", world.path("scratch").display());
     let small = Small::mount(world.path("small"), "2m");
     let tight = format!("[scratch]\ndir = \"{}\"\n", small.0.display());
+    let taken = Small::mount(world.path("taken"), "300m,nr_inodes=100");
+    (0..97).for_each(|n| std::fs::write(taken.0.join(n.to_string()), "").unwrap());
+    let taken = format!("[scratch]\ndir = \"{}\"\n", taken.0.display());
     for (top, drill, text) in [
         (bindir.as_str(), "", "no PostgreSQL 15 client programs found"),
         (&missing, "", "there is no scratch directory"),
         (&unreachable, "", "cannot reach it"),
         (&nobody, "", "there is no such user"),
         (&tight, "", "bytes are free"),
+        (&taken, "", "2 inodes (files that can still be made) are free, 5 are kept"),
         ("", "[source.NAME.drill]\nmin_isolation = \"I3\"\n", "only isolation I2 can be had here, I3 is required"),
     ] {
         world.configure(top, drill);

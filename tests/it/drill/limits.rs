@@ -2,7 +2,7 @@
 //! nor a word against the backup.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -165,13 +165,13 @@ fn a_file_without_a_name_counts_and_one_of_somebody_else_does_not() {
     other.wait().unwrap();
 }
 
-#[test]
-fn a_disk_that_others_fill_stops_the_drill_before_it_is_full() {
+/// Drills on a small file system; `fill` gets it while a statement in the copy runs.
+fn filled_meanwhile(options: &str, fill: impl FnOnce(&Path)) -> (i32, Value, Vec<std::ffi::OsString>) {
     let server = PgServer::start(&pg::bindir(), &[]);
     server.psql("postgres", "create table t as select generate_series(1, 10) i");
     let world = World::new(&server);
     world.ok(&["backup", "shop"]);
-    let small = Small::mount(world.path("small"));
+    let small = Small::mount(world.path("small"), options);
     // A statement that nothing else sends: the title of its process tells when it runs.
     let slow = "[[source.NAME.drill.sql]]\nname = \"slow\"\nquery = \"explain analyze select pg_sleep(1000)\"\n\
                 expect = \"\"\n";
@@ -182,15 +182,35 @@ fn a_disk_that_others_fill_stops_the_drill_before_it_is_full() {
         String::from_utf8_lossy(&title).contains("[local] EXPLAIN")
     };
     assert!(within(60, || procfs::working_below(&small.0).iter().any(asleep)), "no query runs");
-    let fs = rustix::fs::statvfs(&small.0).unwrap();
-    let free = fs.f_bavail * fs.f_frsize;
-    // A twentieth of 300 MiB is kept; a few of it are left free.
-    std::fs::write(small.0.join("others"), vec![1; usize::try_from(free).unwrap() - (4 << 20)]).unwrap();
+    fill(&small.0);
     let out = child.wait_with_output().unwrap();
     let report: Value = serde_json::from_slice(&out.stdout).unwrap();
-    let report = (out.status.code().unwrap(), report);
-    inconclusive(&report, 53, "the disk is nearly full", "scratch.keep_free");
-    let left: Vec<_> = std::fs::read_dir(&small.0).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left = std::fs::read_dir(&small.0).unwrap().map(|e| e.unwrap().file_name()).collect();
+    (out.status.code().unwrap(), report, left)
+}
+
+#[test]
+fn a_disk_that_others_fill_stops_the_drill_before_it_is_full() {
+    let (code, report, left) = filled_meanwhile("size=300m", |small| {
+        let fs = rustix::fs::statvfs(small).unwrap();
+        let free = fs.f_bavail * fs.f_frsize;
+        // A twentieth of 300 MiB is kept; a few of it are left free.
+        std::fs::write(small.join("others"), vec![1; usize::try_from(free).unwrap() - (4 << 20)]).unwrap();
+    });
+    inconclusive(&(code, report), 53, "the disk is nearly full", "scratch.keep_free");
+    assert_eq!(left, ["others"]);
+}
+
+#[test]
+fn empty_files_stop_the_drill_before_no_file_can_be_made() {
+    let (code, report, left) = filled_meanwhile("size=300m,nr_inodes=20000", |small| {
+        std::fs::create_dir(small.join("others")).unwrap();
+        // A twentieth of 20000 is kept; 500 are left.
+        for n in 500..rustix::fs::statvfs(small).unwrap().f_favail {
+            std::fs::write(small.join(format!("others/{n}")), "").unwrap();
+        }
+    });
+    inconclusive(&(code, report), 53, "inodes (files that can still be made) are free, 1000 are kept", "df -i");
     assert_eq!(left, ["others"]);
 }
 
@@ -198,10 +218,10 @@ fn a_disk_that_others_fill_stops_the_drill_before_it_is_full() {
 struct Small(PathBuf);
 
 impl Small {
-    fn mount(at: PathBuf) -> Self {
+    fn mount(at: PathBuf, options: &str) -> Self {
         std::fs::create_dir(&at).unwrap();
         let mut mount = std::process::Command::new("mount");
-        let done = mount.args(["-t", "tmpfs", "-o", "size=300m,mode=1777", "none"]).arg(&at).status();
+        let done = mount.args(["-t", "tmpfs", "-o", &format!("{options},mode=1777"), "none"]).arg(&at).status();
         assert!(done.unwrap().success(), "the tests need root for a small file system");
         Self(at)
     }

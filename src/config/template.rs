@@ -67,7 +67,7 @@ url = @URL@
 # min_isolation = "auto"           # I3 on the database's own host, I2 elsewhere; or I0 to I4
 # max_restore = "30m"              # slower is a finding
 # max_rpo = "26h"                  # so is a newest backup that is older
-# max_slowdown = 2.0               # times the last good drill of the same kind
+# max_slowdown = 2.0               # times the last good drill of the same kind and about the same size
 # deadline = "auto"                # of the whole drill: 6 h, and a second for each 2 MiB of the backup
 # preload = ["pgaudit"]            # libraries of this host's packages that the copy's extensions must have preloaded
 

@@ -64,11 +64,20 @@ pub(super) fn budget(limit: Option<Duration>, rto: f64) -> CheckResult {
 }
 
 /// RTO-TREND: not more than `factor` times as long as in the last good drill of
-/// the same kind. `history` is oldest first.
-pub(super) fn trend(factor: f64, history: &[PastDrill], kind: Kind, rto: f64) -> CheckResult {
-    let good = |p: &&PastDrill| p.kind == kind && p.proven;
-    let Some((last, before)) = history.iter().rev().filter(good).find_map(|p| Some((p, p.rto_s?))) else {
+/// the same kind whose backup had about as many bytes: a database that grew takes
+/// longer, and that is no trend. `history` is oldest first.
+pub(super) fn trend(factor: f64, history: &[PastDrill], kind: Kind, plain_bytes: u64, rto: f64) -> CheckResult {
+    let good = history.iter().rev().filter(|p| p.kind == kind && p.proven);
+    let timed: Vec<(&PastDrill, f64)> = good.filter_map(|p| Some((p, p.rto_s?))).collect();
+    let Some((newest, _)) = timed.first() else {
         return TREND.not_applicable("no earlier drill of this kind that passed is known");
+    };
+    let Some((last, before)) = timed.iter().find(|(p, _)| alike(p.plain_bytes, plain_bytes)) else {
+        return TREND.not_applicable(format!(
+            "no earlier drill of this kind that passed had a backup of about this size: this one has {plain_bytes} \
+             bytes, that of run {} had {}",
+            newest.run, newest.plain_bytes
+        ));
     };
     if rto <= before * factor || rto - before < NOISE_S {
         return TREND.judged(1, 1, Vec::new());
@@ -82,6 +91,11 @@ pub(super) fn trend(factor: f64, history: &[PastDrill], kind: Kind, rto: f64) ->
     let remedy =
         "See which stage grew, and whether the data did; raise source.NAME.drill.max_slowdown where that is fine.";
     TREND.judged(1, 1, vec![TREND.finding("restore", message, remedy)])
+}
+
+/// Whether neither is more than twice the other.
+fn alike(a: u64, b: u64) -> bool {
+    a <= b.saturating_mul(2) && b <= a.saturating_mul(2)
 }
 
 /// RPO-BUDGET: the snapshot of the newest backup was not older than configured
@@ -150,25 +164,51 @@ mod tests {
             past(l, Verdict::Inconclusive, None),
             past(p, Verdict::Passed, Some(30.0)),
         ];
-        let at = |kind, rto| trend(2.0, &history, kind, rto);
+        let at = |kind, rto| trend(2.0, &history, kind, 77, rto);
         assert_eq!(at(l, 200.0).outcome, Outcome::Pass);
         let slow = at(l, 201.0);
         assert_eq!((slow.outcome, slow.severity), (Outcome::Finding, Severity::Low));
         assert!(slow.findings[0].message.contains("2.0 times the 100.0 s of run r, whose backup had 77 bytes"));
         assert_eq!(at(p, 60.0).outcome, Outcome::Pass);
         assert_eq!(at(p, 61.0).outcome, Outcome::Finding);
-        assert_eq!(trend(3.0, &history, p, 61.0).outcome, Outcome::Pass);
+        assert_eq!(trend(3.0, &history, p, 77, 61.0).outcome, Outcome::Pass);
     }
 
     #[test]
     fn without_a_good_drill_before_nothing_is_said_and_small_ones_are_noise() {
         let l = Kind::Logical;
         for history in [vec![], vec![past(l, Verdict::Failed, Some(1.0))], vec![past(l, Verdict::Passed, None)]] {
-            assert_eq!(trend(2.0, &history, l, 1e9).outcome, Outcome::NotApplicable);
+            assert_eq!(trend(2.0, &history, l, 77, 1e9).outcome, Outcome::NotApplicable);
         }
         let history = [past(l, Verdict::Passed, Some(1.0))];
-        assert_eq!(trend(2.0, &history, l, 10.9).outcome, Outcome::Pass);
-        assert_eq!(trend(2.0, &history, l, 11.1).outcome, Outcome::Finding);
+        assert_eq!(trend(2.0, &history, l, 77, 10.9).outcome, Outcome::Pass);
+        assert_eq!(trend(2.0, &history, l, 77, 11.1).outcome, Outcome::Finding);
+    }
+
+    #[test]
+    fn a_database_that_grew_is_no_trend() {
+        let l = Kind::Logical;
+        let sized = |plain_bytes, rto| PastDrill { plain_bytes, ..past(l, Verdict::Passed, Some(rto)) };
+        let history = [sized(1000, 20.0), sized(6979, 3.3)];
+        let grown = trend(2.0, &history, l, 5_000_000, 33.0);
+        assert_eq!(grown.outcome, Outcome::NotApplicable);
+        let why = grown.reason.unwrap();
+        assert!(why.contains("5000000 bytes") && why.contains("6979"), "{why}");
+        // The newest that is alike, not the newest.
+        assert_eq!(trend(2.0, &history, l, 2000, 33.0).outcome, Outcome::Pass);
+        let slow = trend(2.0, &history, l, 2000, 41.0);
+        assert!(slow.findings[0].message.contains("whose backup had 1000 bytes"), "{slow:?}");
+        assert_eq!(trend(2.0, &history, l, 3490, 33.0).outcome, Outcome::Finding);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sizes_are_alike_both_ways_up_to_twice(a: u64, b: u64) {
+            proptest::prop_assert_eq!(alike(a, b), alike(b, a));
+            let (small, large) = (u128::from(a.min(b)), u128::from(a.max(b)));
+            proptest::prop_assert_eq!(alike(a, b), large <= 2 * small);
+            proptest::prop_assert!(alike(a, a));
+        }
     }
 
     #[test]

@@ -266,8 +266,9 @@ impl Work<'_> {
         record.tables.extend(checked.tables);
         record.checks.extend(record.believed.take());
         let (wanted, rto) = (self.job.drill, objectives::rto(record.timings));
+        let plain = self.job.entry.manifest.plain_bytes();
         record.checks.push(objectives::budget(wanted.max_restore, rto));
-        record.checks.push(objectives::trend(wanted.max_slowdown, &record.history, kind, rto));
+        record.checks.push(objectives::trend(wanted.max_slowdown, &record.history, kind, plain, rto));
         record.checks.push(objectives::age(wanted.max_rpo, &self.job.standing, record.rpo_s(self.job.entry)));
         record.timings.checks = record.stage("checks", began);
     }

@@ -34,6 +34,13 @@ use crate::types::ids::random_bytes;
 /// Prefix of every scratch directory's name.
 pub const PREFIX: &str = "pgseal-";
 
+/// Whether a name is one that [`Scratch::create`] gives: `pgseal-SOURCE-0123abcd`.
+pub fn is_mark(name: &str) -> bool {
+    let Some((source, random)) = name.strip_prefix(PREFIX).and_then(|n| n.rsplit_once('-')) else { return false };
+    let hex = random.len() == 8 && random.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    hex && source.parse::<SourceName>().is_ok()
+}
+
 /// `sockaddr_un.sun_path` holds 108 bytes with its closing zero (`unix(7)`).
 const SUN_PATH: usize = 107;
 

@@ -7,8 +7,8 @@ use crate::exposure::house::House;
 use crate::exposure::house::processes::Process;
 use crate::exposure::look::{Check, Look, Looking};
 use crate::exposure::{About, Found, Plane, Seen, Severity};
-use crate::process::lease::Lease;
-use crate::scratch::dir::PREFIX;
+use crate::process::lease::{Lease, Purpose};
+use crate::scratch::dir::is_mark;
 use crate::scratch::procfs;
 
 /// The check.
@@ -22,12 +22,13 @@ pub const CHECK: Check = Check {
         refs: &["SRG-APP-000243"],
         why: "A copy holds production's data and none of its guards: nobody patches it, watches it, or remembers its \
               password. The longer it runs, the more can reach it.",
-        inspects: "Servers that work below scratch.dir or were started with a data directory there, and servers whose \
-                   title carries the mark of a drill (pgseal-SOURCE-…, their cluster_name): each must belong to a directory whose lease names a drill \
-                   that is alive.",
-        remedy: "`pgseal sweep` ends what dead drills left and removes it. What has no mark of pgseal: find out who \
-                 started it, and stop it.",
-        false_positives: "None: a drill that is under way is told from one that is not.",
+        inspects: "Servers in a directory that pgseal made below scratch.dir (its name is pgseal-SOURCE-…, or a lease \
+                   of pgseal lies in it), or with such a data directory, and servers whose title carries the mark of a \
+                   drill (that name as cluster_name): each must belong to a directory whose lease names a drill that \
+                   is alive. Other servers there are somebody else's.",
+        remedy: "`pgseal sweep` ends what dead drills left and removes it. What it leaves because no lease lies there: \
+                 find out who started it, and stop it.",
+        false_positives: "A server that somebody else named or placed as pgseal names a drill's.",
         source: "proc(5); PostgreSQL manual, cluster_name.",
     },
     look: Look::House(look),
@@ -50,7 +51,8 @@ fn judge(house: &House<'_>) -> Seen {
         let cwd = std::fs::read_link(format!("/proc/{}/cwd", p.pid)).ok();
         let works = cwd.as_deref().and_then(|c| instance(&scratch, c)).filter(|_| started.contains(&p.pid));
         // Of another user's process the directory is not told, its arguments are.
-        let Some(name) = works.or_else(|| serves(&scratch, p)).or_else(|| mark(p)) else { continue };
+        let below = works.or_else(|| serves(&scratch, p));
+        let Some(name) = below.filter(|n| ours(&scratch, n)).or_else(|| mark(p)) else { continue };
         if Lease::read(&scratch.join(&name)).is_some_and(|l| l.is_alive()) {
             under_way.insert(name);
         } else {
@@ -66,6 +68,11 @@ fn judge(house: &House<'_>) -> Seen {
         seen.note = Some(format!("{} drills are under way", under_way.len()));
     }
     seen
+}
+
+/// Whether pgseal made an entry of `scratch`: the directory may be anybody's, `/var/tmp` say.
+fn ours(scratch: &Path, name: &str) -> bool {
+    is_mark(name) || Lease::read(&scratch.join(name)).is_some_and(|l| l.format == Purpose::Scratch)
 }
 
 /// The name of the entry of `scratch` that `cwd` is below.
@@ -91,5 +98,5 @@ fn serves(scratch: &Path, p: &Process) -> Option<String> {
 fn mark(p: &Process) -> Option<String> {
     let title = p.arguments.first()?.strip_prefix("postgres: ")?;
     let name = title.split(": ").next()?;
-    name.starts_with(PREFIX).then(|| name.to_owned())
+    is_mark(name).then(|| name.to_owned())
 }

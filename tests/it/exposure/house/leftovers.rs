@@ -97,6 +97,24 @@ async fn a_copy_that_runs_without_its_drill_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_somebody_else_is_no_copy_wherever_it_lies() {
+    let server = crate::exposure::fixture::server(&[]);
+    let host = Host::new();
+    // scratch.dir is /var/tmp by default, where anybody's server may lie.
+    for name in ["somebodys-own", "pgseal-test"] {
+        let dir = copy(&server, host.scratch.path(), name);
+        let running = Running::start(&server, &dir);
+        let mut pids: Vec<u32> =
+            pgseal::scratch::procfs::working_below(&dir).iter().map(|p| p.cast_unsigned()).collect();
+        pids.push(running.pid().cast_unsigned());
+        silent(&host.look(&pids, |_| ()).await, "EXP-LEFT-001");
+        // With a lease of pgseal it is one of ours, whatever its name.
+        lease(&dir, false);
+        found(&host.look(&pids, |_| ()).await, "EXP-LEFT-001", &[&format!("instance {name}")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dumps_that_lie_around_are_found() {
     let server = crate::exposure::fixture::server(&[]);
     server.psql("postgres", "create table t (id int); insert into t values (1)");

@@ -8,8 +8,8 @@ use jiff::civil::Date;
 use super::load::{Catalog, Entry};
 use super::proof::Proof;
 use crate::error::{Code, Error, Result, Stage};
-use crate::manifest::Problem;
 use crate::manifest::clock::SKEW;
+use crate::manifest::{Fault, Problem};
 use crate::types::SourceName;
 
 /// A way to name a backup.
@@ -116,7 +116,8 @@ impl Selector {
         };
         if let Self::Number(_, seq) = self {
             let found = catalog.entries.iter().find(|e| e.manifest.seq == *seq);
-            if let (None, Some(p)) = (found, catalog.problems_of(*seq).find(|p| p.stranger.is_some())) {
+            let unusable = |p: &&Problem| matches!(p.fault, Fault::Signature | Fault::Unreadable | Fault::Foreign);
+            if let (None, Some(p)) = (found, catalog.problems_of(*seq).find(unusable)) {
                 return Err(missing(p.text.clone()).with_code(p.code).on(format!("{source} slot {seq}")));
             }
             return found.ok_or_else(|| missing(format!("{source} has no backup #{seq} with a good signature")));
@@ -269,6 +270,21 @@ mod tests {
         c.problems.push(Problem::new(3, Fault::Signature, "bad signature"));
         assert_eq!(find("shop@latest", &c).unwrap_err().code(), Code::Untrusted);
         assert_eq!(find("20261122", &c).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_slot_that_holds_no_usable_manifest_is_told_as_verify_tells_it() {
+        let mut c = catalog(2);
+        c.slots.push(3);
+        for (fault, code) in
+            [(Fault::Unreadable, Code::Corrupt), (Fault::Signature, Code::Untrusted), (Fault::Foreign, Code::History)]
+        {
+            c.problems = vec![Problem::new(3, fault, "not a manifest: x")];
+            let e = find("shop@#3", &c).unwrap_err();
+            assert!(e.code() == code && e.text() == "not a manifest: x", "{e:?}");
+        }
+        c.problems = vec![Problem { code: Code::Limit, ..Problem::new(3, Fault::Unreadable, "too large") }];
+        assert_eq!(find("shop@#3", &c).unwrap_err().code(), Code::Limit);
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub fn untar(from: impl Read, into: &Path, durable: bool) -> Result<Unpacked> {
                 directories.push(target);
             }
             EntryType::Regular => {
+                if relative.as_os_str().is_empty() {
+                    return Err(refused(&name, "is a file without a name"));
+                }
                 let size = entry.size();
                 let written = write_file(&mut entry, &target, &mut buffer, durable).map_err(|e| failed(&name, e))?;
                 if written != size {
@@ -203,6 +206,9 @@ mod tests {
             ("hard", EntryType::Link),
             ("dev", EntryType::Char),
             ("fifo", EntryType::Fifo),
+            ("", EntryType::Regular),
+            (".", EntryType::Regular),
+            ("./", EntryType::Regular),
             ("a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", EntryType::Regular),
         ] {
             let dir = parent.path().join("target");

@@ -304,7 +304,8 @@ impl Error {
         let mut text = self.0.message.clone();
         let mut cause: Option<&(dyn StdError + 'static)> = self.source();
         while let Some(c) = cause {
-            let said = c.to_string();
+            // A server's error has more lines of its own; in what a name or a value holds they stay escaped.
+            let said = c.to_string().replace("\nDETAIL: ", "; DETAIL: ").replace("\nHINT: ", "; HINT: ");
             if !said.is_empty() && !text.ends_with(&said) {
                 text.push_str(": ");
                 text.push_str(&said);
@@ -374,6 +375,13 @@ mod tests {
         assert_eq!(all[0], Code::Untrusted);
         assert_eq!(all[1], Code::Corrupt);
         assert_eq!(all[4], Code::Warnings);
+    }
+
+    #[test]
+    fn what_a_server_adds_to_its_error_is_one_line_with_it() {
+        let io = std::io::Error::other("ERROR: all are in use\nDETAIL: two\nHINT: Free one\nor more.");
+        let e = Error::new(Code::SourceUnusable, Stage::Source, "cannot").because(io);
+        assert_eq!(e.text(), "cannot: ERROR: all are in use; DETAIL: two; HINT: Free one\\nor more.");
     }
 
     #[test]

@@ -6,9 +6,10 @@
 -- dumps with row security off, so without it the dump fails instead).
 CREATE ROLE pgseal_logical LOGIN BYPASSRLS CONNECTION LIMIT 10;
 GRANT pg_read_all_data, pg_read_all_settings TO pgseal_logical;
--- It cannot read large objects that it was not granted (PostgreSQL 15 has no right
--- for all of them) nor password verifiers (pg_authid): back up without verifiers
--- (role_passwords = false), or use a superuser for a complete restore of logins.
+-- That covers pg_authid, too: this role can read every stored password (as a verifier),
+-- so guard its login like a superuser's. role_passwords = false keeps the verifiers out of
+-- the backup, not from the role. It cannot read large objects that it was not granted
+-- (PostgreSQL 15 has no right for all of them): use a superuser where there are some.
 -- A read-only session is the default; a function called by a view cannot write.
 ALTER ROLE pgseal_logical SET default_transaction_read_only = on;
 

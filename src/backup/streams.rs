@@ -168,6 +168,9 @@ fn explain(e: Error) -> Error {
     let hint = if damaged {
         "The source itself is damaged: the server cannot read this page of its own data, and no backup can. Look at \
          the server's log and its disks, run pg_amcheck, and restore the table from an older backup."
+    } else if has("invalid memory alloc request size") || has("Cannot enlarge string buffer") {
+        "A value of this table is too large for COPY's text form (1 GB): move it into a large object, or back up with \
+         kind = \"physical\"."
     } else if has("row-level security") || has("row security") {
         "The role would see only part of the rows; give it BYPASSRLS."
     } else if has("permission denied") {

@@ -190,6 +190,44 @@ fn a_role_that_sees_too_little_fails_the_backup() {
 }
 
 #[test]
+fn the_role_of_the_example_reads_stored_passwords_and_says_so() {
+    let server = server(&[]);
+    let sql = std::fs::read_to_string("examples/sql/backup-role.sql").unwrap();
+    if pg::major() < 14 {
+        return;
+    }
+    server.psql("postgres", &sql);
+    server.psql("postgres", "CREATE ROLE app LOGIN PASSWORD 'x'");
+    let mut world = World::new(&server, SOURCE);
+    world.connection = server.conninfo().replace("user=postgres", "user=pgseal_logical");
+    // role_passwords is on by default.
+    world.configure(SOURCE);
+    world.backup();
+    assert!(sql.contains("can read every stored password"));
+}
+
+#[test]
+fn a_value_that_copy_cannot_write_is_told_with_what_to_do() {
+    let server = server(&[]);
+    server.psql("shop", "CREATE TABLE huge AS SELECT repeat('x', 600000000)::bytea b");
+    let world = World::new(&server, SOURCE);
+    world.run(&["backup", "shop"]).expect(21).says(&[
+        "invalid memory alloc request size",
+        "too large for COPY's text form (1 GB)",
+        "kind = \"physical\"",
+    ]);
+}
+
+#[test]
+fn what_the_server_says_of_its_slots_is_one_clean_line() {
+    let server = server(&[("max_replication_slots", "1")]);
+    server.psql("postgres", "SELECT pg_create_physical_replication_slot('taken')");
+    let world = World::new(&server, "kind = \"physical\"\n");
+    let said = world.run(&["backup", "shop"]).expect(22);
+    assert!(said.err.contains("all replication slots are in use; HINT: ") && !said.err.contains("\\n"), "{said}");
+}
+
+#[test]
 fn settings_of_roles_and_databases_do_not_change_a_backup() {
     let server = server(&[]);
     server.psql(

@@ -182,6 +182,40 @@ fn a_cluster_comes_back_and_starts() {
     assert_eq!(f.ok(r#"ls "$dir" | grep never || true"#), "");
 }
 
+#[test]
+fn bytes_behind_the_end_of_a_base_backup_are_noticed() {
+    let f = Fixture::new();
+    // Behind the end, in the last part; and so much that it fills parts of its own.
+    for (n, more) in
+        ["printf 'behind'", "head -c 20000000 /dev/urandom", "head -c 20000000 /dev/zero"].iter().enumerate()
+    {
+        let change = format!(
+            r#"id=$(jq -r .backup_id s/shop-cluster/m/0000000001.json); d=s/shop-cluster/d/$id
+            ref=$(jq -r '.streams[] | select(.role == "base") | .ref' s/shop-cluster/m/0000000001.json)
+            size=$(jq .part_bytes s/shop-cluster/m/0000000001.json)
+            recipient=$(age-keygen -y "$dir/made/identity")
+            {{ for p in "$d/$ref"/*.age; do age -d -i "$dir/made/identity" "$p" | zstd -q -dc; done; {more}; }} >../plain
+            rm "$d/$ref"/*
+            split -b "$size" --numeric-suffixes=1 -a 5 --filter='zstd -q -c | age -r '"$recipient"' >'"$d/$ref"'/$FILE.zst.age' ../plain ''
+            stored=$(for p in "$d/$ref"/*.age; do printf '["%s",%s]
+' "$(sha256sum <"$p" | cut -d' ' -f1)" "$(stat -c %s "$p")"; done | jq -cs .)
+            rm s/shop-cluster/m/0000000001.*.sig
+            jq -c --argjson stored "$stored" --argjson plain "$(stat -c %s ../plain)" '
+              (.streams[] | select(.role == "base")) |= (.stored = $stored | .parts = ($stored | length) | .plain_bytes = $plain)'               s/shop-cluster/m/0000000001.json >x; mv x s/shop-cluster/m/0000000001.json
+            "$root/tests/it/support/make-store.sh" sign s/shop-cluster/m/0000000001.json "$dir/made/signer""#
+        );
+        let output = f.restore(
+            &change,
+            &format!(r#"--source shop-cluster --identity "$dir/made/identity" --target-dir "$dir/out{n}""#),
+        );
+        let text = said(&output);
+        // Padding is none.
+        assert_eq!(output.status.success(), n == 2, "{more}: {text}");
+        assert_eq!(text.contains("there are bytes behind the end of the tar"), n != 2, "{more}: {text}");
+    }
+    assert_eq!(f.ok(r#"ls "$dir" | grep ^out"#).trim(), "out2");
+}
+
 /// Changes the newest manifest and signs it with the right key: for what only the content can betray.
 fn resigned(filter: &str) -> String {
     format!(

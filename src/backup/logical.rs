@@ -1,6 +1,6 @@
 //! A logical backup: globals, then each database in one exported snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures_util::future::{try_join, try_join_all};
@@ -132,7 +132,7 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
     match last {
         Some(e) if taken.databases.is_empty() => Err(e),
         _ => {
-            taken.heed(&BTreeMap::new(), work.progress);
+            taken.heed(&BTreeMap::new(), &BTreeSet::new(), work.progress);
             Ok(taken)
         }
     }

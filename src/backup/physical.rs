@@ -1,5 +1,6 @@
 //! A physical backup: one pg_basebackup tar stream while a slot keeps the WAL.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::Ready;
@@ -62,7 +63,11 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     };
     taken.physical = Some(facts.clone());
     taken.streams.push(done);
-    taken.heed(&oids, work.progress);
+    let empty = match ready.conn.connect_read_only("pgseal backup").await {
+        Ok(session) => taken.empty_files(&session).await,
+        Err(_) => BTreeSet::new(),
+    };
+    taken.heed(&oids, &empty, work.progress);
     Ok(taken)
 }
 

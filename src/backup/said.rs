@@ -6,21 +6,42 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::streams::{Done, Taken};
 use super::{Job, Ready};
 use crate::process::Warning;
-use crate::source::LeftOut;
 use crate::source::left_out::{Part, Why};
 use crate::source::warned::{self, Meaning};
+use crate::source::{LeftOut, Session};
 use crate::types::Event;
 use crate::types::event::Progress;
 
 impl Taken {
-    /// What the programs of all streams warned of. What is missing is left out; what
-    /// nobody here knows may mean that something is.
-    pub(super) fn heed(&mut self, databases: &BTreeMap<u32, String>, progress: &Progress) {
+    /// Files that pg_basebackup skipped and that hold nothing: pipes, sockets, devices. What
+    /// the role may not look at is not among them, nor what PostgreSQL reads by its name.
+    pub(super) async fn empty_files(&self, session: &Session) -> BTreeSet<String> {
+        let mut empty = BTreeSet::new();
+        for done in &self.streams {
+            for warning in &done.warned.kept {
+                let Meaning::Missing(file) = warned::meaning(program(done), warning) else { continue };
+                let read = [".conf", ".signal"].iter().any(|end| file.ends_with(end)) || file.contains('/');
+                let sql = "SELECT size = 0 AND NOT isdir FROM pg_catalog.pg_stat_file($1, true)";
+                let row = session.client().query_opt(sql, &[&file]).await;
+                if !read && row.is_ok_and(|r| r.and_then(|r| r.get(0)).unwrap_or(false)) {
+                    empty.insert(file);
+                }
+            }
+        }
+        empty
+    }
+
+    /// What the programs of all streams warned of. What is missing is left out, but what is
+    /// `empty`; what nobody here knows may mean that something is.
+    pub(super) fn heed(&mut self, databases: &BTreeMap<u32, String>, empty: &BTreeSet<String>, progress: &Progress) {
         let (mut notes, mut warnings, mut missing) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for done in &self.streams {
             for warning in &done.warned.kept {
                 match warned::meaning(program(done), warning) {
                     Meaning::Told => {}
+                    Meaning::Missing(file) if empty.contains(&file) => {
+                        notes.insert(sentence(done, warning));
+                    }
                     Meaning::Whole => {
                         notes.insert(sentence(done, warning));
                     }

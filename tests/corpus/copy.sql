@@ -22,7 +22,7 @@ update wide set b = b || ' ' where a = 11;
 alter table wide alter c type numeric; update wide set c = 1.1000 where a = 3;
 --- rows-time-by-a-microsecond
 update wide set d = d + interval '1 microsecond' where a = 12;
---- rows-swapped-columns dump
+--- rows-swapped-columns dump-believed
 update dates set day = made, made = day where id = 3;
 --- rows-two-swapped
 update wide set b = case a when 20 then 'b21' else 'b20' end where a in (20, 21);

@@ -33,6 +33,10 @@ fn a_base_backup_without_a_file_is_told_and_never_proven() {
     symlink(away.path().join("logs"), server.data_dir().join("log")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(server.data_dir().join(".s.PGSQL.5432")).unwrap();
 
+    // Nor is a pipe, which holds nothing.
+    pg::done(std::process::Command::new("mkfifo").arg(server.data_dir().join("pipe")), "mkfifo");
+    pg::own(&server.data_dir().join("pipe"));
+
     // In the usual way nothing is missing.
     let mut world = World::new(&server, PHYSICAL);
     let said = world.run(&["backup", "shop"]).expect(0);

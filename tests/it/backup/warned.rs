@@ -50,9 +50,11 @@ fn a_base_backup_without_a_file_is_told_and_never_proven() {
     world.run(&["-q", "backup", "shop"]).expect(3).says(&["warning:", told, "hint: A server does not start"]);
     let drilled = world.run(&["drill", "shop"]).expect(53);
     assert!(format!("{drilled}").contains(told), "{drilled}");
-    // A role that may not choose the language of the server.
+    // A role that may not choose the language of the server, nor look at its files.
     world.connection = server.conninfo().replace("user=postgres", "user=keeper");
     world.configure(PHYSICAL);
+    world.run(&["-q", "backup", "shop"]).expect(3).says(&["pipe is not in the backup"]);
+    std::fs::remove_file(server.data_dir().join("pipe")).unwrap();
     world.run(&["-q", "backup", "shop"]).expect(3).says(&[told]);
 
     // A link in the place of a database, and a name that shows other things than it is.

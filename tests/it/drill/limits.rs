@@ -118,7 +118,7 @@ fn limits_of_memory_and_disk_end_a_drill_as_inconclusive() {
 }
 
 /// A CHECK function that is harmless on the source. In a copy it takes 200 MiB of the
-/// disk in a file that has no name any more, and waits.
+/// disk in files that have no name any more, and waits.
 fn hoarder(script: &str) -> String {
     let fill = "head -c 200M /dev/zero";
     let script = script.replace("FILL", fill);
@@ -140,7 +140,8 @@ fn a_file_without_a_name_counts_and_one_of_somebody_else_does_not() {
     // Held open; and held by nothing but a program that runs.
     for script in [
         "exec 9>held; rm held; FILL >&9; exec sleep 60",
-        "cp /bin/sleep held; FILL >>held; ./held 60 & sleep 1; rm held; wait",
+        // Each for itself has room while it has a name.
+        "for i in 1 2; do cp /bin/sleep held$i; head -c 110M /dev/zero >>held$i; ./held$i 60 & sleep 1; rm held$i; done; wait",
     ] {
         server.psql("postgres", "drop table if exists public.t; drop function if exists public.looks_harmless");
         server.psql("postgres", &hoarder(script));

@@ -9,6 +9,7 @@ use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, encoding, failed, lacks_
 use super::{CheckResult, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result, Stage};
 use crate::scratch::Session;
+use crate::source::copy_text;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::types::shown;
 use crate::types::text::quote_literal;
@@ -114,12 +115,6 @@ async fn held(session: &Session, e: Error) -> Error {
 }
 
 async fn count(client: &tokio_postgres::Client, table: &str, encoding: &str) -> Result<u64, tokio_postgres::Error> {
-    use futures_util::StreamExt as _;
     let sql = format!("copy (select * from only {table}) to stdout with (encoding {})", quote_literal(encoding));
-    let mut stream = std::pin::pin!(client.copy_out(&sql).await?);
-    let mut rows = 0;
-    while let Some(chunk) = stream.next().await {
-        rows += memchr::memchr_iter(b'\n', &chunk?).count() as u64;
-    }
-    Ok(rows)
+    copy_text::count(client, &sql).await
 }

@@ -24,6 +24,20 @@ pub fn of_relation(name: &ObjectName, columns: &[String], encoding: &str) -> Str
     format!("COPY {}{list} TO STDOUT WITH (ENCODING {})", name.quoted(), quote_literal(encoding))
 }
 
+/// Number of rows that a `COPY … TO STDOUT` gives: a line end within a value is written
+/// as `\n` in two characters.
+///
+/// # Errors
+/// The server's.
+pub async fn count(client: &Client, copy: &str) -> std::result::Result<u64, tokio_postgres::Error> {
+    let mut stream = pin!(client.copy_out(copy).await?);
+    let mut rows = 0;
+    while let Some(piece) = stream.next().await {
+        rows += memchr::memchr_iter(b'\n', &piece?).count() as u64;
+    }
+    Ok(rows)
+}
+
 /// Takes what a `COPY … TO STDOUT` gives into `rows`.
 ///
 /// # Errors

@@ -223,12 +223,7 @@ const SAME_FILE: &str = "SELECT c.relfilenode OPERATOR(pg_catalog.=) pg_catalog.
 async fn count(session: &Session, table: &CatalogTable, encoding: &str) -> Result<Option<u64>, tokio_postgres::Error> {
     let client = session.client();
     let columns: Vec<String> = client.query_one(NARROWEST, &[&table.oid]).await?.get(0);
-    let mut stream = pin!(client.copy_out(&copy_text::of_relation(&table.name, &columns, encoding)).await?);
-    let mut rows = 0;
-    while let Some(piece) = stream.next().await {
-        // A line end within a value is written as `\n` in two characters.
-        rows += memchr::memchr_iter(b'\n', &piece?).count() as u64;
-    }
+    let rows = copy_text::count(client, &copy_text::of_relation(&table.name, &columns, encoding)).await?;
     // The table is locked since: it stays the file that it is.
     let same: Option<bool> = client.query_opt(SAME_FILE, &[&table.oid]).await?.and_then(|r| r.get(0));
     Ok(same.unwrap_or(false).then_some(rows))

@@ -4,7 +4,7 @@
 use super::database::failed;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::facts::DatabaseFacts;
-use crate::source::{Session, probe};
+use crate::source::{Session, catalog, probe};
 use crate::types::shown;
 use crate::types::text::{quote_ident, quote_literal};
 
@@ -38,16 +38,10 @@ pub(super) fn create_sql(f: &DatabaseFacts, name: &str, major: u32) -> String {
 /// in the backup UTF8`.
 pub(super) async fn differing(session: &Session, f: &DatabaseFacts, name: &str) -> Result<Vec<String>> {
     let major = probe::version(session).await?.major();
-    let provider = if major >= PROVIDERS { "datlocprovider::text" } else { "'c'" };
-    let locale = match major {
-        17.. => "datlocale::text",
-        PROVIDERS..=16 => "daticulocale::text",
-        _ => "NULL::text",
-    };
-    let rules = if major >= 16 { "daticurules::text" } else { "NULL::text" };
+    let [provider, locale, rules] = catalog::locale_columns(major);
     let sql = format!(
-        "select pg_catalog.pg_encoding_to_char(encoding)::text, datcollate::text, datctype::text, {provider}, {locale}, \
-         {rules} from pg_catalog.pg_database where datname = $1"
+        "select pg_catalog.pg_encoding_to_char(d.encoding)::text, d.datcollate::text, d.datctype::text, {provider}, \
+         {locale}, {rules} from pg_catalog.pg_database d where d.datname = $1"
     );
     let row = session.client().query_one(&sql, &[&name]).await.map_err(failed("cannot read the locale", name))?;
     let is: [Option<String>; 6] = std::array::from_fn(|n| row.get(n));

@@ -51,24 +51,29 @@ fn name(row: &Row) -> ObjectName {
     ObjectName { schema: row.get(0), name: row.get(1) }
 }
 
+/// Where `pg_database d` has the locale provider, the locale and the ICU rules of a
+/// database, in this version (PostgreSQL manual, "pg_database").
+pub const fn locale_columns(major: u32) -> [&'static str; 3] {
+    match major {
+        17.. => ["d.datlocprovider::text", "d.datlocale::text", "d.daticurules::text"],
+        16 => ["d.datlocprovider::text", "d.daticulocale::text", "d.daticurules::text"],
+        15 => ["d.datlocprovider::text", "d.daticulocale::text", "NULL::text"],
+        _ => ["'c'", "NULL::text", "NULL::text"],
+    }
+}
+
 /// Facts of the session's database. Tables come without rows and digests,
 /// sequences with the values they have now: both are exact in the dump stream.
 pub async fn database(session: &impl Ask) -> Result<DatabaseFacts> {
     let major = probe::version(session).await?.major();
-    let provider = if major >= 15 { "d.datlocprovider::text" } else { "'c'" };
-    let locale = match major {
-        17.. => "d.datlocale",
-        15..=16 => "d.daticulocale",
-        _ => "NULL",
-    };
-    let rules = if major >= 16 { "d.daticurules" } else { "NULL" };
+    let [provider, locale, rules] = locale_columns(major);
     let list = rows(
         session,
         "the database",
         &format!(
             "SELECT d.datname::text, pg_catalog.pg_get_userbyid(d.datdba)::text, \
                     pg_catalog.pg_encoding_to_char(d.encoding)::text, d.datcollate::text, d.datctype::text, \
-                    {provider}, {locale}::text, {rules}::text, \
+                    {provider}, {locale}, {rules}, \
                     pg_catalog.shobj_description(d.oid, 'pg_database'), d.datacl::text[], d.datconnlimit, \
                     COALESCE((SELECT setconfig FROM pg_catalog.pg_db_role_setting \
                               WHERE setdatabase = d.oid AND setrole = 0), '{{}}'), \

@@ -1,5 +1,7 @@
 //! A physical backup: one pg_basebackup tar stream while a slot keeps the WAL.
 
+mod steady;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -61,18 +63,22 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     let Tapped::Base(facts) = &done.tapped else {
         return Err(Error::internal("the base backup was not read as a tar"));
     };
-    taken.physical = Some(facts.clone());
+    let mut facts = facts.clone();
     taken.streams.push(done);
     let empty = match ready.conn.connect_read_only("pgseal backup").await {
-        Ok(session) => taken.empty_files(&session).await,
+        Ok(session) => {
+            facts.steady = Some(steady::note(ready, &mut taken, &session).await);
+            taken.empty_files(&session).await
+        }
         Err(_) => BTreeSet::new(),
     };
+    taken.physical = Some(facts);
     taken.heed(&oids, &empty, work.progress);
     Ok(taken)
 }
 
 /// What is known of a database, and its unlogged tables.
-async fn facts(ready: &Ready, name: &str) -> Result<(DatabaseFacts, Vec<ObjectName>)> {
+pub(super) async fn facts(ready: &Ready, name: &str) -> Result<(DatabaseFacts, Vec<ObjectName>)> {
     let mut left = TRIES;
     loop {
         left -= 1;

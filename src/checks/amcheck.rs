@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::subject::{RESTORE_AGAIN, failed, speaks_of_library};
+use super::subject::{RESTORE_AGAIN, failed};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::{Code, Error, Result, Stage};
 use crate::process::{Exit, Stdout};
-use crate::scratch::conn;
+use crate::scratch::conn::{self, speaks_of_library};
 use crate::types::text::quote_ident;
 
 /// The check.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definitions::{self, Place, Unread};
-use super::subject::Tally;
+use super::subject::{Blame, Tally};
 use super::{CheckResult, Outcome, Rule, Subject, guarded};
 use crate::error::{Error, Result};
 use crate::source::facts::DatabaseFacts;
 use crate::source::misdumped::Misdumped;
-use crate::source::{Inventory, inventory};
+use crate::source::{Facts, Inventory, inventory};
 use crate::types::shown;
 
 /// The inventories of one database, the backup's and the copy's.
@@ -18,6 +18,8 @@ pub struct Pair<'a> {
     pub database: &'a str,
     /// Whether the copy was restored from a dump.
     pub logical: bool,
+    /// Whether the copy must be as the facts say, see [`crate::source::Facts::is_steady`].
+    pub steady: bool,
     /// What the dump says otherwise than it is at the source.
     pub misdumped: &'a [Misdumped],
     /// What was sealed.
@@ -29,11 +31,12 @@ pub struct Pair<'a> {
 }
 
 /// What could be read of the databases, once for all checks that compare it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inventories<'a> {
+    facts: &'a Facts,
     pairs: Vec<Pair<'a>>,
     /// Databases that are not there, or whose catalogue is damaged.
-    broken: Vec<(&'a str, String)>,
+    broken: Vec<(&'a str, Blame)>,
     /// A backup without inventories.
     absent: u64,
     /// The reading failed.
@@ -43,7 +46,7 @@ pub struct Inventories<'a> {
 impl<'a> Inventories<'a> {
     /// Reads the copy's. A few dozen queries a database, however large it is.
     pub async fn read(subject: &Subject<'a>) -> Self {
-        let mut all = Self::default();
+        let mut all = Self { facts: subject.facts, pairs: Vec::new(), broken: Vec::new(), absent: 0, error: None };
         for facts in &subject.facts.databases {
             let Some(was) = &facts.inventory else {
                 all.absent += 1;
@@ -51,8 +54,8 @@ impl<'a> Inventories<'a> {
             };
             match guarded(pair(subject, facts, was)).await {
                 Ok(pair) => all.pairs.push(pair),
-                Err(e) => match super::subject::blames_the_copy(&e) {
-                    Some(message) => all.broken.push((&facts.name, message)),
+                Err(e) => match Blame::of(&e) {
+                    Some(blame) => all.broken.push((&facts.name, blame)),
                     None => all.error = Some(e.on(shown(&facts.name).into_owned())),
                 },
             }
@@ -70,20 +73,21 @@ impl<'a> Inventories<'a> {
     /// A backup that holds no inventory of a database was not examined: that is no pass.
     pub(super) fn compare(&self, rule: Rule, mut look: impl FnMut(&Pair<'_>) -> Tally) -> CheckResult {
         let mut all = Tally::default();
-        for (database, message) in &self.broken {
-            all.add(Tally::fault(rule, database, message.clone()));
+        for (database, blame) in &self.broken {
+            all.add(blame.clone().tally(rule, self.facts, database));
         }
         for pair in &self.pairs {
-            all.add(look(pair));
+            all.add(look(pair).if_steady(pair.steady));
         }
         if let Some(e) = &self.error {
             return rule.error(all.present, all.examined, e);
         }
-        if self.absent == 0 || !all.findings.is_empty() {
-            return rule.judged(all.present + self.absent, all.examined, all.findings);
+        all.present += self.absent;
+        if self.absent == 0 || !all.findings.is_empty() || !all.moved.is_empty() {
+            return rule.of(all);
         }
         let mut result = rule.not_evaluated(
-            all.present + self.absent,
+            all.present,
             format!("the backup holds no inventory of the objects of {} databases", self.absent),
         );
         result.examined = all.examined;
@@ -126,7 +130,8 @@ async fn pair<'a>(subject: &Subject<'a>, facts: &'a DatabaseFacts, was: &'a Inve
     drop(session);
     let unread = definitions::settle(subject.instance, database, was, &mut is).await?;
     let logical = subject.facts.physical.is_none();
-    Ok(Pair { database, logical, misdumped: &facts.misdumped, was, is: is.inventory, unread })
+    let steady = subject.facts.is_steady(database);
+    Ok(Pair { database, logical, steady, misdumped: &facts.misdumped, was, is: is.inventory, unread })
 }
 
 impl Pair<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::subject::RESTORE_AGAIN;
+use super::subject::{RESTORE_AGAIN, Tally};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::source::facts::MembershipFacts;
 use crate::source::probe;
@@ -37,5 +37,7 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         }
     }
     is.keys().filter(|names| !was.contains_key(*names)).for_each(|names| find(names, "it was not in the backup"));
-    RULE.judged(was.len() as u64, was.len() as u64, findings)
+    let number = was.len() as u64;
+    let tally = Tally { present: number, examined: number, findings, ..Tally::default() };
+    RULE.of(tally.if_steady(subject.facts.roles_are_steady()))
 }

@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
 
-use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, encoding, failed, lacks_library, name_of, object, query};
+use super::subject::{Blame, RESTORE_AGAIN, Tally, USER_SCHEMA, encoding, failed, name_of, object, query};
 use super::{CheckResult, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result, Stage};
 use crate::scratch::Session;
+use crate::scratch::conn::lacks_library;
 use crate::source::copy_text;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::types::shown;
@@ -47,6 +48,14 @@ pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableProof>) {
             Ok(all)
         })
         .await
+}
+
+/// What it says against the copy that its server lets nobody in: a finding where that is
+/// for the copy's files.
+pub fn of_refused_session(e: &Error) -> Option<CheckResult> {
+    let Blame::Damaged(_) = Blame::of(e)? else { return None };
+    let message = format!("no session can be opened: {}", e.text());
+    Some(RULE.judged(1, 1, vec![RULE.finding(e.object().unwrap_or("the server"), message, RESTORE_AGAIN)]))
 }
 
 type Queue = Mutex<VecDeque<ObjectName>>;

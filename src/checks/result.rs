@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::subject::Tally;
 use crate::types::{Digest, Severity};
 
 /// Most findings that one check lists; the rest are counted.
@@ -153,6 +154,26 @@ impl Rule {
         self.result(outcome, present, examined, reason, findings)
     }
 
+    /// The result of all that was looked at. Where everything that was found may have
+    /// changed after the facts were read, which of a physical copy is before its end, it
+    /// is a warning.
+    pub(super) fn of(self, all: Tally) -> CheckResult {
+        let Tally { present, examined, mut findings, moved, tables: _ } = all;
+        let (firm, some) = (!findings.is_empty(), !moved.is_empty());
+        findings.extend(moved);
+        let mut result = self.judged(present, examined, findings);
+        if some {
+            if !firm {
+                result.severity = result.severity.min(Severity::Low);
+            }
+            let of = if firm { "some of it" } else { "this" };
+            let why =
+                format!("the facts are older than the end of the base backup: {of} may have changed while it ran");
+            result.reason = Some(result.reason.map_or_else(|| why.clone(), |more| format!("{more}; {why}")));
+        }
+        result
+    }
+
     /// The check could not look.
     pub fn not_evaluated(self, present: u64, reason: impl Into<String>) -> CheckResult {
         self.result(Outcome::NotEvaluated, present, 0, Some(reason.into()), Vec::new())
@@ -214,19 +235,6 @@ impl CheckResult {
         DATA_PROVING.contains(&self.id.as_str())
     }
 
-    /// The same of a physical copy. Its facts were read before the base backup
-    /// began and the copy is as it ended: what users did in between differs, and
-    /// is a warning. Its proof is in the files, the pages and the indexes.
-    #[must_use]
-    pub fn moving(mut self) -> Self {
-        if self.outcome == Outcome::Finding {
-            self.severity = self.severity.min(Severity::Low);
-            let why = "the facts are older than the end of the base backup: this may have changed while it ran";
-            self.reason = Some(self.reason.map_or_else(|| why.to_owned(), |more| format!("{more}; {why}")));
-        }
-        self
-    }
-
     /// A finding that the operator accepts becomes "waived"; anything else stays.
     #[must_use]
     pub fn waived(mut self, reason: impl Into<String>) -> Self {
@@ -276,12 +284,18 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_during_a_base_backup_is_a_warning() {
-        let f = RULE.judged(1, 1, vec![RULE.finding("a", "b", "c")]).moving();
-        assert_eq!((f.outcome, f.severity), (Outcome::Finding, Severity::Low));
-        assert!(f.reason.unwrap().contains("may have changed"));
-        assert_eq!(RULE.judged(1, 1, vec![]).moving(), RULE.judged(1, 1, vec![]));
-        assert_eq!(RULE.not_evaluated(1, "no").moving().reason.as_deref(), Some("no"));
+    fn what_may_have_changed_during_a_base_backup_is_a_warning() {
+        let found = || vec![RULE.finding("a", "b", "c")];
+        let of = |findings, moved| RULE.of(Tally { present: 2, examined: 2, findings, moved, ..Tally::default() });
+        let only = of(Vec::new(), found());
+        assert_eq!((only.outcome, only.severity), (Outcome::Finding, Severity::Low));
+        assert!(only.reason.unwrap().contains("this may have changed"));
+        let both = of(found(), found());
+        assert_eq!((both.outcome, both.severity, both.findings.len()), (Outcome::Finding, Severity::High, 2));
+        assert_eq!(of(found(), Vec::new()), RULE.judged(2, 2, found()));
+        assert_eq!(of(Vec::new(), Vec::new()), RULE.judged(2, 2, Vec::new()));
+        let tally = |steady| Tally { findings: found(), ..Tally::default() }.if_steady(steady);
+        assert_eq!((tally(true).moved.len(), tally(false).findings.len(), tally(false).moved.len()), (0, 0, 1));
     }
 
     #[test]

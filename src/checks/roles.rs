@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::subject::{RESTORE_AGAIN, sorted};
+use super::subject::{RESTORE_AGAIN, Tally, sorted};
 use super::{CheckResult, Outcome, Rule, Severity, Subject};
 use crate::error::Error;
 use crate::source::facts::RoleFacts;
@@ -26,12 +26,19 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         Err(e) => return RULE.error(wanted.len() as u64, 0, &e),
     };
     let passwords = has_passwords(subject);
+    let (logical, bootstrap) = (subject.facts.physical.is_none(), &subject.facts.server.bootstrap_superuser);
+    // Whom the restore must enter as, see `restore::globals::apply`.
+    let entered = |role: &RoleFacts| logical && role.name == *bootstrap;
+    let unlocked = wanted.iter().any(|r| entered(r) && !(r.login && r.superuser));
     let mut findings = Vec::new();
     for want in wanted {
         let message = match here.get(&want.name) {
             None => "the role is missing".to_owned(),
             Some(now) => {
-                let differing = differences(want, now, passwords);
+                let mut differing = differences(want, now, passwords);
+                differing.retain(|what| {
+                    !(entered(want) && now.login && now.superuser && matches!(*what, "login" | "superuser"))
+                });
                 if differing.is_empty() {
                     continue;
                 }
@@ -51,7 +58,14 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
     if known && !lost && sorted(before) != sorted(&of_all) {
         findings.push(RULE.finding("ALTER ROLE ALL", "its settings differ from the backup's", STRANGER));
     }
-    let mut result = RULE.judged(wanted.len() as u64, wanted.len() as u64, findings);
+    let number = wanted.len() as u64;
+    let tally = Tally { present: number, examined: number, findings, ..Tally::default() };
+    let mut result = RULE.of(tally.if_steady(subject.facts.roles_are_steady()));
+    if result.outcome == Outcome::Pass && unlocked {
+        result.reason = Some(
+            "the bootstrap superuser may not log in at the source, and may in the copy: a drill needs it".to_owned(),
+        );
+    }
     if result.outcome == Outcome::Pass && lost {
         result.reason = Some("what ALTER ROLE ALL SET set is in no dump: pg_dumpall does not write it".to_owned());
     }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
-use super::subject::{RESTORE_AGAIN, Tally, encoding, failed, lacks_library, object};
+use super::subject::{RESTORE_AGAIN, Tally, encoding, failed, object};
 use super::{CheckResult, Outcome, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result};
+use crate::scratch::conn::lacks_library;
 use crate::scratch::{Door, Session};
 use crate::source::facts::{Counted, DatabaseFacts, TableFacts};
 use crate::source::{Facts, copy_text};

@@ -8,14 +8,18 @@ use tokio_postgres::{Client, Row};
 
 use super::{CheckResult, Finding, Rule, TableProof};
 use crate::error::{Code, Error, Result, Stage};
-use crate::restore::MISSING_LIBRARY;
 use crate::scratch::{Instance, Jail, Session, conn};
 use crate::source::Facts;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::types::shown;
 
-/// SQLSTATE of a database that is not there.
+/// SQLSTATEs (PostgreSQL manual, "PostgreSQL Error Codes"): a database that is not
+/// there, a file that is not there.
 const INVALID_CATALOG_NAME: &str = "3D000";
+const UNDEFINED_FILE: &str = "58P01";
+/// The superuser of the signed facts is not there; [`conn::failed`] tells it from one
+/// that may not log in.
+const NO_SUCH_ROLE: &str = "28000";
 
 /// Schemas of the system and of sessions, which no dump holds.
 pub(super) const USER_SCHEMA: &str = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
@@ -43,6 +47,8 @@ pub(super) struct Tally {
     pub present: u64,
     pub examined: u64,
     pub findings: Vec<Finding>,
+    /// What may have changed while the base backup ran, after its facts were read.
+    pub moved: Vec<Finding>,
     pub tables: Vec<TableProof>,
 }
 
@@ -50,29 +56,44 @@ impl Tally {
     /// One thing that was looked at and is not as it should be.
     pub(super) fn fault(rule: Rule, object: &str, message: String) -> Self {
         let findings = vec![rule.finding(object, message, RESTORE_AGAIN)];
-        Self { present: 1, examined: 1, findings, tables: Vec::new() }
+        Self { present: 1, examined: 1, findings, ..Self::default() }
     }
 
     pub(super) fn add(&mut self, other: Self) {
         self.present += other.present;
         self.examined += other.examined;
         self.findings.extend(other.findings);
+        self.moved.extend(other.moved);
         self.tables.extend(other.tables);
+    }
+
+    /// Where the facts are known to hold for the copy, its findings do; else any of
+    /// them may be what users did meanwhile.
+    pub(super) fn if_steady(mut self, steady: bool) -> Self {
+        if !steady {
+            self.moved.append(&mut self.findings);
+        }
+        self
     }
 }
 
 impl Subject<'_> {
-    /// Runs `look` in every database of the facts. A database that is not there
-    /// is a finding; any other failure is an error of the check.
+    /// Runs `look` in every database of the facts, of which it compares the copy with.
+    /// A database that is not there is a finding; any other failure is an error of the
+    /// check.
     pub(super) async fn each_database(
         &self,
         rule: Rule,
         look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
     ) -> CheckResult {
+        let look = async |session: &Session, facts: &DatabaseFacts| {
+            Ok(look(session, facts).await?.if_steady(self.facts.is_steady(&facts.name)))
+        };
         self.each_with_tables(rule, look).await.0
     }
 
-    /// The same, with what `look` told of tables.
+    /// The same, with what `look` told of tables, and of the copy alone: no fact of it
+    /// may have changed since.
     pub(super) async fn each_with_tables(
         &self,
         rule: Rule,
@@ -87,26 +108,49 @@ impl Subject<'_> {
             match tally {
                 Ok(t) => all.add(t),
                 Err(e) => {
-                    let Some(message) = blames_the_copy(&e) else {
+                    let Some(blame) = Blame::of(&e) else {
                         let e = e.on(shown(&facts.name).into_owned());
                         return (rule.error(all.present, all.examined, &e), all.tables);
                     };
-                    all.add(Tally::fault(rule, &facts.name, message));
+                    all.add(blame.tally(rule, self.facts, &facts.name));
                 }
             }
         }
-        (rule.judged(all.present, all.examined, all.findings), all.tables)
+        let tables = std::mem::take(&mut all.tables);
+        (rule.of(all), tables)
     }
 }
 
-/// What an error of a session or query says against the copy: the database is
-/// not there, or its catalogue is damaged (class XX). Nothing of any other.
-pub(super) fn blames_the_copy(e: &Error) -> Option<String> {
-    let text = e.text();
-    if text.contains(INVALID_CATALOG_NAME) {
-        return Some("the database is missing".to_owned());
+/// What an error of a session or query says against the copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// The database is not there.
+    Missing,
+    /// A file of it is not there, or its content is damaged (class XX): the server's word.
+    Damaged(String),
+}
+
+impl Blame {
+    /// Nothing where the error says nothing of the copy.
+    pub(super) fn of(e: &Error) -> Option<Self> {
+        match e.sqlstate()? {
+            INVALID_CATALOG_NAME => Some(Self::Missing),
+            UNDEFINED_FILE => Some(Self::Damaged(format!("a file of the database is missing: {}", e.text()))),
+            NO_SUCH_ROLE => Some(Self::Damaged(format!("the superuser of the backup is missing: {}", e.text()))),
+            state if state.starts_with("XX") => Some(Self::Damaged(format!("the database is damaged: {}", e.text()))),
+            _ => None,
+        }
     }
-    text.contains("SQLSTATE XX").then(|| format!("the database is damaged: {text}"))
+
+    /// The finding. No change at the source damages a copy.
+    pub(super) fn tally(self, rule: Rule, facts: &Facts, database: &str) -> Tally {
+        match self {
+            Self::Missing => {
+                Tally::fault(rule, database, "the database is missing".to_owned()).if_steady(facts.is_steady(database))
+            }
+            Self::Damaged(message) => Tally::fault(rule, database, message),
+        }
+    }
 }
 
 /// The remedy where the copy is not what was backed up.
@@ -125,7 +169,7 @@ pub(super) async fn encoding(client: &Client) -> Result<String> {
 
 /// An error of the restored server; its text may quote rows.
 pub(super) fn failed(e: &tokio_postgres::Error) -> Error {
-    Error::new(Code::CouldNotRun, Stage::Checks, conn::reduced(e))
+    conn::failed(Code::CouldNotRun, e).at(Stage::Checks)
 }
 
 /// A list whose order says nothing, in an order.
@@ -133,17 +177,6 @@ pub(super) fn sorted<T: Clone + Ord>(list: &[T]) -> Vec<T> {
     let mut list = list.to_vec();
     list.sort();
     list
-}
-
-/// Whether the server lacks a library that the copy's types or functions need:
-/// a fault of this host. It shares its SQLSTATE with a missing file of the copy.
-pub(super) fn lacks_library(e: &tokio_postgres::Error) -> bool {
-    e.as_db_error().is_some_and(|d| speaks_of_library(d.message()))
-}
-
-/// The same, of a message.
-pub(super) fn speaks_of_library(message: &str) -> bool {
-    MISSING_LIBRARY.iter().any(|begin| message.starts_with(begin))
 }
 
 /// `database: schema.name`, unquoted and escaped only when shown.

@@ -3,6 +3,7 @@
 use super::subject::{RESTORE_AGAIN, query};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::{Code, Error};
+use crate::scratch::failure;
 use crate::types::Lsn;
 
 /// The check.
@@ -59,8 +60,8 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
 /// What a start that failed says of the log: a finding where the server did not
 /// find it whole.
 pub fn of_failed_start(e: &Error) -> Option<CheckResult> {
-    let short = e.code() == Code::RestoreFailed && e.text().contains("write-ahead log");
-    short.then(|| RULE.judged(1, 1, vec![RULE.finding("pg_wal", e.text(), RESTORE_AGAIN)]))
+    let short = e.code() == Code::RestoreFailed && e.object() == Some(failure::LOG);
+    short.then(|| RULE.judged(1, 1, vec![RULE.finding(failure::LOG, e.text(), RESTORE_AGAIN)]))
 }
 
 #[cfg(test)]
@@ -68,7 +69,6 @@ mod tests {
     use super::*;
     use crate::Stage;
     use crate::checks::Outcome;
-    use crate::scratch::failure;
 
     #[test]
     fn a_start_that_lacks_log_is_a_finding_and_any_other_is_none() {

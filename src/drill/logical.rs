@@ -101,7 +101,7 @@ fn blame(e: Error, log: &str, said: Option<String>) -> Error {
     }
     // Other statements may have failed because of this one: its own words find it.
     let state = said.and_then(|words| failure::state_of(log, &words)).or_else(|| failure::last_error(log));
-    let Some(state) = state.filter(|_| !e.text().contains("SQLSTATE")) else { return e };
+    let Some(state) = state.filter(|_| e.sqlstate().is_none()) else { return e };
     // Class 53 is a lack of resources, 58030 a disk that fails.
     if e.code() == Code::RestoreFailed && (state.starts_with("53") || state == "58030") {
         let what = if state == "53100" { "out of space" } else { "the host lacks resources" };
@@ -111,7 +111,8 @@ fn blame(e: Error, log: &str, said: Option<String>) -> Error {
                 "Nothing was learned about the backup: set scratch.dir to a larger file system, or use a larger host.",
             );
     }
-    let mut said = Error::new(e.code(), Stage::Restore, format!("{} (SQLSTATE {state})", e.text()));
+    let mut said =
+        Error::new(e.code(), Stage::Restore, format!("{} (SQLSTATE {state})", e.text())).with_sqlstate(&state);
     if let Some(object) = e.object() {
         said = said.on(object);
     }

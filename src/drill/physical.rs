@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::record::Record;
 use super::run::{Work, could_not_run};
 use crate::checks::relations::Relations;
-use crate::checks::{checksums, entries, files, manifest, wal};
+use crate::checks::{checksums, entries, files, manifest, read, wal};
 use crate::error::{Code, Error, Result, Stage};
 use crate::report::model::ProofLevel;
 use crate::restore::PhysicalTarget;
@@ -49,6 +49,7 @@ pub(super) async fn prove(work: &Work<'_>, slot: &mut Option<Instance>, record: 
                 let _ = instance.stop().await;
             }
             record.checks.extend(files::of_failed_start(&data, major));
+            record.checks.extend(read::of_refused_session(&e));
         }
         return Err(e);
     }

@@ -19,7 +19,7 @@ use crate::report::{ProofLevel, Redactor, Report, history};
 use crate::restore::Opened;
 use crate::scratch::probe::{Outside, Sightings, Trace};
 use crate::scratch::{Door, Instance, Jail, Limits, Origin, Preload, Scratch, StartOptions, leftovers, probe};
-use crate::source::{ConnParams, PgBin};
+use crate::source::{ConnParams, Facts, PgBin};
 use crate::types::event::Progress;
 use crate::types::ids::random_bytes;
 use crate::types::{Event, Kind, Redaction};
@@ -238,7 +238,7 @@ impl Work<'_> {
     pub(super) async fn start(&self, origin: Origin) -> Result<Instance> {
         let options = StartOptions {
             bindir: self.bin.dir().to_path_buf(),
-            superuser: self.opened.facts.server.bootstrap_superuser.clone(),
+            superuser: superuser(&self.opened.facts).to_owned(),
             origin,
             deadline: self.job.drill.deadline.unwrap_or(START),
             preload: self.preload.clone(),
@@ -298,6 +298,18 @@ impl Work<'_> {
             .hint("Do not drill on this host until the failed probe is understood."));
         }
         Ok(())
+    }
+}
+
+/// Whom to enter a copy as: the bootstrap superuser, or another one where a base backup's
+/// may not log in, as hardening guides ask for. A cluster of our own has the bootstrap's.
+fn superuser(facts: &Facts) -> &str {
+    let bootstrap = facts.server.bootstrap_superuser.as_str();
+    let locked = |name: &str| facts.roles.iter().any(|r| r.name == name && !r.login);
+    let other = facts.roles.iter().find(|r| r.superuser && r.login);
+    match other {
+        Some(other) if facts.physical.is_some() && locked(bootstrap) => &other.name,
+        _ => bootstrap,
     }
 }
 

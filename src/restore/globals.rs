@@ -108,11 +108,22 @@ pub async fn apply(session: &Session, sql: &str, keep: Existing) -> Result<()> {
         // The server's text would show the statement, which may hold a verifier.
         let code = e.code().map_or("no SQLSTATE", tokio_postgres::error::SqlState::code).to_owned();
         Error::new(Code::RestoreFailed, Stage::Restore, format!("the globals could not be applied (SQLSTATE {code})"))
+            .with_sqlstate(&code)
             .hint("The role of the target connection must be a superuser: pg_dumpall's statements need one. Else look into the target server's log.")
     };
     let rows = session.client().query("select quote_ident(rolname) from pg_roles", &[]).await.map_err(failed)?;
     let existing: HashSet<String> = rows.iter().map(|r| r.get(0)).collect();
-    session.client().batch_execute(&select(sql, &existing, keep)).await.map_err(failed)
+    session.client().batch_execute(&select(sql, &existing, keep)).await.map_err(failed)?;
+    if keep == Existing::Scratch {
+        // A bootstrap superuser that was locked at the source must enter its copy.
+        let locked =
+            "select quote_ident(rolname) from pg_roles where rolname = session_user and not (rolcanlogin and rolsuper)";
+        if let Some(row) = session.client().query_opt(locked, &[]).await.map_err(failed)? {
+            let unlock = format!("alter role {} superuser login", row.get::<_, &str>(0));
+            session.client().batch_execute(&unlock).await.map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// What [`Existing::Keep`] leaves as it is, in words: the roles, and what the backup

@@ -37,7 +37,8 @@ impl Property {
                 Code::RestoreFailed,
                 Stage::Restore,
                 format!("cannot set a property of the database (SQLSTATE {state})"),
-            ),
+            )
+            .with_sqlstate(state),
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::{Code, Error, Result, Stage};
+use crate::restore::MISSING_LIBRARY;
 use crate::source::{Peer, Purpose, pinned};
 use crate::types::text::quote_ident;
 
@@ -149,7 +150,12 @@ impl crate::source::Ask for Session {
     }
 
     fn refused(&self, what: &str, e: tokio_postgres::Error) -> Error {
-        Error::new(Code::CouldNotRun, Stage::Checks, format!("cannot read {what}: {}", reduced(&e)))
+        let text = format!("cannot read {what}: {}", reduced(&e));
+        let error = Error::new(Code::CouldNotRun, Stage::Checks, text);
+        match failed(Code::CouldNotRun, &e).sqlstate() {
+            Some(state) => error.with_sqlstate(state),
+            None => error,
+        }
     }
 }
 
@@ -160,9 +166,34 @@ impl Drop for Session {
 }
 
 /// An error of the server, reduced to its SQLSTATE: messages may quote rows
-/// (`Key (email)=(…) already exists`).
+/// (`Key (email)=(…) already exists`). A library or locale that this host lacks
+/// shares its SQLSTATE with a damaged copy, and is told without one.
 pub fn failed(code: Code, e: &tokio_postgres::Error) -> Error {
-    Error::new(code, Stage::Scratch, reduced(e))
+    let error = Error::new(code, Stage::Scratch, reduced(e));
+    match e.code() {
+        Some(state) if !lacks_library(e) && !lacks_locale(e) && !may_not_log_in(e) => error.with_sqlstate(state.code()),
+        _ => error,
+    }
+}
+
+/// Whether the server lacks a library that the copy's types or functions need:
+/// a fault of this host.
+pub(crate) fn lacks_library(e: &tokio_postgres::Error) -> bool {
+    e.as_db_error().is_some_and(|d| speaks_of_library(d.message()))
+}
+
+/// The same, of a message.
+pub(crate) fn speaks_of_library(message: &str) -> bool {
+    MISSING_LIBRARY.iter().any(|begin| message.starts_with(begin))
+}
+
+/// Whether the role may not log in (28000, as where it is not there).
+fn may_not_log_in(e: &tokio_postgres::Error) -> bool {
+    e.as_db_error().is_some_and(|d| d.message().ends_with("\" is not permitted to log in"))
+}
+
+fn lacks_locale(e: &tokio_postgres::Error) -> bool {
+    e.as_db_error().is_some_and(|d| d.message() == NO_LOCALE)
 }
 
 /// What this host lacks, where that is what a state says (PostgreSQL manual,
@@ -183,9 +214,10 @@ const NO_LOCALE: &str = "database locale is incompatible with operating system";
 /// What may be said of a server's error: its SQLSTATE, or that there was none.
 pub fn reduced(e: &tokio_postgres::Error) -> String {
     match e.code() {
-        Some(_) if e.as_db_error().is_some_and(|d| d.message() == NO_LOCALE) => {
+        Some(_) if lacks_locale(e) => {
             "a locale of the backup is not installed on this host (locale-gen makes it)".to_owned()
         }
+        Some(_) if may_not_log_in(e) => "no superuser of the backup may log in (NOLOGIN)".to_owned(),
         Some(state) => format!("the server refused with SQLSTATE {}{}", state.code(), meaning(state.code())),
         None if e.is_closed() => "the server closed the connection".to_owned(),
         None => "the connection failed".to_owned(),

@@ -31,6 +31,12 @@ struct Class {
     hint: &'static str,
 }
 
+/// What an incomplete log is called.
+const SHORT_LOG: &str = "the write-ahead log of the backup is incomplete";
+
+/// The object of an error about an incomplete log.
+pub const LOG: &str = "pg_wal";
+
 const HOST: &str = "Nothing was learned about the backup; see what this host lacks and drill again.";
 const BROKEN: &str = "Drill an older backup, and find out why this one was stored like that.";
 
@@ -114,7 +120,7 @@ const CLASSES: &[Class] = &[
             "could not locate required checkpoint record",
         ],
         broken: true,
-        called: "the write-ahead log of the backup is incomplete",
+        called: SHORT_LOG,
         hint: BROKEN,
     },
     Class {
@@ -196,8 +202,9 @@ impl Failure {
     pub fn into_error(self) -> Error {
         let state =
             if self.severity.is_empty() { String::new() } else { format!(" ({} {})", self.severity, self.sqlstate) };
-        Error::new(self.code, Stage::Scratch, format!("the server did not start: {}{state}", self.class))
-            .hint(self.hint)
+        let error = Error::new(self.code, Stage::Scratch, format!("the server did not start: {}{state}", self.class))
+            .hint(self.hint);
+        if self.class == SHORT_LOG { error.on(LOG) } else { error }
     }
 }
 

@@ -147,7 +147,7 @@ impl EntryReader {
         let sequence = if self.is_sequence() {
             let (last_value, is_called) = setval(&self.definition)
                 .ok_or_else(|| damaged("a sequence's value cannot be read").on(name(self).quoted()))?;
-            Some(SequenceFacts { name: name(self), last_value, is_called })
+            Some(SequenceFacts { name: name(self), last_value, is_called, until: None })
         } else {
             None
         };

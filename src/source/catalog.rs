@@ -281,7 +281,8 @@ pub async fn sequences(session: &impl Ask) -> Result<Vec<SequenceFacts>> {
         &[],
     )
     .await?;
-    Ok(list.iter().map(|r| SequenceFacts { name: name(r), last_value: r.get(2), is_called: r.get(3) }).collect())
+    let one = |r: &Row| SequenceFacts { name: name(r), last_value: r.get(2), is_called: r.get(3), until: None };
+    Ok(list.iter().map(one).collect())
 }
 
 /// Tables and sequences of user schemas that have no content on this server,

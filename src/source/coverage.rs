@@ -165,7 +165,7 @@ fn sequences(facts: &DatabaseFacts, archives: &[&ArchiveContents]) -> Result<Vec
             return Err(fault(facts, "the sequence is in no stream of the dump", &expected.name));
         };
         let (last_value, is_called) = (value.last_value, value.is_called);
-        out.push(SequenceFacts { name: expected.name.clone(), last_value, is_called });
+        out.push(SequenceFacts { name: expected.name.clone(), last_value, is_called, until: None });
     }
     // What is left belongs to extensions.
     Ok(out)

@@ -4,8 +4,11 @@
 //! the restored copy with them, never with the live server. Names in here are
 //! chosen by database users: escape before showing.
 
+mod roles;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use roles::{MembershipFacts, PasswordKind, RoleExtras, RoleFacts};
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Digest, Lsn, PgVersion};
@@ -54,6 +57,18 @@ pub struct Facts {
 impl Facts {
     /// Value of [`Facts::format`].
     pub const FORMAT: &str = "pgseal-facts";
+
+    /// Whether a copy must be as the facts of this database say: of a dump, which has
+    /// their snapshot, and of a base backup where nothing changed while it ran.
+    pub fn is_steady(&self, database: &str) -> bool {
+        let steady = |p: &PhysicalFacts| p.steady.as_ref().is_some_and(|s| s.databases.contains(database));
+        self.physical.as_ref().is_none_or(steady)
+    }
+
+    /// The same of roles, memberships and what is set for all roles.
+    pub fn roles_are_steady(&self) -> bool {
+        self.physical.as_ref().is_none_or(|p| p.steady.as_ref().is_some_and(|s| s.roles))
+    }
 
     /// `lc_monetary` of the text of money, where it is not the one of today's list:
     /// older backups wrote it as the database or the server had it set.
@@ -251,6 +266,10 @@ pub struct SequenceFacts {
     pub last_value: i64,
     /// `is_called`.
     pub is_called: bool,
+    /// Both, once the base backup had ended; absent in logical backups and those of
+    /// older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<(i64, bool)>,
 }
 
 /// A materialized view.
@@ -281,75 +300,6 @@ pub struct ComputedFacts {
     /// Digest of the rows of `COPY (SELECT columns …) TO STDOUT`, made as
     /// [`TableFacts::digest`] is.
     pub digest: Digest,
-}
-
-/// A role, without its password verifier.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, clippy::struct_excessive_bools)]
-pub struct RoleFacts {
-    pub name: String,
-    pub superuser: bool,
-    pub inherit: bool,
-    pub create_role: bool,
-    pub create_db: bool,
-    pub login: bool,
-    pub replication: bool,
-    pub bypass_rls: bool,
-    pub connection_limit: i32,
-    pub valid_until: Option<String>,
-    /// Roles this one is a direct member of.
-    pub member_of: Vec<String>,
-    /// `ALTER ROLE … SET`, `name=value`; secrets may be in here, it is sealed.
-    pub settings: Vec<String>,
-    /// Absent in backups of older versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub more: Option<RoleExtras>,
-}
-
-/// What else `pg_dumpall` writes of a role.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoleExtras {
-    /// What it can prove its name with; absent where only a superuser may see it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<PasswordKind>,
-    /// Comment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    /// Security labels by provider.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-}
-
-/// How a role's password is kept, never the verifier itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PasswordKind {
-    /// There is none.
-    None,
-    /// `md5…`.
-    Md5,
-    /// `SCRAM-SHA-256$…`.
-    Scram,
-    /// Something else, with which nobody can log in.
-    Other,
-}
-
-/// That a role is a member of another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MembershipFacts {
-    /// The role whose rights are given.
-    pub role: String,
-    /// Who has them.
-    pub member: String,
-    /// `WITH ADMIN OPTION`.
-    pub admin: bool,
-    /// `WITH INHERIT` (16+).
-    pub inherit: Option<bool>,
-    /// `WITH SET` (16+).
-    pub set: Option<bool>,
 }
 
 /// One stream of the backup.
@@ -384,6 +334,20 @@ pub struct PhysicalFacts {
     /// absent in backups of older versions.
     #[serde(default)]
     pub configured_by: Option<BTreeSet<String>>,
+    /// What was the same before and after: a copy has it exactly so. The rest may have
+    /// changed before the copy ended. Absent in backups of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady: Option<Steady>,
+}
+
+/// Whose facts were the same before and after a base backup.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Steady {
+    /// Databases: their settings and objects, without the values of sequences.
+    pub databases: BTreeSet<String>,
+    /// Roles, memberships and the settings of all roles.
+    pub roles: bool,
 }
 
 /// Without these in its data directory a server does not start, unless it is told

@@ -131,8 +131,14 @@ impl Peer {
     /// 52 where it is another one; 53 where it does not say.
     pub async fn prove(&self, client: &Client) -> Result<()> {
         let silent = |e: tokio_postgres::Error| {
-            let state = e.code().map_or("no SQLSTATE", |s| s.code()).to_owned();
-            Error::new(Code::CouldNotRun, Stage::Scratch, format!("the server does not say which one it is ({state})"))
+            let said = |state| {
+                let text = format!("the server does not say which one it is ({state})");
+                Error::new(Code::CouldNotRun, Stage::Scratch, text)
+            };
+            match e.code() {
+                Some(s) => said(s.code()).with_sqlstate(s.code()),
+                None => said("no SQLSTATE"),
+            }
         };
         if self.mark.is_some() {
             let sql = "select pg_catalog.current_setting('cluster_name'), c.system_identifier \

@@ -160,6 +160,7 @@ impl BaseTap {
             files: self.files,
             bytes: self.bytes,
             configured_by: Some(self.configured_by),
+            steady: None,
         })
     }
 

@@ -1,7 +1,5 @@
 //! A dump of the copy is the second net: it sees what no query of ours asks for.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use crate::drill::pg::{self, PgServer};
 use crate::drill::world::{World, check, outcome};
 
@@ -19,27 +17,14 @@ const SHOP: &str = "create table t (id int primary key, state varchar check (sta
 /// Programs of which `pg_restore` adds to a copy once it is restored, and not to
 /// what the schema alone makes.
 pub fn meddling(world: &World, sql: &str) -> String {
-    let dir = world.path("bin");
-    std::fs::create_dir_all(&dir).unwrap();
-    for entry in std::fs::read_dir(pg::bindir()).unwrap() {
-        let real = entry.unwrap().path();
-        let name = real.file_name().unwrap().to_str().unwrap().to_owned();
-        let real = real.display();
-        let text = if name == "pg_restore" {
-            let psql = pg::bindir().join("psql");
-            format!(
-                "#!/bin/sh\ncase \"$*\" in *--section=post-data*--use-list*) exec {real} \"$@\" ;; \
-                 *--section=post-data*) {real} \"$@\" && exec {} -Xqc \"{sql}\" ;; esac\nexec {real} \"$@\"\n",
-                psql.display()
-            )
-        } else {
-            format!("#!/bin/sh\nexec {real} \"$@\"\n")
-        };
-        let path = dir.join(name);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    format!("[tools]\npg_bindir = \"{}\"\n", dir.display())
+    let psql = pg::bindir().join("psql");
+    world.wrapped("pg_restore", |real| {
+        format!(
+            "case \"$*\" in *--section=post-data*--use-list*) exec {real} \"$@\" ;; \
+             *--section=post-data*) {real} \"$@\" && exec {} -Xqc \"{sql}\" ;; esac",
+            psql.display()
+        )
+    })
 }
 
 #[test]

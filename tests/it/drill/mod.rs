@@ -15,6 +15,7 @@ mod interrupt;
 mod isolation;
 mod lacking;
 mod limits;
+mod moved;
 mod moving_rows;
 mod probes;
 mod reaching;

@@ -164,6 +164,21 @@ impl World {
         }
     }
 
+    /// Configures PostgreSQL's programs, of which the one called `name` runs first what
+    /// `script` gives for its path.
+    pub fn wrapped(&self, name: &str, script: impl Fn(&str) -> String) -> String {
+        let dir = self.path("bin");
+        std::fs::create_dir_all(&dir).unwrap();
+        for entry in std::fs::read_dir(crate::drill::pg::bindir()).unwrap() {
+            let real = entry.unwrap().path();
+            let (path, real) = (dir.join(real.file_name().unwrap()), real.display().to_string());
+            let first = if path.ends_with(name) { script(&real) } else { String::new() };
+            std::fs::write(&path, format!("#!/bin/sh\n{first}\nexec {real} \"$@\"\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        format!("[tools]\npg_bindir = \"{}\"\n", dir.display())
+    }
+
     /// Replaces text of the configuration.
     pub fn edit(&self, from: &str, to: &str) {
         let path = self.path("pgseal.toml");

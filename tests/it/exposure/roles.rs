@@ -252,6 +252,7 @@ async fn facts(pg: &PgServer) -> Facts {
             files: 1,
             bytes: 1,
             configured_by: None,
+            steady: None,
         }),
         warnings: Vec::new(),
         left_out: Vec::new(),

@@ -101,7 +101,7 @@ pub fn facts() -> Facts {
                 // LATIN1 bytes, as the dump of a LATIN1 database has them.
                 table(name("s\"1", "tä b"), &["id", "a \"b"], 3, b"1\tx\\ny\n2\t\\N\n3\t\xe4\n"),
             ],
-            sequences: vec![SequenceFacts { name: name("public", "q"), last_value: 5, is_called: true }],
+            sequences: vec![SequenceFacts { name: name("public", "q"), last_value: 5, is_called: true, until: None }],
             large_objects: 1,
             large_object_digest: None,
             large_object_rights: None,

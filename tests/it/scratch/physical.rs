@@ -35,6 +35,7 @@ fn wal_range(data: &Path) -> PhysicalFacts {
         files: 0,
         bytes: 0,
         configured_by: None,
+        steady: None,
     }
 }
 

@@ -375,7 +375,11 @@ pub fn first_physical() -> Report {
         rule("PHY-CHECKSUMS", "page checksums are right", Severity::Critical).judged(206_112, 206_112, vec![]),
         rule("PHY-AMCHECK", "indexes agree with their tables", Severity::High).judged(34, 34, vec![]),
         rule("PHY-READ", "every row of every table can be read", Severity::Critical).judged(12, 12, vec![]),
-        TABLES.judged(12, 12, vec![TABLES.finding("shop public.tmp_import", "it is not there", "")]).moving(),
+        CheckResult {
+            severity: Severity::Low,
+            reason: Some("the facts are older than the end of the base backup".into()),
+            ..TABLES.judged(12, 12, vec![TABLES.finding("shop public.tmp_import", "it is not there", "")])
+        },
         BUDGET.not_applicable("source.NAME.drill.max_restore is not set"),
     ];
     r

@@ -5,6 +5,7 @@
 //! PHY-MANIFEST; the server tells of it when somebody asks for the relation, and
 //! a lost heap is then taken for an empty one.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use super::relations::{Relation, Relations, Shape};
@@ -30,7 +31,7 @@ pub fn run(data: &Path, major: u32, relations: &Relations) -> CheckResult {
             // By its number: names of indexes and the like are not known to whoever redacts.
             let what = match relation.shape {
                 Shape::Heap => "table",
-                Shape::Btree { .. } => "index",
+                Shape::Btree { .. } | Shape::Index => "index",
                 Shape::Sequence => "sequence",
                 Shape::Other => "relation",
             };
@@ -141,8 +142,13 @@ fn wrong(data: &Path, relations: &Relations, relation: &Relation) -> Option<Stri
         if size % page != 0 {
             return Some("its file ends within a page".to_owned());
         }
-        if segment == 0 && size == 0 && matches!(relation.shape, Shape::Btree { .. } | Shape::Sequence) {
-            return Some("its file is empty".to_owned());
+        if segment == 0 && relation.shape.begins_with_a_page() {
+            match begins_with_zeros(data, &name, relations.page) {
+                Ok(None) => return Some("its file is empty".to_owned()),
+                Ok(Some(true)) => return Some("its first page, without which it cannot be used, is zeroed".to_owned()),
+                Ok(Some(false)) => {}
+                Err(e) => return Some(e.to_string()),
+            }
         }
         if size < relations.segment_pages * page {
             // Truncation may leave empty files behind, but none with pages.
@@ -152,6 +158,14 @@ fn wrong(data: &Path, relations: &Relations, relation: &Relation) -> Option<Stri
         }
         segment += 1;
     }
+}
+
+/// Whether the first page is full of zeros; nothing of an empty file.
+fn begins_with_zeros(data: &Path, name: &str, page: usize) -> Result<Option<bool>, Unreadable> {
+    let file = plain_file::open_below(data, Path::new(name), u64::MAX)?;
+    let mut first = Vec::with_capacity(page);
+    file.take(page as u64).read_to_end(&mut first).map_err(Unreadable::Failed)?;
+    Ok((!first.is_empty()).then(|| first.iter().all(|b| *b == 0)))
 }
 
 fn size(data: &Path, name: &str) -> Result<u64, Unreadable> {

@@ -33,6 +33,7 @@
 //! | [`amcheck`] | PHY-AMCHECK: heaps and indexes agree |
 //! | [`files`] | PHY-FILES: every database and relation has its files |
 //! | [`entries`] | PHY-ENTRIES: entries of indexes lead to rows |
+//! | [`lookups`] | PHY-LOOKUP: indexes of other kinds find the rows of their tables |
 //! | [`read`] | PHY-READ: every row of every table can be read |
 //! | [`user_sql`] | USR-SQL: the operator's own queries |
 //! | [`canary`] | USR-CANARY: the operator's token is there |
@@ -62,6 +63,7 @@ pub mod indexes;
 pub mod inventory;
 pub mod large_objects;
 pub mod left_out;
+pub mod lookups;
 pub mod manifest;
 pub mod matviews;
 pub mod members;
@@ -140,6 +142,7 @@ pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
             all.push(guard::check(wal::RULE, wal::run(subject)).await);
             let read = with_tables(read::RULE, read::run(subject)).await;
             all.push(guard::check(amcheck::RULE, amcheck::run(subject)).await);
+            all.push(guard::check(lookups::RULE, lookups::run(subject)).await);
             read
         }
     };

@@ -17,10 +17,20 @@ pub(super) enum Shape {
         /// `pg_class.oid` of the table.
         of: u32,
     },
+    /// Another index of a kind of PostgreSQL's own.
+    Index,
     /// A sequence.
     Sequence,
     /// Anything else with a file.
     Other,
+}
+
+impl Shape {
+    /// Whether its first page is never without content: the page of an index that tells
+    /// what it is, or the root; the one row of a sequence.
+    pub(super) const fn begins_with_a_page(self) -> bool {
+        matches!(self, Self::Btree { .. } | Self::Index | Self::Sequence)
+    }
 }
 
 /// A relation with a file of its own.
@@ -51,7 +61,8 @@ pub struct Relations {
 /// Temporary relations have no file in a base backup.
 const LIST: &str = "select c.oid, n.nspname::text, c.relname::text, pg_relation_filepath(c.oid), \
      case when c.relkind in ('r', 'm', 't') and a.amname = 'heap' then 'h' when c.relkind = 'S' then 's' \
-          when a.amname = 'btree' and i.indisvalid and i.indisready and i.indislive then 'b' else 'o' end, \
+          when a.amname = 'btree' and i.indisvalid and i.indisready and i.indislive then 'b' \
+          when a.amname in ('btree', 'hash', 'gist', 'gin', 'spgist', 'brin') then 'i' else 'o' end, \
      coalesce(i.indrelid, 0) \
      from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_am a on a.oid = c.relam \
      left join pg_index i on i.indexrelid = c.oid \
@@ -102,6 +113,7 @@ impl Relations {
                 let shape = match r.get::<_, &str>(4) {
                     "h" => Shape::Heap,
                     "s" => Shape::Sequence,
+                    "i" => Shape::Index,
                     "b" => Shape::Btree { of: r.get(5) },
                     _ => Shape::Other,
                 };

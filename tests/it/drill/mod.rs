@@ -17,6 +17,7 @@ mod lacking;
 mod limits;
 mod moved;
 mod moving_rows;
+mod other_indexes;
 mod probes;
 mod reaching;
 mod recipients;

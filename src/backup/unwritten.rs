@@ -7,6 +7,7 @@ use crate::source::facts::ObjectName;
 use crate::source::inventory::{ENFORCEMENT, hides_options, is_family_member};
 use crate::source::misdumped::How;
 use crate::types::event::Progress;
+use crate::types::text::first_of;
 use crate::types::{Event, shown};
 
 /// How many names a sentence has.
@@ -33,7 +34,7 @@ pub(super) fn tell(taken: &mut Taken, progress: &Progress, one: &One) {
             "database {name}: the role may not see the options of {} user mappings, so their users and passwords are not in \
              the backup: {}",
             hidden.len(),
-            named(hidden.iter().copied())
+            first_of(&hidden, NAMED)
         );
         let hint = "Keep CREATE USER MAPPING with its options elsewhere, or back up as a superuser.";
         taken.warn(progress, text, Some(hint));
@@ -93,8 +94,7 @@ fn misdumped(taken: &mut Taken, progress: &Progress, one: &One) {
     ] {
         let all: Vec<String> = one.facts.misdumped.iter().filter(|m| m.how == how).map(ToString::to_string).collect();
         if !all.is_empty() {
-            let text =
-                format!("database {}: {what}: {}", shown(&one.facts.name), named(all.iter().map(String::as_str)));
+            let text = format!("database {}: {what}: {}", shown(&one.facts.name), first_of(&all, NAMED));
             taken.warn(progress, text, Some(hint));
         }
     }
@@ -107,15 +107,7 @@ fn outside(database: &str, inventory: &Inventory) -> Option<String> {
         format!(
             "database {database}: pg_dump does not write what was put into a schema of the system, so this is not in the \
              backup: {}",
-            named(all.iter().map(String::as_str))
+            first_of(all, NAMED)
         )
     })
-}
-
-/// The first of them, and how many more there are.
-fn named<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let more = all.len().saturating_sub(NAMED);
-    let first: Vec<_> = all.take(NAMED).map(shown).collect();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", first.join(", "))
 }

@@ -19,6 +19,7 @@ use crate::manifest::problem::Stranger;
 use crate::manifest::{Manifest, Problem, parse, parts};
 use crate::store::layout::{self, ManifestObject};
 use crate::store::{ObjectMeta, SharedStore, StoreError, list_all};
+use crate::types::text::first_of;
 use crate::types::{Digest, Known, RepoId, SourceName};
 
 /// Most objects below `m/` that are looked at.
@@ -156,14 +157,12 @@ impl Catalog {
     /// Skipped slots with nothing in them, told: who can sign and delete would say the
     /// same of backups that he took away.
     fn skipped_nothing(&self) -> Option<String> {
-        let first: Vec<String> = self.unproven.iter().take(5).map(u64::to_string).collect();
-        let more = self.unproven.len().saturating_sub(first.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!first.is_empty()).then(|| {
+        let slots: Vec<String> = self.unproven.iter().map(u64::to_string).collect();
+        (!slots.is_empty()).then(|| {
             format!(
-                "a signed manifest lists slots {}{more} as skipped, and nothing lies there: whether a backup was in \
+                "a signed manifest lists slots {} as skipped, and nothing lies there: whether a backup was in \
                  them is not proven. Ask a host that saw this history before, and find out who deleted in the store",
-                first.join(", ")
+                first_of(&slots, 5)
             )
         })
     }

@@ -12,8 +12,7 @@ use crate::scratch::Session;
 use crate::scratch::conn::lacks_library;
 use crate::source::copy_text;
 use crate::source::facts::{DatabaseFacts, ObjectName};
-use crate::types::shown;
-use crate::types::text::quote_literal;
+use crate::types::text::{first_of, quote_literal};
 
 /// The check.
 pub const RULE: Rule =
@@ -107,15 +106,14 @@ async fn held(session: &Session, e: Error) -> Error {
     let Ok(rows) = query(session.client(), sql, &[]).await else { return e };
     let one =
         |r: &tokio_postgres::Row| format!("{} (prepared transaction {})", name_of(r).quoted(), r.get::<_, String>(2));
-    let named: Vec<String> = rows.iter().take(NAMED).map(|r| shown(&one(r)).into_owned()).collect();
+    let named: Vec<String> = rows.iter().map(one).collect();
     if named.is_empty() {
         return e;
     }
-    let more = if rows.len() > named.len() { format!(" and {} more", rows.len() - named.len()) } else { String::new() };
     let text = format!(
-        "{}: locked by a prepared transaction of the source, which is part of the backup: {}{more}",
+        "{}: locked by a prepared transaction of the source, which is part of the backup: {}",
         e.text(),
-        named.join(", ")
+        first_of(&named, NAMED)
     );
     Error::new(e.code(), Stage::Checks, text).hint(
         "On the source see pg_prepared_xacts, end the transaction with COMMIT PREPARED or ROLLBACK PREPARED, back up and \

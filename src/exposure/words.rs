@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::types::shown;
-use crate::types::text::quote_ident;
+use crate::types::text::{first_of, quote_ident};
 
 /// A name as SQL has it: in quotes only where it is no plain word.
 pub fn ident(name: &str) -> Cow<'_, str> {
@@ -17,11 +16,7 @@ pub fn ident(name: &str) -> Cow<'_, str> {
 
 /// The first five, escaped, and how many more there are.
 pub fn few<S: AsRef<str>>(names: &[S]) -> String {
-    let first: Vec<_> = names.iter().take(5).map(|n| shown(n.as_ref())).collect();
-    match names.len().saturating_sub(first.len()) {
-        0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
-    }
+    first_of(names, 5)
 }
 
 /// `1 table`, `2 tables`.

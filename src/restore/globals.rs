@@ -9,6 +9,10 @@ use std::collections::HashSet;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::{Facts, Session};
 use crate::types::shown;
+use crate::types::text::first_of;
+
+/// Names that a sentence gives.
+const FEW: usize = 8;
 
 /// Largest globals that are applied, in bytes.
 pub const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -139,12 +143,12 @@ pub async fn left_alone(session: &Session, facts: &Facts) -> Result<Vec<String>>
     let members: HashSet<(String, String)> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
     let kept = || facts.roles.iter().filter(|r| have.contains(&r.name));
     let mut notes = Vec::new();
-    let names: Vec<String> = kept().map(|r| shown(&r.name).into_owned()).collect();
+    let names: Vec<String> = kept().map(|r| r.name.clone()).collect();
     if !names.is_empty() {
         notes.push(format!(
             "roles that exist keep their attributes, passwords, settings and comments ({}): {}",
             names.len(),
-            first(&names)
+            first_of(&names, FEW)
         ));
     }
     let not_given: Vec<String> = kept()
@@ -156,17 +160,10 @@ pub async fn left_alone(session: &Session, facts: &Facts) -> Result<Vec<String>>
         notes.push(format!(
             "memberships of these roles that the backup has are left out ({}): {}",
             not_given.len(),
-            first(&not_given)
+            first_of(&not_given, FEW)
         ));
     }
     Ok(notes)
-}
-
-/// The first few.
-fn first(names: &[String]) -> String {
-    const FEW: usize = 8;
-    let more = if names.len() > FEW { format!(", and {} more", names.len() - FEW) } else { String::new() };
-    format!("{}{more}", names[..names.len().min(FEW)].join(", "))
 }
 
 #[cfg(test)]

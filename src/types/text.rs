@@ -27,6 +27,15 @@ fn must_escape(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
 }
 
+/// The first `most` of a list, escaped, and how many more there are: `a, b and 3 more`.
+pub fn first_of<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let first: Vec<_> = names.iter().take(most).map(|n| shown(n.as_ref())).collect();
+    match names.len().saturating_sub(first.len()) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// An SQL identifier in double quotes, always quoted.
 pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -7,6 +7,7 @@ use super::{Rule, Seen, Target, processes};
 use crate::config::schema::Isolation;
 use crate::scratch::conn;
 use crate::sys::plain_file::{self, Unreadable};
+use crate::types::text::first_of;
 
 /// ISO-002.
 pub const CONFIGURATION: Rule = Rule {
@@ -42,7 +43,7 @@ pub(super) async fn look(t: Target<'_>) -> (Seen, Seen) {
         Ok(foreign) => {
             let bad: Vec<String> = foreign.into_iter().chain(signals).chain(found.leaving).collect();
             let good = format!("one configuration file, no signal file, {} files and no link outside", found.files);
-            if bad.is_empty() { Seen::Good(good) } else { Seen::Bad(listed(&bad)) }
+            if bad.is_empty() { Seen::Good(good) } else { Seen::Bad(first_of(&bad, NAMED)) }
         }
     };
     let place = match place {
@@ -50,16 +51,10 @@ pub(super) async fn look(t: Target<'_>) -> (Seen, Seen) {
         Ok(mut bad) => {
             bad.extend(found.tablespaces_outside);
             let good = format!("{} tablespaces, all inside; no other server's directory", found.tablespaces);
-            if bad.is_empty() { Seen::Good(good) } else { Seen::Bad(listed(&bad)) }
+            if bad.is_empty() { Seen::Good(good) } else { Seen::Bad(first_of(&bad, NAMED)) }
         }
     };
     (configuration, place)
-}
-
-fn listed(all: &[String]) -> String {
-    let more = all.len().saturating_sub(NAMED);
-    let named = all[..all.len() - more].join(", ");
-    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 /// Files that settings come from, other than the one we wrote.

@@ -1,7 +1,6 @@
 //! A drill that hangs or takes too much is ended, named, and is neither a pass
 //! nor a word against the backup.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,22 +23,8 @@ fn inconclusive(report: &(i32, Value), code: i32, why: &str, hint: &str) {
 /// A directory of programs, of which `postgres` runs `instead` when it is to
 /// serve; asked for a setting or its version it answers as always.
 fn programs(world: &World, instead: &str) -> String {
-    let dir = world.path("bin");
-    let _ = std::fs::remove_dir_all(&dir);
-    std::fs::create_dir(&dir).unwrap();
-    for entry in std::fs::read_dir(pg::bindir()).unwrap() {
-        let real = entry.unwrap().path();
-        let name = real.file_name().unwrap().to_str().unwrap().to_owned();
-        let serve = if name == "postgres" {
-            format!("case \" $* \" in *\" -C \"* | *\" --version \"*) ;; *) {instead} ;; esac\n")
-        } else {
-            String::new()
-        };
-        let path = dir.join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{serve}exec {} \"$@\"\n", real.display())).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    format!("[tools]\npg_bindir = \"{}\"\n", dir.display())
+    let serve = |_: &str| format!("case \" $* \" in *\" -C \"* | *\" --version \"*) ;; *) {instead} ;; esac");
+    world.wrapped("postgres", serve)
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::detect::{Class, Column, Verdict};
 use crate::exposure::database::USER_SCHEMA;
 use crate::exposure::{Blind, Database};
-use crate::types::text::quote_ident;
+use crate::types::text::{first_of, quote_ident};
 
 /// Most rows of one table.
 pub const ROWS: u64 = 1000;
@@ -153,10 +153,7 @@ impl Sample {
         }
         patience(db, "0").await?;
         if !skipped.is_empty() {
-            let named = skipped.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = skipped.len().saturating_sub(NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            sample.open.push(db.object(&format!("not read, or not within 2 s: {named}{more}")));
+            sample.open.push(db.object(&format!("not read, or not within 2 s: {}", first_of(&skipped, NAMED))));
         }
         Ok(sample)
     }

@@ -142,13 +142,16 @@ pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
             all.push(guard::check(wal::RULE, wal::run(subject)).await);
             let read = with_tables(read::RULE, read::run(subject)).await;
             all.push(guard::check(amcheck::RULE, amcheck::run(subject)).await);
-            all.push(guard::check(lookups::RULE, lookups::run(subject)).await);
             read
         }
     };
     all.push(read);
     all.push(guard::check(user_sql::RULE, user_sql::run(subject, &drill.sql)).await);
     all.push(guard::check(canary::RULE, canary::run(subject, drill.canary.as_ref())).await);
+    if kind == Kind::Physical {
+        // Last: a damaged index may keep a server process for ever.
+        all.push(guard::check(lookups::RULE, lookups::run(subject)).await);
+    }
     Checked { results: all, tables: table_rows::worst_first(tables) }
 }
 

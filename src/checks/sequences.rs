@@ -82,8 +82,10 @@ fn is_elsewhere(want: &SequenceFacts, now: Now, physical: bool) -> bool {
     }
     let last = match want.until {
         None if physical => return false,
+        // The value of one that was not called is not known everywhere, see `catalog::sequences`.
+        Some((_, false)) => return false,
         None => now.next(want.last_value, want.is_called) * sign,
-        Some((value, called)) => now.next(value, called) * sign + now.ahead,
+        Some((value, true)) => now.next(value, true) * sign + now.ahead,
     };
     next > last
 }
@@ -173,6 +175,7 @@ mod tests {
         for (value, wrong) in [(4, true), (5, false), (10, false), (42, false), (45, true), (900, true)] {
             assert_eq!(elsewhere(&new, now(value, true, 1)), wrong, "{value}");
         }
+        assert!(!elsewhere(&want(1, false, Some((1, false))), now(900, false, 1)), "what was not called is not known");
         assert!(is_bounded(&new, now(4, true, 1)));
         assert!(!is_bounded(&want(5, true, Some((1, false))), now(1, false, 1)), "it was set back meanwhile");
         assert!(!is_bounded(&new, Now { cycles: true, ..now(4, true, 1) }));

@@ -18,6 +18,7 @@ fn meanwhile(world: &World, server: &PgServer, sql: &str) -> String {
 }
 
 const SHOP: &str = "create sequence one; select setval('one', 900); create sequence other; select setval('other', 5);
+    create sequence fresh minvalue -5 start 700;
     create sequence down increment -3; select nextval('down') from generate_series(1, 50);
     create table t (id int generated always as identity, v int); insert into t(v) select generate_series(1, 40)";
 

@@ -4,6 +4,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use crate::drill::pg::{self, PgServer};
+use crate::drill::reseal::{files_of_tar, reseal};
 use crate::drill::versions::good;
 use crate::drill::world::{World, check};
 
@@ -86,4 +87,27 @@ fn rows_that_an_index_of_any_kind_does_not_find_are_damage() {
     let files = check(&report, "PHY-FILES")["findings"].as_array().unwrap();
     assert_eq!(files.len(), zeroed.len(), "{files:#?}");
     assert!(files.iter().all(|f| f["message"].as_str().unwrap().contains("is zeroed")), "{files:#?}");
+}
+
+/// Without its first page, the pending list of a GIN index leads to itself, and the server
+/// follows it without a look at its limits of time.
+#[test]
+fn an_index_that_keeps_the_server_for_ever_fails_the_drill_and_does_not_hold_it() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    server.psql("postgres", "create table docs as select array[g] as tags from generate_series(1, 1000) g");
+    server.psql("postgres", "create index docs_gin on docs using gin (tags)");
+    let world = World::new(&server);
+    world.ok(&["backup", "cluster"]);
+    let path = server.psql("postgres", "select pg_relation_filepath('docs_gin')");
+    reseal(&world, "cluster", |_, streams| {
+        let tar = &mut streams.values_mut().next().unwrap().bytes;
+        let (at, _) = files_of_tar(tar)[&path];
+        tar[at..at + 8192].fill(0);
+    });
+    let (code, report) = world.drill("cluster");
+    assert_eq!((code, report["verdict"].as_str()), (51, Some("failed")), "{report:#}");
+    let found = &check(&report, "PHY-LOOKUP")["findings"][0];
+    assert_eq!(found["object"], "postgres: public.docs, index docs_gin", "{report:#}");
+    assert!(found["message"].as_str().unwrap().contains("does not end"), "{found}");
+    assert_eq!(report["teardown"]["instance_gone"], true, "{report:#}");
 }

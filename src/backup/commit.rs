@@ -24,7 +24,11 @@ pub(super) fn check_signer(job: &Job<'_>) -> Result<()> {
     let probe = b"pgseal signing probe\n";
     let armor = job.signer.sign(Namespace::Manifest, probe)?;
     trusted(job, probe, armor.as_bytes()).map_err(|e| {
-        e.hint("Add the line that `pgseal keygen signer` printed to keys.allowed_signers, or set keys.signing_key to the right key.")
+        e.hint(format!(
+            "Add the line that `pgseal keygen allow SIGNING-KEY --role backup --source {}` prints to keys.allowed_signers, or \
+             set keys.signing_key to the right key.",
+            job.name
+        ))
     })
 }
 

@@ -111,6 +111,9 @@ pub(super) async fn take(job: &Job<'_>, ready: &Ready, work: &Work<'_>, private:
         match database(job, ready, work, private, name, &mut number).await {
             Ok(one) => {
                 unwritten::tell(&mut taken, work.progress, &one);
+                if one.facts.inventory.is_none() {
+                    taken.no_inventory(work.progress, name);
+                }
                 if let Some(text) = one.warnings {
                     taken.warn(work.progress, text, None);
                 }

@@ -2,7 +2,7 @@
 
 mod steady;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Ready;
@@ -11,6 +11,7 @@ use crate::config::schema::FileChecksums;
 use crate::error::{Code, Error, Result, Stage};
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::source::left_out::{Part, Why};
+use crate::source::snapshot::Objects;
 use crate::source::{LeftOut, Snapshot, Tapped, catalog, physical, probe};
 
 /// How often the facts of a database are read in which something vanishes meanwhile.
@@ -25,9 +26,15 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     let oids = probe::oids(&session).await?;
     let conn = physical::in_english(&session, &ready.conn).await?;
     drop(session);
+    let mut before = BTreeMap::new();
     for (name, _) in &ready.databases {
-        match facts(ready, name).await {
-            Ok((facts, unlogged)) => {
+        match known(ready, name).await {
+            Ok(known) => {
+                let Known { facts, unlogged, objects, horizon } = known;
+                if facts.inventory.is_none() {
+                    taken.no_inventory(work.progress, name);
+                }
+                before.insert(name.clone(), (objects, horizon));
                 if !unlogged.is_empty() {
                     taken.left_out.push(LeftOut {
                         database: name.clone(),
@@ -67,7 +74,7 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     taken.streams.push(done);
     let empty = match ready.conn.connect_read_only("pgseal backup").await {
         Ok(session) => {
-            facts.steady = Some(steady::note(ready, &mut taken, &session).await);
+            facts.steady = Some(steady::note(ready, &mut taken, &before, &session).await);
             taken.empty_files(&session).await
         }
         Err(_) => BTreeSet::new(),
@@ -77,19 +84,29 @@ pub(super) async fn take(ready: &Ready, work: &Work<'_>, private: &Path, checksu
     Ok(taken)
 }
 
-/// What is known of a database, and its unlogged tables.
-pub(super) async fn facts(ready: &Ready, name: &str) -> Result<(DatabaseFacts, Vec<ObjectName>)> {
+/// What is known of a database.
+struct Known {
+    facts: DatabaseFacts,
+    unlogged: Vec<ObjectName>,
+    objects: Objects,
+    /// See [`Snapshot::horizon`].
+    horizon: i64,
+}
+
+/// Asks a database.
+async fn known(ready: &Ready, name: &str) -> Result<Known> {
     let mut left = TRIES;
     loop {
         left -= 1;
         let conn = ready.conn.with_database(name);
         let snapshot = Snapshot::open(&conn).await?;
-        let objects = snapshot.objects().await?;
+        let (objects, horizon) = (snapshot.objects().await?, snapshot.horizon().await?);
         let read = async { Ok::<_, Error>((snapshot.facts().await?, catalog::unlogged(snapshot.session()).await?)) };
         match read.await {
             // Something vanished since the snapshot: the next one does not have it.
             Err(e) if left > 0 && e.code() == Code::SourceUnusable && objects.have_changed(&conn).await? => (),
-            other => return other,
+            Err(e) => return Err(e),
+            Ok((facts, unlogged)) => return Ok(Known { facts, unlogged, objects, horizon }),
         }
     }
 }

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::streams::{Done, Taken};
 use super::{Job, Ready};
 use crate::process::Warning;
-use crate::source::left_out::{Part, Why};
+use crate::source::left_out::Why;
 use crate::source::warned::{self, Meaning};
 use crate::source::{LeftOut, Session};
 use crate::types::Event;
 use crate::types::event::Progress;
+use crate::types::text::quote_ident;
 
 impl Taken {
     /// Files that pg_basebackup skipped and that hold nothing: pipes, sockets, devices. What
@@ -81,15 +82,19 @@ fn sentence(done: &Done, warning: &Warning) -> String {
 
 impl Job<'_> {
     /// Says what is left out. What no backup of this kind could hold is told; what
-    /// this one should hold is a warning. A physical one has the files of a database
-    /// that its role may not enter.
+    /// this one should hold or know is a warning.
     pub(super) fn tell(&self, ready: &mut Ready) {
         for l in &ready.left_out {
-            let may_be = l.why.is_by_design() || (l.part == Part::Facts && l.why == Why::NotAllowed);
-            if may_be {
+            if l.why.is_by_design() {
                 self.progress.event(Event::Note(l.text()));
             } else {
-                self.progress.event(Event::Warning { text: l.text(), hint: l.next_step().map(str::to_owned) });
+                let grant = format!(
+                    "As a superuser: GRANT CONNECT ON DATABASE {} TO {}. Until then its drills are inconclusive.",
+                    quote_ident(&l.database),
+                    quote_ident(&ready.server.role)
+                );
+                let hint = if l.why == Why::NotAllowed { Some(grant) } else { l.next_step().map(str::to_owned) };
+                self.progress.event(Event::Warning { text: l.text(), hint });
                 ready.warnings.push(l.text());
             }
         }

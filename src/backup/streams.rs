@@ -10,7 +10,7 @@ use crate::source::facts::{DatabaseFacts, MembershipFacts, PhysicalFacts, RoleFa
 use crate::source::{DumpStream, LeftOut, Posture, Session, StreamRole, Tapped, posture, probe};
 use crate::store::layout;
 use crate::types::event::Progress;
-use crate::types::{BackupId, Event, SourceName};
+use crate::types::{BackupId, Event, SourceName, shown};
 
 /// What every stream of one backup shares.
 pub struct Work<'a> {
@@ -73,6 +73,14 @@ impl Taken {
     pub fn warn(&mut self, progress: &Progress, text: String, hint: Option<&str>) {
         progress.event(Event::Warning { text: text.clone(), hint: hint.map(str::to_owned) });
         self.warnings.push(text);
+    }
+
+    /// Says that the objects of a database could not be listed.
+    pub fn no_inventory(&mut self, progress: &Progress, database: &str) {
+        let text = format!("database {}: its objects could not be listed, to compare a copy with", shown(database));
+        let hint = "Drills of this backup will be inconclusive. Back up again when nobody changes definitions, and see whether \
+                    a prepared transaction holds a lock (pg_prepared_xacts).";
+        self.warn(progress, text, Some(hint));
     }
 
     /// Asks for what is of the whole server. What the role may not see of its

@@ -7,13 +7,12 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Row, SimpleQueryMessage};
 
 use super::subject::{Blame, Tally, failed, object, query};
 use super::{CheckResult, Rule, Severity, Subject};
 use crate::error::Result;
-use crate::scratch::{Session, conn};
+use crate::scratch::{Session, conn, failure};
 use crate::source::facts::ObjectName;
 use crate::types::shown;
 use crate::types::text::quote_literal;
@@ -56,24 +55,46 @@ struct Column {
     operators: Vec<(String, bool)>,
 }
 
-/// The valid indexes of other kinds (with the share of their tables' pages that makes 64) with the columns of their keys. `~=` and the like are
-/// equality where there is no `=`; a document of words is searched by one of its own.
+/// Whose code is taken: what the server brings (no entry of it is in `pg_depend`), and
+/// what belongs to superusers. Everything else would run with a superuser's rights here.
+const TRUSTED: &str = "with trusted as (select oid from pg_roles where rolsuper), \
+     foreign_code as (select p.oid from pg_proc p where p.proowner not in (select oid from trusted)), \
+     of_others as (select d.objid from pg_depend d where d.classid = 'pg_class'::regclass and ( \
+         d.refclassid = 'pg_proc'::regclass and d.refobjid in (select oid from foreign_code) \
+         or d.refclassid = 'pg_operator'::regclass and exists(select from pg_operator o where o.oid = d.refobjid \
+            and (o.oprowner not in (select oid from trusted) or o.oprcode in (select oid from foreign_code))) \
+         or d.refclassid = 'pg_type'::regclass and exists(select from pg_type y where y.oid = d.refobjid \
+            and y.typowner not in (select oid from trusted))))";
+
+/// The valid indexes of other kinds with the columns of their keys, the share of their
+/// tables' pages that makes 64, and the operators that no function of an ordinary role is
+/// behind. `~=` and the like are equality where there is no `=`; a document of words is
+/// searched by one of its own. The type of an operator is said, so that no other one of
+/// its name is taken.
 const LIST: &str = "select c.oid, t.oid, n.nspname::text, c.relname::text, tn.nspname::text, t.relname::text, \
-       pg_get_indexdef(c.oid, k.n, false) || case when i.indcollation[k.n - 1] = 0 then '' else \
+       '(' || pg_get_indexdef(c.oid, k.n, false) || ')' \
+         || case when it.typtype = 'p' then '' else '::' || format_type(it.oid, null) end \
+         || case when i.indcollation[k.n - 1] = 0 then '' else \
          (select format(' collate %I.%I', o.nspname, l.collname) from pg_collation l join pg_namespace o \
             on o.oid = l.collnamespace where l.oid = i.indcollation[k.n - 1]) end, \
-       pg_get_expr(i.indpred, i.indrelid), least(100, round(100.0 * 64 * current_setting('block_size')::int8 / greatest(pg_relation_size(t.oid), 1), 6))::text, \
+       pg_get_expr(i.indpred, i.indrelid), \
+       least(100, round(100.0 * 64 * current_setting('block_size')::int8 / greatest(pg_relation_size(t.oid), 1), 6))::text, \
        a.amname = 'brin', \
        array(select format('operator(%I.%s)', os.nspname, o.oprname) from pg_amop p join pg_operator o on o.oid = p.amopopr \
              join pg_namespace os on os.oid = o.oprnamespace \
              where p.amopfamily = f.opcfamily and p.amoppurpose = 's' and p.amoplefttype = f.opcintype and o.oprresult = 16 \
                and (p.amoprighttype = f.opcintype or (f.opcintype = 3614 and p.amoprighttype = 3615)) \
+               and (it.typtype <> 'p' or os.nspname = 'pg_catalog') and o.oprowner in (select oid from trusted) \
+               and o.oprcode not in (select oid from foreign_code) and not exists(select from of_others x where x.objid = c.oid) \
+               and not exists(select from pg_amproc s where s.amprocfamily = f.opcfamily \
+                              and s.amproc in (select oid from foreign_code)) \
              order by array_position(array['=', '~=', '@>', '@@', '&&', '<@'], o.oprname::text) nulls last, p.amopstrategy), \
        f.opcintype = 3614 \
      from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam \
      join pg_class t on t.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace \
      join pg_namespace tn on tn.oid = t.relnamespace \
      cross join lateral generate_series(1, i.indnkeyatts::int) k(n) join pg_opclass f on f.oid = i.indclass[k.n - 1] \
+     join pg_type it on it.oid = f.opcintype \
      where c.relkind = 'i' and c.relpersistence = 'p' and a.amname <> 'btree' and i.indisvalid and i.indisready and i.indislive \
        and t.relispopulated order by 3, 4, k.n";
 
@@ -128,6 +149,8 @@ enum Looked {
     Refused(String),
     /// The server does not come back.
     Stuck,
+    /// The server process died of this signal.
+    Crashed(i32),
     /// None of its operators can be asked like this, or not in time.
     NotAsked,
 }
@@ -136,13 +159,14 @@ enum Looked {
 pub async fn run(subject: &Subject<'_>) -> CheckResult {
     let unasked = std::cell::Cell::new(0_u64);
     let (mut result, _) = subject
-        .each_with_tables(RULE, async |session, facts| {
-            let columns: Vec<Column> = query(session.client(), LIST, &[]).await?.iter().map(Column::of).collect();
+        .each_of_the_copy(RULE, async |session, database| {
+            let list = query(session.client(), &format!("{TRUSTED} {LIST}"), &[]).await?;
+            let columns: Vec<Column> = list.iter().map(Column::of).collect();
             let mut tally = Tally::default();
             if columns.is_empty() {
                 return Ok(tally);
             }
-            let session = subject.instance.connect_writable(&facts.name).await?;
+            let session = subject.instance.connect_writable(database).await?;
             let mut stuck = false;
             for of_index in columns.chunk_by(|a, b| a.index == b.index) {
                 let Some(first) = of_index.first() else { continue };
@@ -152,7 +176,7 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
                 }
                 let (mut any, mut wrong) = (false, None);
                 for column in of_index {
-                    match look(&session, column).await? {
+                    match look(subject, &session, column).await? {
                         Looked::NotAsked => {}
                         Looked::Stuck => {
                             // The session is lost, and what it locks.
@@ -160,9 +184,15 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
                             wrong = Some("a lookup through it does not end: its pages lead in a circle".to_owned());
                             break;
                         }
+                        Looked::Crashed(signal) => {
+                            stuck = true;
+                            wrong = Some(format!("a lookup through it ends the server process (signal {signal})"));
+                            break;
+                        }
                         Looked::Up(_, 0) => any = true,
-                        Looked::Up(rows, lost) => {
-                            wrong = Some(format!("{lost} of {rows} rows that were looked up are not found through it"));
+                        Looked::Up(rows, missed) => {
+                            wrong =
+                                Some(format!("{missed} of {rows} rows that were looked up are not found through it"));
                         }
                         Looked::Refused(why) => wrong = Some(format!("it cannot be used: {why}")),
                     }
@@ -173,7 +203,7 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
                 }
                 (tally.present, tally.examined) = (tally.present + 1, tally.examined + 1);
                 if let Some(message) = wrong {
-                    let of = format!("{}, index {}", object(&facts.name, &first.of), shown(&first.name.name));
+                    let of = format!("{}, index {}", object(database, &first.of), shown(&first.name.name));
                     tally.findings.push(RULE.finding(of, message, REBUILD));
                 }
             }
@@ -182,8 +212,9 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
         .await;
     if unasked.get() > 0 {
         let why = format!(
-            "{} indexes could not be asked for a row of their table: they have no operator that finds a value by itself, or \
-             not within {PATIENCE}",
+            "{} indexes could not be asked for a row of their table: they have no operator that finds a value by itself, \
+             call functions of ordinary roles, fail, do not find some values when they are made anew either, or take longer than \
+             {PATIENCE}",
             unasked.get()
         );
         result.reason = Some(result.reason.map_or_else(|| why.clone(), |more| format!("{more}; {why}")));
@@ -195,66 +226,95 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
 const REBUILD: &str = "Find out whether the source has the same damage, and rebuild the index there (REINDEX INDEX). Then take a new backup.";
 
 /// Tries its operators until one can be asked.
-async fn look(session: &Session, column: &Column) -> Result<Looked> {
+async fn look(subject: &Subject<'_>, session: &Session, column: &Column) -> Result<Looked> {
     for operator in &column.operators {
         let client = session.client();
         client.batch_execute(&set_up(column)).await.map_err(|e| failed(&e))?;
-        let Ok(looked) = tokio::time::timeout(STUCK, ask(session, column, operator)).await else {
-            return Ok(Looked::Stuck);
-        };
-        if let Err(e) = &looked
-            && e.is_closed()
-        {
-            return Err(failed(e));
-        }
-        client.batch_execute("rollback").await.map_err(|e| failed(&e))?;
-        match looked {
-            Ok(Some((rows, lost))) => return Ok(Looked::Up(rows, lost)),
-            // Another operator may be of more use to the planner, or fit the type.
-            Ok(None) => {}
-            Err(e) => {
-                if matches!(Blame::of(&failed(&e)), Some(Blame::Damaged(_))) {
-                    return Ok(Looked::Refused(conn::reduced(&e)));
-                }
-                if e.code() == Some(&SqlState::QUERY_CANCELED) {
-                    return Ok(Looked::NotAsked);
-                }
+        let looked = match ask(session, column, operator).await {
+            Ok(Looked::Stuck) => return Ok(Looked::Stuck),
+            Ok(looked) => looked,
+            Err(e) if e.is_closed() => {
+                return crashed(subject).await.map_or_else(|| Err(failed(&e)), |signal| Ok(Looked::Crashed(signal)));
             }
+            Err(e) if matches!(Blame::of(&failed(&e)), Some(Blame::Damaged(_))) => Looked::Refused(conn::reduced(&e)),
+            Err(_) => Looked::NotAsked,
+        };
+        client.batch_execute("rollback").await.map_err(|e| failed(&e))?;
+        // Another operator may be of more use to the planner, or fit the type.
+        if !matches!(looked, Looked::NotAsked) {
+            return Ok(looked);
         }
     }
     Ok(Looked::NotAsked)
 }
 
-/// Within a transaction that is rolled back, the table has no index but this one.
-fn set_up(column: &Column) -> String {
-    format!(
-        "begin; set local enable_seqscan = off; set local enable_indexonlyscan = off; set local jit = off; \
-         set local max_parallel_workers_per_gather = 0; set local statement_timeout = {}; \
-         update pg_catalog.pg_index set indisvalid = false where indrelid = {} and indexrelid <> {}",
-        quote_literal(PATIENCE),
-        column.table,
-        column.index
-    )
+/// The signal that ended a server process, where that is one of its own making: an access
+/// to memory that it does not have, say. That it was killed tells of the host alone.
+async fn crashed(subject: &Subject<'_>) -> Option<i32> {
+    for _ in 0..LOOKS {
+        if let Some(signal) = failure::ended_by(&subject.instance.log()) {
+            return [4, 6, 7, 8, 11].contains(&signal).then_some(signal);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    None
 }
 
-/// Rows that were looked up, and how many of them in vain; nothing where the planner does
-/// not use the index.
-async fn ask(
-    session: &Session,
-    column: &Column,
-    operator: &(String, bool),
-) -> Result<Option<(u64, u64)>, tokio_postgres::Error> {
-    let question = column.question(operator);
-    let explained = session.client().simple_query(&format!("explain (format json) {question}")).await?;
+/// How often the server's log is looked at for the end of its process, ten times a second.
+const LOOKS: u32 = 30;
+
+/// Settings of the planner, which a database may have set for itself.
+const PLANNER: [(&str, &str); 10] = [
+    ("enable_seqscan", "off"),
+    ("enable_indexonlyscan", "off"),
+    ("enable_indexscan", "on"),
+    ("enable_bitmapscan", "on"),
+    ("enable_nestloop", "on"),
+    ("seq_page_cost", "1"),
+    ("random_page_cost", "1"),
+    ("cpu_index_tuple_cost", "0.005"),
+    ("jit", "off"),
+    ("max_parallel_workers_per_gather", "0"),
+];
+
+/// Within a transaction that is rolled back, the table has no index but this one.
+fn set_up(column: &Column) -> String {
+    let mut all: Vec<String> = conn::alone(column.table, column.index).into();
+    all.extend(PLANNER.iter().map(|(name, value)| format!("set local {name} = {value}")));
+    all.push(format!("set local statement_timeout = {}", quote_literal(PATIENCE)));
+    all.join("; ")
+}
+
+/// Looks rows up by one operator; not asked where the planner does not use the index.
+async fn ask(session: &Session, column: &Column, operator: &(String, bool)) -> Result<Looked, tokio_postgres::Error> {
+    let (client, question) = (session.client(), column.question(operator));
+    let explained = client.simple_query(&format!("explain (format json) {question}")).await?;
     let plan = explained.iter().find_map(|m| match m {
         SimpleQueryMessage::Row(row) => serde_json::from_str(row.get(0)?).ok(),
         _ => None,
     });
     if !plan.is_some_and(|plan| uses(&plan, &column.name.name)) {
-        return Ok(None);
+        return Ok(Looked::NotAsked);
     }
-    let row = session.client().query_one(&question, &[]).await?;
-    Ok(Some((row.get::<_, i64>(0).unsigned_abs(), row.get::<_, i64>(1).unsigned_abs())))
+    let Ok(answer) = tokio::time::timeout(STUCK, client.query_one(&question, &[])).await else {
+        return Ok(Looked::Stuck);
+    };
+    let number = |row: &Row, n: usize| row.get::<_, i64>(n).unsigned_abs();
+    let answer = answer?;
+    let (rows, missed) = (number(&answer, 0), number(&answer, 1));
+    if missed > 0 {
+        // Of some values (NaN in geometric types, an empty tsquery) no index tells the truth:
+        // then neither does one that was just made. Where none can be made, this one is to blame.
+        let remake = format!("set local statement_timeout = 0; reindex index {}", column.name.quoted());
+        let anew = async {
+            client.batch_execute(&remake).await?;
+            client.query_one(&question, &[]).await
+        };
+        if anew.await.is_ok_and(|row| number(&row, 1) > 0) {
+            return Ok(Looked::NotAsked);
+        }
+    }
+    Ok(Looked::Up(rows, missed))
 }
 
 /// Whether a plan uses the index.

@@ -38,6 +38,7 @@
 //! | [`user_sql`] | USR-SQL: the operator's own queries |
 //! | [`canary`] | USR-CANARY: the operator's token is there |
 //! | [`asked`], [`shadows`] | how both ask, and what could mislead them |
+//! | [`steady`] | what a physical copy must have as its facts say |
 //! | [`subject`], [`inventory`], [`relations`] | what is checked |
 //! | `pages` | pages of tables and indexes, as they lie in their files |
 //! | `definitions`, `reparsed` | whether a definition with expressions means what it meant |
@@ -81,6 +82,7 @@ pub mod rows;
 pub mod schema;
 pub mod sequences;
 mod shadows;
+pub mod steady;
 pub mod subject;
 pub mod table_rows;
 pub mod tables;
@@ -111,6 +113,11 @@ pub struct Checked {
 /// PHY-MANIFEST runs before the start, and PHY-CHECKSUMS, PHY-FILES and PHY-ENTRIES
 /// after the end, see [`manifest::run`], [`checksums::run`], [`files::run`] and [`entries::run`].
 pub async fn run(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
+    // On the heap: all of them together are large.
+    Box::pin(all(subject, kind, drill)).await
+}
+
+async fn all(subject: &Subject<'_>, kind: Kind, drill: &Drill) -> Checked {
     let inventories = inventory::Inventories::read(subject).await;
     let mut all = vec![
         guard::check(databases::RULE, databases::run(subject)).await,

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
+use tokio_postgres::Client;
 
 use super::subject::{Blame, RESTORE_AGAIN, Tally, USER_SCHEMA, encoding, failed, name_of, object, query};
 use super::{CheckResult, Rule, Severity, Subject, TableProof};
 use crate::error::{Error, Result, Stage};
 use crate::scratch::Session;
-use crate::scratch::conn::lacks_library;
+use crate::scratch::conn::{self, lacks_library};
 use crate::source::copy_text;
 use crate::source::facts::{DatabaseFacts, ObjectName};
 use crate::types::text::{first_of, quote_literal};
@@ -25,20 +26,23 @@ pub const RULE: Rule =
 /// number of jobs.
 pub async fn run(subject: &Subject<'_>) -> (CheckResult, Vec<TableProof>) {
     let sql = format!(
-        "select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+        "select n.nspname::text, c.relname::text, c.oid, c.relkind = 'm' or exists(select from pg_attribute a \
+           where a.attrelid = c.oid and a.attgenerated = 's') \
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace \
          where c.relkind in ('r', 'm') and c.relispopulated and c.relpersistence = 'p' and {USER_SCHEMA} order by 1, 2"
     );
     subject
-        .each_with_tables(RULE, async |session, facts| {
+        .each_of_the_copy(RULE, async |session, database| {
+            let facts = subject.facts.databases.iter().find(|d| d.name == database);
             let rows = query(session.client(), &sql, &[]).await?;
-            let queue: Queue = Mutex::new(rows.iter().map(name_of).collect());
+            let queue: Queue = Mutex::new(rows.iter().map(Table::of).collect());
             let mut all = Tally { present: rows.len() as u64, ..Tally::default() };
             let mut sessions = Vec::new();
             for _ in 1..subject.jobs.clamp(1, 16).min(rows.len().max(1)) {
-                sessions.push(subject.instance.connect(&facts.name).await?);
+                sessions.push(subject.instance.connect(database).await?);
             }
             // One server process for each session does the work; here it is only counted.
-            let workers = std::iter::once(session).chain(&sessions).map(|s| worker(s, facts, &queue));
+            let workers = std::iter::once(session).chain(&sessions).map(|s| worker(s, database, facts, &queue));
             for tally in try_join_all(workers).await? {
                 all.add(tally);
             }
@@ -57,19 +61,36 @@ pub fn of_refused_session(e: &Error) -> Option<CheckResult> {
     Some(RULE.judged(1, 1, vec![RULE.finding(e.object().unwrap_or("the server"), message, RESTORE_AGAIN)]))
 }
 
-type Queue = Mutex<VecDeque<ObjectName>>;
+type Queue = Mutex<VecDeque<Table>>;
 
-async fn worker(session: &Session, facts: &DatabaseFacts, queue: &Queue) -> Result<Tally> {
-    let exact: BTreeMap<&ObjectName, u64> = facts.tables.iter().filter_map(|t| Some((&t.name, t.rows?))).collect();
+/// What is read.
+struct Table {
+    name: ObjectName,
+    oid: u32,
+    /// Whether `COPY table TO` does not write all of it: a materialized view (before 18), or
+    /// one with generated columns.
+    by_query: bool,
+}
+
+impl Table {
+    fn of(row: &tokio_postgres::Row) -> Self {
+        Self { name: name_of(row), oid: row.get(2), by_query: row.get(3) }
+    }
+}
+
+async fn worker(session: &Session, database: &str, facts: Option<&DatabaseFacts>, queue: &Queue) -> Result<Tally> {
+    let tables = facts.map_or(&[][..], |f| &f.tables);
+    let exact: BTreeMap<&ObjectName, u64> = tables.iter().filter_map(|t| Some((&t.name, t.rows?))).collect();
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     // What no UTF-8 can say is no damage: bytes of SQL_ASCII, characters of old encodings.
     let encoding = encoding(session.client()).await?;
     let mut tally = Tally::default();
-    while let Some(name) = next() {
-        let counted = count(session.client(), &name.quoted(), &encoding).await;
+    while let Some(table) = next() {
+        let counted = count(session.client(), &table, &encoding).await;
+        let name = table.name;
         tally.examined += 1;
         let wanted = exact.get(&name).copied();
-        let mut told = TableProof::unread(&facts.name, &name, wanted);
+        let mut told = TableProof::unread(database, &name, wanted);
         told.rows = counted.as_ref().ok().copied();
         tally.tables.push(told);
         let message = match (counted, wanted) {
@@ -83,7 +104,7 @@ async fn worker(session: &Session, facts: &DatabaseFacts, queue: &Queue) -> Resu
                 _ => return Err(failed(&e)),
             },
         };
-        tally.findings.push(RULE.finding(object(&facts.name, &name), message, RESTORE_AGAIN));
+        tally.findings.push(RULE.finding(object(database, &name), message, RESTORE_AGAIN));
     }
     Ok(tally)
 }
@@ -121,7 +142,17 @@ async fn held(session: &Session, e: Error) -> Error {
     )
 }
 
-async fn count(client: &tokio_postgres::Client, table: &str, encoding: &str) -> Result<u64, tokio_postgres::Error> {
-    let sql = format!("copy (select * from only {table}) to stdout with (encoding {})", quote_literal(encoding));
-    copy_text::count(client, &sql).await
+/// No query is planned over a table but where nothing else will do, and then it is
+/// [`conn::alone`].
+async fn count(client: &Client, table: &Table, encoding: &str) -> Result<u64, tokio_postgres::Error> {
+    let (name, oid) = (table.name.quoted(), table.oid);
+    let encoding = quote_literal(encoding);
+    if !table.by_query {
+        return copy_text::count(client, &format!("copy {name} to stdout with (encoding {encoding})")).await;
+    }
+    client.batch_execute(&conn::alone(oid, 0).join("; ")).await?;
+    let copy = format!("copy (select * from only {name}) to stdout with (encoding {encoding})");
+    let counted = copy_text::count(client, &copy).await;
+    client.batch_execute("rollback").await?;
+    counted
 }

@@ -86,40 +86,75 @@ impl Subject<'_> {
         rule: Rule,
         look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
     ) -> CheckResult {
-        let look = async |session: &Session, facts: &DatabaseFacts| {
-            Ok(look(session, facts).await?.if_steady(self.facts.is_steady(&facts.name)))
-        };
-        self.each_with_tables(rule, look).await.0
-    }
-
-    /// The same, with what `look` told of tables, and of the copy alone: no fact of it
-    /// may have changed since.
-    pub(super) async fn each_with_tables(
-        &self,
-        rule: Rule,
-        look: impl AsyncFn(&Session, &DatabaseFacts) -> Result<Tally>,
-    ) -> (CheckResult, Vec<TableProof>) {
         let mut all = Tally::default();
         for facts in &self.facts.databases {
-            let tally = match self.instance.connect(&facts.name).await {
-                Ok(session) => look(&session, facts).await,
-                Err(e) => Err(e),
-            };
-            match tally {
-                Ok(t) => all.add(t),
-                Err(e) => {
-                    let Some(blame) = Blame::of(&e) else {
-                        let e = e.on(shown(&facts.name).into_owned());
-                        return (rule.error(all.present, all.examined, &e), all.tables);
-                    };
-                    all.add(blame.tally(rule, self.facts, &facts.name));
+            let steady = self.facts.is_steady(&facts.name);
+            let look = async |session: &Session| Ok(look(session, facts).await?.if_steady(steady));
+            match self.in_database(rule, &facts.name, look).await {
+                Ok(tally) => all.add(tally),
+                Err(e) => return rule.error(all.present, all.examined, &e),
+            }
+        }
+        rule.of(all)
+    }
+
+    /// Runs `look`, of the copy alone, in every database of the facts and every other one
+    /// that it has: whatever the backup's role could not enter. Gives what was told of
+    /// tables, too.
+    pub(super) async fn each_of_the_copy(
+        &self,
+        rule: Rule,
+        look: impl AsyncFn(&Session, &str) -> Result<Tally>,
+    ) -> (CheckResult, Vec<TableProof>) {
+        let mut names: Vec<String> = self.facts.databases.iter().map(|d| d.name.clone()).collect();
+        let others = async {
+            let session = self.instance.connect_any().await?;
+            query(session.client(), OTHERS, &[&names]).await
+        };
+        let mut all = Tally::default();
+        match others.await {
+            Ok(rows) => {
+                for row in rows {
+                    // One that stays closed was not looked at.
+                    if row.get(1) { names.push(row.get(0)) } else { all.present += 1 }
                 }
+            }
+            Err(e) => return (rule.error(0, 0, &e), Vec::new()),
+        }
+        for name in &names {
+            match self.in_database(rule, name, async |session: &Session| look(session, name).await).await {
+                Ok(tally) => all.add(tally),
+                // What was found may be why nothing more can be asked.
+                Err(_) if !all.findings.is_empty() => all.present += 1,
+                Err(e) => return (rule.error(all.present, all.examined, &e), all.tables),
             }
         }
         let tables = std::mem::take(&mut all.tables);
         (rule.of(all), tables)
     }
+
+    /// A database that is not there, or damaged, is a finding.
+    async fn in_database(
+        &self,
+        rule: Rule,
+        database: &str,
+        look: impl AsyncFn(&Session) -> Result<Tally>,
+    ) -> Result<Tally> {
+        let tally = match self.instance.connect(database).await {
+            Ok(session) => look(&session).await,
+            Err(e) => Err(e),
+        };
+        tally.or_else(|e| match Blame::of(&e) {
+            Some(blame) => Ok(blame.tally(rule, self.facts, database)),
+            None => Err(e.on(shown(database).into_owned())),
+        })
+    }
 }
+
+/// Databases besides these, and whether they can be entered; not the template that nobody
+/// writes to, nor what an interrupted DROP DATABASE left.
+const OTHERS: &str = "select datname::text, datallowconn from pg_database where datname <> 'template0' \
+     and datconnlimit <> -2 and datname::text <> all ($1) order by 1";
 
 /// What an error of a session or query says against the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -252,9 +252,15 @@ impl Work<'_> {
     /// Runs every check that fits, and the budget.
     pub(super) async fn check(&self, instance: &Instance, record: &mut Record) {
         let began = Instant::now();
+        if self.job.entry.manifest.kind == Kind::Physical
+            && let Err(e) = checks::steady::open_closed(instance).await
+        {
+            tracing::debug!(error = %e, "databases that accept no connections stay closed");
+        }
+        let facts = checks::steady::in_the_copy(instance, &self.opened.facts).await;
         let subject = Subject {
             instance,
-            facts: &self.opened.facts,
+            facts: &facts,
             bindir: self.bin.dir(),
             jail: &self.jail,
             jobs: self.job.jobs,

@@ -12,6 +12,7 @@ use super::place::Place;
 use super::policy::Policy;
 use super::relations::Relations;
 use super::{Collector, Plane, Seen, Server};
+use crate::scratch::conn;
 use crate::source::Ask;
 use crate::source::facts::DatabaseFacts;
 
@@ -109,6 +110,19 @@ impl<'a> Database<'a> {
             }
             _ => Blind::Failed(self.session.refused(what, e)),
         })
+    }
+
+    /// Rows of a relation of a copy, see [`conn::alone`].
+    ///
+    /// # Errors
+    /// [`Blind`] where the copy refuses.
+    pub async fn rows_alone(&self, relation: u32, sql: &str) -> Result<Vec<Row>, Blind> {
+        for statement in conn::alone(relation, 0) {
+            self.rows("a table", &statement, &[]).await?;
+        }
+        let rows = self.rows("a table", sql, &[]).await;
+        self.rows("a table", "rollback", &[]).await?;
+        rows
     }
 
     /// What a check says of a kind of objects that the source has so many of, and this

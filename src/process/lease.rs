@@ -78,6 +78,12 @@ impl Lease {
         (lease.version == 1 && lease.dir == dir).then_some(lease)
     }
 
+    /// Whether this user sees if there is a lease in `dir`.
+    pub fn is_told(dir: &Path) -> bool {
+        let seen = plain_file::read_below(dir, FILE, LIMIT);
+        matches!(seen, Ok(_) | Err(plain_file::Unreadable::Missing)) && dir.is_dir()
+    }
+
     /// Whether the run that made it is still alive.
     pub fn is_alive(&self) -> bool {
         self.boot_id == alive::boot_id() && alive::start_time(self.pid) == Some(self.start_time)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use rustix::fs::{Access, access};
 use tokio::sync::mpsc;
 
 use super::Opened;
@@ -43,6 +44,21 @@ pub struct Restored {
 /// What lies on a file system of its own and is nobody's data: `mkfs` makes it.
 const LOST_AND_FOUND: &str = "lost+found";
 
+/// Refuses a target that this user cannot make (13).
+fn may_be_made(dir: &Path) -> Result<()> {
+    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let refuse = |what: &str, hint: String| {
+        Error::new(Code::Refused, Stage::Restore, what.to_owned()).on(parent.display().to_string()).hint(hint)
+    };
+    if !parent.is_dir() {
+        let hint = "Make it first, for the user who will run the server, or name another --target-dir.";
+        return Err(refuse("the directory that the target would lie in does not exist", hint.to_owned()));
+    }
+    access(parent, Access::WRITE_OK | Access::EXEC_OK).map_err(|e| {
+        refuse("this user may not write in it", "Choose another --target-dir, or another user.".to_owned()).because(e)
+    })
+}
+
 /// Refuses a target that exists and is not an empty directory (13). A
 /// `lost+found` and what killed restores left do not count.
 pub fn must_be_empty(dir: &Path) -> Result<()> {
@@ -52,7 +68,7 @@ pub fn must_be_empty(dir: &Path) -> Result<()> {
             .hint("Restore into a new directory with --target-dir; pgseal never writes over data.")
     };
     match std::fs::symlink_metadata(dir) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => may_be_made(dir),
         Err(e) => Err(refuse("cannot be looked at").because(e)),
         Ok(m) if !m.is_dir() => Err(refuse("exists and is not a directory")),
         Ok(_) => {

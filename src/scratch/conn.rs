@@ -165,6 +165,20 @@ impl Drop for Session {
     }
 }
 
+/// Begins a transaction, to be rolled back, in which a relation has no indexes but `keep`,
+/// and no statistics of expressions. Whatever is planned over it, the planner evaluates
+/// parts of these, which is its owner's code with a superuser's rights.
+pub fn alone(relation: u32, keep: u32) -> [String; 4] {
+    [
+        "begin read write".to_owned(),
+        "set local constraint_exclusion = off".to_owned(),
+        format!(
+            "update pg_catalog.pg_index set indisvalid = false where indrelid = {relation} and indexrelid <> {keep}"
+        ),
+        format!("delete from pg_catalog.pg_statistic_ext where stxrelid = {relation}"),
+    ]
+}
+
 /// An error of the server, reduced to its SQLSTATE: messages may quote rows
 /// (`Key (email)=(…) already exists`). A library or locale that this host lacks
 /// shares its SQLSTATE with a damaged copy, and is told without one.

@@ -219,6 +219,13 @@ pub fn last_error(log: &str) -> Option<String> {
         .map(|l| l.sqlstate.to_owned())
 }
 
+/// The signal that ended a server process last, by the postmaster's word.
+pub fn ended_by(log: &str) -> Option<i32> {
+    let said = log.lines().rev().filter_map(line).find_map(|l| l.text.split_once(" was terminated by signal "));
+    let (_, rest) = said?;
+    rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
+}
+
 /// SQLSTATE of the last message with these words: of one among several failures.
 pub fn state_of(log: &str, words: &str) -> Option<String> {
     let mut lines = log.lines().rev().filter_map(line);

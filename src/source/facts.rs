@@ -61,7 +61,7 @@ impl Facts {
     /// Whether a copy must be as the facts of this database say: of a dump, which has
     /// their snapshot, and of a base backup where nothing changed while it ran.
     pub fn is_steady(&self, database: &str) -> bool {
-        let steady = |p: &PhysicalFacts| p.steady.as_ref().is_some_and(|s| s.databases.contains(database));
+        let steady = |p: &PhysicalFacts| p.steady.as_ref().is_some_and(|s| s.databases.contains_key(database));
         self.physical.as_ref().is_none_or(steady)
     }
 
@@ -344,8 +344,9 @@ pub struct PhysicalFacts {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Steady {
-    /// Databases: their settings and objects, without the values of sequences.
-    pub databases: BTreeSet<String>,
+    /// Databases: their settings and objects, without the values of sequences; with the
+    /// first transaction (its epoch in the upper half) that the first reading did not see.
+    pub databases: BTreeMap<String, i64>,
     /// Roles, memberships and the settings of all roles.
     pub roles: bool,
 }

@@ -24,32 +24,40 @@ pub struct Snapshot {
 /// How often the objects of a database are asked for.
 const INVENTORY_TRIES: u32 = 3;
 
+/// How long a lock is waited for that keeps the server from writing a definition: one of a
+/// prepared transaction may never go.
+const INVENTORY_LOCK: &str = "10s";
+
 /// Tables that one statement locks.
 const LOCKED_AT_ONCE: usize = 500;
 
-/// Numbers of a database's objects.
-#[derive(Debug, Clone, Default)]
-pub struct Objects(Vec<u32>);
+/// Numbers of a database's objects, and which transaction wrote each of their rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Objects(Vec<(u32, String)>);
 
 impl Objects {
     /// What users made: numbers from 16384 on (PostgreSQL source, `FirstNormalObjectId`).
     /// The same number in two catalogues is rare, and a try too many then.
     async fn read(session: &Session) -> Result<Self> {
-        const SQL: &str = "SELECT COALESCE(array_agg(oid), '{}') FROM ( \
-            SELECT oid FROM pg_class WHERE relpersistence <> 't' AND relkind <> 't' UNION ALL SELECT oid FROM pg_proc \
-            UNION ALL SELECT oid FROM pg_type t WHERE typrelid = 0 AND typelem = 0 UNION ALL SELECT oid FROM pg_namespace \
-            UNION ALL SELECT oid FROM pg_constraint UNION ALL SELECT oid FROM pg_trigger \
-            UNION ALL SELECT oid FROM pg_rewrite UNION ALL SELECT oid FROM pg_policy \
-            UNION ALL SELECT oid FROM pg_statistic_ext UNION ALL SELECT oid FROM pg_extension) o WHERE oid >= 16384";
-        let row = session.client().query_one(SQL, &[]).await;
-        Ok(Self(row.map_err(|e| Session::failed("cannot list the objects", e))?.get(0)))
+        const SQL: &str = "SELECT oid, writer FROM ( \
+            SELECT oid, xmin::text AS writer FROM pg_class WHERE relpersistence <> 't' AND relkind <> 't' \
+            UNION ALL SELECT oid, xmin::text FROM pg_proc \
+            UNION ALL SELECT oid, xmin::text FROM pg_type t WHERE typrelid = 0 AND typelem = 0 \
+            UNION ALL SELECT oid, xmin::text FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_' \
+            UNION ALL SELECT oid, xmin::text FROM pg_constraint UNION ALL SELECT oid, xmin::text FROM pg_trigger \
+            UNION ALL SELECT oid, xmin::text FROM pg_rewrite UNION ALL SELECT oid, xmin::text FROM pg_policy \
+            UNION ALL SELECT oid, xmin::text FROM pg_statistic_ext \
+            UNION ALL SELECT oid, xmin::text FROM pg_extension) o WHERE oid >= 16384 ORDER BY 1, 2";
+        let rows = session.client().query(SQL, &[]).await;
+        let rows = rows.map_err(|e| Session::failed("cannot list the objects", e))?;
+        Ok(Self(rows.iter().map(|r| (r.get(0), r.get(1))).collect()))
     }
 
     /// Whether something of it is not there any more.
     pub async fn have_changed(&self, conn: &ConnParams) -> Result<bool> {
         let now = Self::read(&conn.connect_read_only("pgseal snapshot").await?).await?;
-        let now: HashSet<u32> = now.0.into_iter().collect();
-        Ok(self.0.iter().any(|oid| !now.contains(oid)))
+        let now: HashSet<u32> = now.0.into_iter().map(|(oid, _)| oid).collect();
+        Ok(self.0.iter().any(|(oid, _)| !now.contains(oid)))
     }
 }
 
@@ -125,6 +133,13 @@ impl Snapshot {
         Ok(true)
     }
 
+    /// The first transaction that it does not see, with its epoch.
+    pub async fn horizon(&self) -> Result<i64> {
+        const SQL: &str = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::int8";
+        let row = self.session.client().query_one(SQL, &[]).await;
+        Ok(row.map_err(|e| Session::failed("cannot ask for the snapshot", e))?.get(0))
+    }
+
     /// Numbers of what the snapshot has of each catalogue that a dump asks the
     /// newest state of.
     pub async fn objects(&self) -> Result<Objects> {
@@ -164,7 +179,8 @@ impl Snapshot {
     /// transaction, so another session asks, and asks again.
     async fn inventory(&self) -> Result<Option<Inventory>> {
         for left in (0..INVENTORY_TRIES).rev() {
-            let session = self.conn.connect_read_only("pgseal inventory").await?;
+            let conn = self.conn.with_setting("lock_timeout", INVENTORY_LOCK);
+            let session = conn.connect_read_only("pgseal inventory").await?;
             let failed = |e| Session::failed("cannot share the snapshot", e);
             session.client().batch_execute(&import(&self.id)).await.map_err(failed)?;
             match inventory::read(&session).await {

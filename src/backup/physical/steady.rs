@@ -4,32 +4,42 @@
 //! What is read once more afterwards, and is the same, is so in the files, too: a
 //! drill then need not put a difference down to what users did meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::Ready;
 use super::super::streams::Taken;
-use super::facts;
+use super::known;
 use crate::error::{Error, Result};
 use crate::source::facts::{DatabaseFacts, Steady};
+use crate::source::snapshot::Objects;
 use crate::source::{Session, probe};
 
 /// Reads the facts again, notes which are the same, and how far sequences came. What
 /// cannot be read again is not known to be steady.
-pub(super) async fn note(ready: &Ready, taken: &mut Taken, session: &Session) -> Steady {
-    let mut steady = Steady { databases: BTreeSet::new(), roles: roles(taken, session).await.unwrap_or_default() };
+pub(super) async fn note(
+    ready: &Ready,
+    taken: &mut Taken,
+    first: &BTreeMap<String, (Objects, i64)>,
+    session: &Session,
+) -> Steady {
+    let mut steady = Steady { databases: BTreeMap::new(), roles: roles(taken, session).await.unwrap_or_default() };
     for before in &mut taken.databases {
-        let after = match facts(ready, &before.name).await {
-            Ok((after, _)) => after,
+        let after = match known(ready, &before.name).await {
+            Ok(after) => after,
             Err(e) => {
                 tracing::debug!(error = %e, database = before.name, "the facts could not be read again");
                 continue;
             }
         };
-        if same(before, &after) {
-            steady.databases.insert(before.name.clone());
+        // Another object of the same name is another one.
+        if let Some((objects, horizon)) = first.get(&before.name)
+            && *objects == after.objects
+            && same(before, &after.facts)
+        {
+            steady.databases.insert(before.name.clone(), *horizon);
         }
         let values: BTreeMap<_, _> =
-            after.sequences.into_iter().map(|s| (s.name, (s.last_value, s.is_called))).collect();
+            after.facts.sequences.into_iter().map(|s| (s.name, (s.last_value, s.is_called))).collect();
         for sequence in &mut before.sequences {
             sequence.until = values.get(&sequence.name).copied();
         }

@@ -19,7 +19,7 @@ use crate::types::{Kind, shown};
     pgseal backup shop\n  \
     pgseal backup shop --dry-run\n  \
     pgseal backup shop --kind physical --label before-upgrade\n  \
-    17 3 * * * pgseal -q backup shop        # in a crontab: silent unless something is wrong")]
+    17 3 * * * pgseal -q backup shop >/dev/null   # in a crontab: silent unless something is wrong")]
 pub struct Args {
     /// Name of the source in the configuration
     source: String,

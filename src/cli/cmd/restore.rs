@@ -263,6 +263,10 @@ fn database_name(name: &str) -> Result<()> {
     const MOST: usize = 63;
     match name.len() {
         0 => Err(Error::usage("the name of the target database is empty").hint("Name one: --target-db NAME.")),
+        _ if matches!(name, "template0" | "template1") => {
+            let text = "the target is a template, of which every new database would be a copy";
+            Err(Error::usage(text).on(name).hint("Name a database of its own with --target-db."))
+        }
         1..=MOST => Ok(()),
         n => {
             let text = format!("the name of the target database has {n} bytes, PostgreSQL takes at most {MOST}");

@@ -75,6 +75,71 @@ fn a_difference_is_a_warning_only_where_the_source_changed_meanwhile() {
     }
 }
 
+/// What was made and dropped while the base backup ran is in neither reading of its facts.
+#[test]
+fn a_table_that_is_there_only_while_the_base_backup_runs_is_a_warning() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    server.psql("postgres", "create database shop");
+    server.psql("shop", "create table staging (id int primary key)");
+    let world = World::new(&server);
+    let psql = pg::bindir().join("psql");
+    let run = |sql: &str| format!("{} -Xq '{} dbname=shop' -c \"{sql}\" >/dev/null", psql.display(), server.conninfo());
+    let (make, drop) = (run("create table fleeting (id int); drop table staging"), run("drop table fleeting"));
+    let again = run("create table staging (id int primary key)");
+    let tools = world.wrapped("pg_basebackup", |real| {
+        format!("case \"$*\" in *pgdata=-*) {make}; {real} \"$@\" || exit; {drop}; {again}; exit 0 ;; esac")
+    });
+    world.configure(&tools, "");
+    world.ok(&["backup", "cluster"]);
+    world.configure("", "");
+    let (code, report) = world.drill("cluster");
+    good("cluster", 3, code, &report);
+    let tables = check(&report, "INT-TABLES");
+    assert_eq!(
+        (tables["severity"].as_str(), tables["findings"].as_array().unwrap().len()),
+        (Some("low"), 2),
+        "{tables:#}"
+    );
+}
+
+/// A database that accepts no connections is in a base backup like all others; a function
+/// that does not find another one where search_path is empty is no damage of its index.
+#[test]
+fn a_closed_database_is_looked_at_and_a_function_that_fails_is_no_damage() {
+    let server = PgServer::start(&pg::bindir(), &[]);
+    for name in ["shop", "closed"] {
+        server.psql("postgres", &format!("create database {name}"));
+        server.psql(
+            name,
+            "create table t as select g as id, g::text as word from generate_series(1, 2000) g;
+             create function inner_norm(text) returns text language sql immutable as 'select pg_catalog.lower($1)';
+             create function norm(text) returns text language plpgsql immutable as 'begin return inner_norm($1); end';
+             create index t_norm on t (norm(word)); create index t_hash on t using hash (norm(word))",
+        );
+    }
+    let heap = server.psql("closed", "select pg_relation_filepath('t')");
+    server.psql("postgres", "alter database closed allow_connections false");
+    let world = World::new(&server);
+    world.ok(&["backup", "cluster"]);
+    let (code, report) = world.drill("cluster");
+    good("cluster", 0, code, &report);
+    let read = check(&report, "PHY-READ");
+    assert_eq!((read["present"].as_u64(), read["examined"].as_u64()), (Some(2), Some(2)), "{read:#}");
+    if looks_at_indexes() {
+        let reason = check(&report, "PHY-AMCHECK")["reason"].as_str().unwrap();
+        assert!(reason.starts_with("2 indexes were checked without their tables"), "{reason}");
+    }
+    reseal(&world, "cluster", |_, streams| {
+        let tar = &mut streams.values_mut().next().unwrap().bytes;
+        let (at, _) = files_of_tar(tar)[&heap];
+        tar[at + 8192..at + 8192 + 24].fill(0xa5);
+    });
+    let (code, report) = world.drill("cluster");
+    assert_eq!((code, report["verdict"].as_str()), (51, Some("failed")), "{report:#}");
+    let found = &check(&report, "PHY-READ")["findings"][0];
+    assert_eq!(found["object"], "closed: public.t", "{report:#}");
+}
+
 /// A cluster whose bootstrap superuser was locked, as hardening guides ask for.
 #[test]
 fn a_bootstrap_superuser_who_may_not_log_in_stops_no_drill() {

@@ -44,7 +44,7 @@ fn judge(house: &House<'_>) -> Seen {
     let scratch = house.config.scratch.dir.canonicalize().unwrap_or_else(|_| house.config.scratch.dir.clone());
     let started: BTreeSet<i32> = procfs::started_below(&scratch).into_iter().collect();
     let mut orphans: BTreeMap<String, Vec<i32>> = BTreeMap::new();
-    let mut under_way = BTreeSet::new();
+    let (mut under_way, mut hidden) = (BTreeSet::new(), BTreeSet::new());
     for p in &house.processes.all {
         seen.present += 1;
         seen.examined += 1;
@@ -53,12 +53,20 @@ fn judge(house: &House<'_>) -> Seen {
         // Of another user's process the directory is not told, its arguments are.
         let below = works.or_else(|| serves(&scratch, p));
         let Some(name) = below.filter(|n| ours(&scratch, n)).or_else(|| mark(p)) else { continue };
-        if Lease::read(&scratch.join(&name)).is_some_and(|l| l.is_alive()) {
+        // Of another configuration's drills the directory lies elsewhere.
+        let works_in = cwd.as_deref().and_then(|c| c.ancestors().find(|a| a.ends_with(&name)));
+        let dirs = || std::iter::once(scratch.join(&name)).chain(works_in.map(Path::to_path_buf));
+        if dirs().any(|d| Lease::read(&d).is_some_and(|l| l.is_alive())) {
             under_way.insert(name);
-        } else {
+        } else if dirs().any(|d| Lease::is_told(&d)) || gone(cwd.as_deref()) {
             orphans.entry(name).or_default().push(p.pid);
+        } else {
+            hidden.insert(name);
         }
     }
+    seen.open.extend(hidden.into_iter().map(|name| {
+        format!("whether a drill that is alive owns instance {name} is not told to this user; look as root")
+    }));
     for (name, pids) in orphans {
         let first = pids.first().copied().unwrap_or_default();
         let text = format!("{} processes run, {first} among them, and no drill that is alive owns them", pids.len());
@@ -68,6 +76,11 @@ fn judge(house: &House<'_>) -> Seen {
         seen.note = Some(format!("{} drills are under way", under_way.len()));
     }
     seen
+}
+
+/// Whether the directory that a process works in was removed.
+fn gone(cwd: Option<&Path>) -> bool {
+    cwd.is_some_and(|c| c.to_string_lossy().ends_with(" (deleted)"))
 }
 
 /// Whether pgseal made an entry of `scratch`: the directory may be anybody's, `/var/tmp` say.

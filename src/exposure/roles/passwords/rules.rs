@@ -22,8 +22,9 @@ pub const CHECK: Check = Check {
               says no, the role's own name is a password, and thousands are tried in a minute.",
         inspects: "shared_preload_libraries and session_preload_libraries for passwordcheck or credcheck, and for \
                    auth_delay (or credcheck with credcheck.max_auth_failure); authentication_timeout above 60 s.",
-        remedy: "ALTER SYSTEM SET shared_preload_libraries = 'credcheck, auth_delay'; ALTER SYSTEM SET \
-                 auth_delay.milliseconds = 500; restart.",
+        remedy: "Add passwordcheck and auth_delay (both of contrib) to what `SHOW shared_preload_libraries` gives, each name of \
+                 its own: ALTER SYSTEM SET shared_preload_libraries = passwordcheck, auth_delay; restart; then ALTER \
+                 SYSTEM SET auth_delay.milliseconds = 500; SELECT pg_reload_conf();",
         false_positives: "Servers on which nobody logs in with a password (gss, cert, ldap, peer alone): waive.",
         source: "PostgreSQL manual, \"passwordcheck\", \"auth_delay\" and \"authentication_timeout\"",
     },

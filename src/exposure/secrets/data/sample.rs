@@ -257,12 +257,12 @@ impl Table {
         let sql = |sample: &str| format!("SELECT {} FROM ONLY {from} {sample} LIMIT {limit}", columns.join(", "));
         let some = if self.pages > 2 * PAGES {
             let percent = 100.0 * f64::from(PAGES) / f64::from(self.pages);
-            db.rows("a table", &sql(&format!("TABLESAMPLE SYSTEM ({percent:.6})")), &[]).await?
+            db.rows_alone(self.oid, &sql(&format!("TABLESAMPLE SYSTEM ({percent:.6})"))).await?
         } else {
             Vec::new()
         };
         // A small table, or one whose pages in the sample are empty.
-        let rows = if some.is_empty() { db.rows("a table", &sql(""), &[]).await? } else { some };
+        let rows = if some.is_empty() { db.rows_alone(self.oid, &sql("")).await? } else { some };
         for (at, i) in read.iter().enumerate() {
             // In a database without an encoding a value may be no text: then it was not looked at.
             let strange = |_| Blind::Denied(format!("{} holds what is no text", self.locator));

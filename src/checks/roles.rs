@@ -29,16 +29,14 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
     let (logical, bootstrap) = (subject.facts.physical.is_none(), &subject.facts.server.bootstrap_superuser);
     // Whom the restore must enter as, see `restore::globals::apply`.
     let entered = |role: &RoleFacts| logical && role.name == *bootstrap;
-    let unlocked = wanted.iter().any(|r| entered(r) && !(r.login && r.superuser));
+    let unlocked = wanted.iter().any(|r| entered(r) && !r.login);
     let mut findings = Vec::new();
     for want in wanted {
         let message = match here.get(&want.name) {
             None => "the role is missing".to_owned(),
             Some(now) => {
                 let mut differing = differences(want, now, passwords);
-                differing.retain(|what| {
-                    !(entered(want) && now.login && now.superuser && matches!(*what, "login" | "superuser"))
-                });
+                differing.retain(|what| !(entered(want) && now.login && *what == "login"));
                 if differing.is_empty() {
                     continue;
                 }

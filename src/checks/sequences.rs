@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Row;
 
-use super::subject::{RESTORE_AGAIN, Tally, USER_SCHEMA, name_of, object, query};
-use super::{CheckResult, Rule, Severity, Subject};
+use super::subject::{MEANWHILE, RESTORE_AGAIN, Tally, USER_SCHEMA, name_of, object, query};
+use super::{CheckResult, Finding, Rule, Severity, Subject};
 use crate::error::Result;
 use crate::scratch::Session;
 use crate::source::catalog;
@@ -65,7 +65,7 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
                 if !physical || is_bounded(want, *now) {
                     tally.findings.push(found);
                 } else {
-                    tally.moved.push(found);
+                    tally.moved.push(Finding { remedy: MEANWHILE.to_owned(), ..found });
                 }
             }
             Ok(tally)

@@ -71,7 +71,7 @@ impl Tally {
     /// them may be what users did meanwhile.
     pub(super) fn if_steady(mut self, steady: bool) -> Self {
         if !steady {
-            self.moved.append(&mut self.findings);
+            self.moved.extend(self.findings.drain(..).map(|found| Finding { remedy: MEANWHILE.to_owned(), ..found }));
         }
         self
     }
@@ -187,6 +187,10 @@ impl Blame {
         }
     }
 }
+
+/// The remedy where it may be what users did.
+pub(super) const MEANWHILE: &str =
+    "See what was changed while the base backup ran; one that runs while nobody changes definitions proves it.";
 
 /// The remedy where the copy is not what was backed up.
 pub(super) const RESTORE_AGAIN: &str = "Do not rely on this backup: drill an older one, and take a new one.";

@@ -120,10 +120,9 @@ pub async fn apply(session: &Session, sql: &str, keep: Existing) -> Result<()> {
     session.client().batch_execute(&select(sql, &existing, keep)).await.map_err(failed)?;
     if keep == Existing::Scratch {
         // A bootstrap superuser that was locked at the source must enter its copy.
-        let locked =
-            "select quote_ident(rolname) from pg_roles where rolname = session_user and not (rolcanlogin and rolsuper)";
+        let locked = "select quote_ident(rolname) from pg_roles where rolname = session_user and not rolcanlogin";
         if let Some(row) = session.client().query_opt(locked, &[]).await.map_err(failed)? {
-            let unlock = format!("alter role {} superuser login", row.get::<_, &str>(0));
+            let unlock = format!("alter role {} login", row.get::<_, &str>(0));
             session.client().batch_execute(&unlock).await.map_err(failed)?;
         }
     }

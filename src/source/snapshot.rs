@@ -1,11 +1,13 @@
 //! One snapshot of a database, held open and shared with every pg_dump child.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
 use super::catalog::{self, CatalogTable};
 use super::facts::{DatabaseFacts, ObjectName};
+use super::left_out::sqlstate;
 use super::{ConnParams, Inventory, Session, inventory};
 use crate::error::{Code, Result};
 use crate::types::text::quote_literal;
@@ -22,11 +24,17 @@ pub struct Snapshot {
 }
 
 /// How often the objects of a database are asked for.
-const INVENTORY_TRIES: u32 = 3;
+const INVENTORY_TRIES: u32 = 6;
 
 /// How long a lock is waited for that keeps the server from writing a definition: one of a
 /// prepared transaction may never go.
 const INVENTORY_LOCK: &str = "10s";
+
+/// SQLSTATE of a lock that was waited for in vain.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// What makes or drops things all the time leaves a gap sooner or later.
+const BETWEEN_TRIES: Duration = Duration::from_millis(150);
 
 /// Tables that one statement locks.
 const LOCKED_AT_ONCE: usize = 500;
@@ -185,7 +193,10 @@ impl Snapshot {
             session.client().batch_execute(&import(&self.id)).await.map_err(failed)?;
             match inventory::read(&session).await {
                 Ok(inventory) => return Ok(Some(inventory)),
-                Err(e) if e.code() == Code::SourceUnusable && left > 0 => (),
+                // Who does not let go of a lock for so long will not in the next try.
+                Err(e) if e.code() == Code::SourceUnusable && left > 0 && sqlstate(&e) != Some(LOCK_NOT_AVAILABLE) => {
+                    tokio::time::sleep(BETWEEN_TRIES).await;
+                }
                 // A backup that proves less is better than none; its drills will say so.
                 Err(e) if matches!(e.code(), Code::Limit | Code::SourceUnusable) => {
                     tracing::warn!(error = %e, "the backup will hold no inventory of the objects of a database");

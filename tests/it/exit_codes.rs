@@ -151,7 +151,7 @@ const CASES: [Case; 27] = [
 
 /// The numbers in the comments of the enum: what people read.
 fn documented() -> BTreeSet<u8> {
-    let text = include_str!("../../src/error.rs");
+    let text = include_str!("../../src/error/code.rs");
     let body = text.split_once("pub enum Code {").unwrap().1.split_once("\n}\n").unwrap().0;
     let lines: Vec<&str> = body.lines().map(str::trim).collect();
     let variants = lines.iter().filter(|l| l.ends_with(',') && !l.starts_with("//")).count();

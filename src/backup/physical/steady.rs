@@ -24,6 +24,9 @@ pub(super) async fn note(
 ) -> Steady {
     let mut steady = Steady { databases: BTreeMap::new(), roles: roles(taken, session).await.unwrap_or_default() };
     for before in &mut taken.databases {
+        if before.inventory.is_none() {
+            continue;
+        }
         let after = match known(ready, &before.name).await {
             Ok(after) => after,
             Err(e) => {

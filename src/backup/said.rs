@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::streams::{Done, Taken};
 use super::{Job, Ready};
 use crate::process::Warning;
-use crate::source::left_out::Why;
+use crate::source::left_out::{Part, Why};
 use crate::source::warned::{self, Meaning};
 use crate::source::{LeftOut, Session};
 use crate::types::Event;
@@ -82,19 +82,21 @@ fn sentence(done: &Done, warning: &Warning) -> String {
 
 impl Job<'_> {
     /// Says what is left out. What no backup of this kind could hold is told; what
-    /// this one should hold or know is a warning.
+    /// this one should hold is a warning. A physical one has the files of a database
+    /// that its role may not enter: that is told with the statement that ends it.
     pub(super) fn tell(&self, ready: &mut Ready) {
         for l in &ready.left_out {
-            if l.why.is_by_design() {
-                self.progress.event(Event::Note(l.text()));
-            } else {
-                let grant = format!(
-                    "As a superuser: GRANT CONNECT ON DATABASE {} TO {}. Until then its drills are inconclusive.",
+            if l.part == Part::Facts && l.why == Why::NotAllowed {
+                self.progress.event(Event::Note(format!(
+                    "{}. Its drills will be inconclusive until a superuser runs: GRANT CONNECT ON DATABASE {} TO {}",
+                    l.text(),
                     quote_ident(&l.database),
                     quote_ident(&ready.server.role)
-                );
-                let hint = if l.why == Why::NotAllowed { Some(grant) } else { l.next_step().map(str::to_owned) };
-                self.progress.event(Event::Warning { text: l.text(), hint });
+                )));
+            } else if l.why.is_by_design() {
+                self.progress.event(Event::Note(l.text()));
+            } else {
+                self.progress.event(Event::Warning { text: l.text(), hint: l.next_step().map(str::to_owned) });
                 ready.warnings.push(l.text());
             }
         }

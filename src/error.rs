@@ -89,10 +89,10 @@ impl Error {
         self
     }
 
-    /// With the SQLSTATE that a server refused with.
+    /// With the SQLSTATE that a server refused with, if it gave one.
     #[must_use]
-    pub fn with_sqlstate(mut self, state: &str) -> Self {
-        self.0.sqlstate = Some(state.into());
+    pub fn with_sqlstate(mut self, state: Option<&str>) -> Self {
+        self.0.sqlstate = state.map(Into::into);
         self
     }
 

@@ -116,7 +116,7 @@ impl<'a> Inventories<'a> {
             None
         };
         if let Some(why) = why {
-            result.reason = Some(result.reason.map_or_else(|| why.clone(), |more| format!("{more}; {why}")));
+            result.add_reason(why);
         }
         result
     }

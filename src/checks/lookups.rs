@@ -217,7 +217,7 @@ pub async fn run(subject: &Subject<'_>) -> CheckResult {
              {PATIENCE}",
             unasked.get()
         );
-        result.reason = Some(result.reason.map_or_else(|| why.clone(), |more| format!("{more}; {why}")));
+        result.add_reason(why);
     }
     result
 }

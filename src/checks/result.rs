@@ -169,7 +169,7 @@ impl Rule {
             let of = if firm { "some of it" } else { "this" };
             let why =
                 format!("the facts are older than the end of the base backup: {of} may have changed while it ran");
-            result.reason = Some(result.reason.map_or_else(|| why.clone(), |more| format!("{more}; {why}")));
+            result.add_reason(why);
         }
         result
     }
@@ -233,6 +233,14 @@ impl CheckResult {
     /// Whether a pass of this check means that every row was read.
     pub fn proves_data(&self) -> bool {
         DATA_PROVING.contains(&self.id.as_str())
+    }
+
+    /// Says one thing more beside what is said.
+    pub(super) fn add_reason(&mut self, why: String) {
+        self.reason = Some(match self.reason.take() {
+            Some(more) => format!("{more}; {why}"),
+            None => why,
+        });
     }
 
     /// A finding that the operator accepts becomes "waived"; anything else stays.

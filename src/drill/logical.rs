@@ -112,7 +112,7 @@ fn blame(e: Error, log: &str, said: Option<String>) -> Error {
             );
     }
     let mut said =
-        Error::new(e.code(), Stage::Restore, format!("{} (SQLSTATE {state})", e.text())).with_sqlstate(&state);
+        Error::new(e.code(), Stage::Restore, format!("{} (SQLSTATE {state})", e.text())).with_sqlstate(Some(&state));
     if let Some(object) = e.object() {
         said = said.on(object);
     }

@@ -39,11 +39,9 @@ pub(super) fn failed(what: &str, object: &str) -> impl Fn(tokio_postgres::Error)
         let said = e
             .as_db_error()
             .map_or_else(|| e.to_string(), |d| format!("{} (SQLSTATE {})", d.message(), d.code().code()));
-        let error = Error::new(Code::RestoreFailed, Stage::Restore, format!("{what}: {said}")).on(object);
-        match e.code() {
-            Some(state) => error.with_sqlstate(state.code()),
-            None => error,
-        }
+        Error::new(Code::RestoreFailed, Stage::Restore, format!("{what}: {said}"))
+            .on(object)
+            .with_sqlstate(e.code().map(SqlState::code))
     }
 }
 

@@ -112,7 +112,7 @@ pub async fn apply(session: &Session, sql: &str, keep: Existing) -> Result<()> {
         // The server's text would show the statement, which may hold a verifier.
         let code = e.code().map_or("no SQLSTATE", tokio_postgres::error::SqlState::code).to_owned();
         Error::new(Code::RestoreFailed, Stage::Restore, format!("the globals could not be applied (SQLSTATE {code})"))
-            .with_sqlstate(&code)
+            .with_sqlstate(e.code().map(tokio_postgres::error::SqlState::code))
             .hint("The role of the target connection must be a superuser: pg_dumpall's statements need one. Else look into the target server's log.")
     };
     let rows = session.client().query("select quote_ident(rolname) from pg_roles", &[]).await.map_err(failed)?;

@@ -38,7 +38,7 @@ impl Property {
                 Stage::Restore,
                 format!("cannot set a property of the database (SQLSTATE {state})"),
             )
-            .with_sqlstate(state),
+            .with_sqlstate(Some(state)),
         }
     }
 }

@@ -150,12 +150,8 @@ impl crate::source::Ask for Session {
     }
 
     fn refused(&self, what: &str, e: tokio_postgres::Error) -> Error {
-        let text = format!("cannot read {what}: {}", reduced(&e));
-        let error = Error::new(Code::CouldNotRun, Stage::Checks, text);
-        match failed(Code::CouldNotRun, &e).sqlstate() {
-            Some(state) => error.with_sqlstate(state),
-            None => error,
-        }
+        Error::new(Code::CouldNotRun, Stage::Checks, format!("cannot read {what}: {}", reduced(&e)))
+            .with_sqlstate(telling(&e))
     }
 }
 
@@ -180,14 +176,16 @@ pub fn alone(relation: u32, keep: u32) -> [String; 4] {
 }
 
 /// An error of the server, reduced to its SQLSTATE: messages may quote rows
-/// (`Key (email)=(…) already exists`). A library or locale that this host lacks
-/// shares its SQLSTATE with a damaged copy, and is told without one.
+/// (`Key (email)=(…) already exists`).
 pub fn failed(code: Code, e: &tokio_postgres::Error) -> Error {
-    let error = Error::new(code, Stage::Scratch, reduced(e));
-    match e.code() {
-        Some(state) if !lacks_library(e) && !lacks_locale(e) && !may_not_log_in(e) => error.with_sqlstate(state.code()),
-        _ => error,
-    }
+    Error::new(code, Stage::Scratch, reduced(e)).with_sqlstate(telling(e))
+}
+
+/// The SQLSTATE, where it says what is wrong: a library or locale that this host lacks
+/// shares it with a damaged copy, a role that may not log in with one that is not there.
+fn telling(e: &tokio_postgres::Error) -> Option<&str> {
+    let state = e.code()?.code();
+    (!lacks_library(e) && !lacks_locale(e) && !may_not_log_in(e)).then_some(state)
 }
 
 /// Whether the server lacks a library that the copy's types or functions need:

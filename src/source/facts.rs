@@ -111,7 +111,7 @@ pub struct ServerFacts {
 }
 
 /// One database as it stood in its exported snapshot.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseFacts {
     /// Name.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::net::UnixStream;
 use tokio::sync::watch;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::ConnParams;
@@ -131,14 +132,9 @@ impl Peer {
     /// 52 where it is another one; 53 where it does not say.
     pub async fn prove(&self, client: &Client) -> Result<()> {
         let silent = |e: tokio_postgres::Error| {
-            let said = |state| {
-                let text = format!("the server does not say which one it is ({state})");
-                Error::new(Code::CouldNotRun, Stage::Scratch, text)
-            };
-            match e.code() {
-                Some(s) => said(s.code()).with_sqlstate(s.code()),
-                None => said("no SQLSTATE"),
-            }
+            let state = e.code().map(SqlState::code);
+            let text = format!("the server does not say which one it is ({})", state.unwrap_or("no SQLSTATE"));
+            Error::new(Code::CouldNotRun, Stage::Scratch, text).with_sqlstate(state)
         };
         if self.mark.is_some() {
             let sql = "select pg_catalog.current_setting('cluster_name'), c.system_identifier \

@@ -30,14 +30,21 @@ const INVENTORY_TRIES: u32 = 6;
 /// prepared transaction may never go.
 const INVENTORY_LOCK: &str = "10s";
 
-/// SQLSTATE of a lock that was waited for in vain.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
-
 /// What makes or drops things all the time leaves a gap sooner or later.
 const BETWEEN_TRIES: Duration = Duration::from_millis(150);
 
 /// Tables that one statement locks.
 const LOCKED_AT_ONCE: usize = 500;
+
+/// A relation of the objects of a database, each with the transaction that wrote its row
+/// last; without what sessions make for themselves.
+pub const WRITTEN: &str = "( \
+    SELECT oid, xmin AS writer FROM pg_class WHERE relpersistence <> 't' AND relkind <> 't' \
+    UNION ALL SELECT oid, xmin FROM pg_proc UNION ALL SELECT oid, xmin FROM pg_type WHERE typrelid = 0 AND typelem = 0 \
+    UNION ALL SELECT oid, xmin FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_' \
+    UNION ALL SELECT oid, xmin FROM pg_constraint UNION ALL SELECT oid, xmin FROM pg_trigger \
+    UNION ALL SELECT oid, xmin FROM pg_rewrite UNION ALL SELECT oid, xmin FROM pg_policy \
+    UNION ALL SELECT oid, xmin FROM pg_statistic_ext UNION ALL SELECT oid, xmin FROM pg_extension) written";
 
 /// Numbers of a database's objects, and which transaction wrote each of their rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,16 +54,8 @@ impl Objects {
     /// What users made: numbers from 16384 on (PostgreSQL source, `FirstNormalObjectId`).
     /// The same number in two catalogues is rare, and a try too many then.
     async fn read(session: &Session) -> Result<Self> {
-        const SQL: &str = "SELECT oid, writer FROM ( \
-            SELECT oid, xmin::text AS writer FROM pg_class WHERE relpersistence <> 't' AND relkind <> 't' \
-            UNION ALL SELECT oid, xmin::text FROM pg_proc \
-            UNION ALL SELECT oid, xmin::text FROM pg_type t WHERE typrelid = 0 AND typelem = 0 \
-            UNION ALL SELECT oid, xmin::text FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_' \
-            UNION ALL SELECT oid, xmin::text FROM pg_constraint UNION ALL SELECT oid, xmin::text FROM pg_trigger \
-            UNION ALL SELECT oid, xmin::text FROM pg_rewrite UNION ALL SELECT oid, xmin::text FROM pg_policy \
-            UNION ALL SELECT oid, xmin::text FROM pg_statistic_ext \
-            UNION ALL SELECT oid, xmin::text FROM pg_extension) o WHERE oid >= 16384 ORDER BY 1, 2";
-        let rows = session.client().query(SQL, &[]).await;
+        let sql = format!("SELECT oid, writer::text FROM {WRITTEN} WHERE oid >= 16384 ORDER BY 1, 2");
+        let rows = session.client().query(&sql, &[]).await;
         let rows = rows.map_err(|e| Session::failed("cannot list the objects", e))?;
         Ok(Self(rows.iter().map(|r| (r.get(0), r.get(1))).collect()))
     }
@@ -194,7 +193,11 @@ impl Snapshot {
             match inventory::read(&session).await {
                 Ok(inventory) => return Ok(Some(inventory)),
                 // Who does not let go of a lock for so long will not in the next try.
-                Err(e) if e.code() == Code::SourceUnusable && left > 0 && sqlstate(&e) != Some(LOCK_NOT_AVAILABLE) => {
+                Err(e)
+                    if e.code() == Code::SourceUnusable
+                        && left > 0
+                        && sqlstate(&e) != Some(SqlState::LOCK_NOT_AVAILABLE.code()) =>
+                {
                     tokio::time::sleep(BETWEEN_TRIES).await;
                 }
                 // A backup that proves less is better than none; its drills will say so.

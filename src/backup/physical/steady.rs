@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use super::super::Ready;
 use super::super::streams::Taken;
-use super::known;
+use super::{Known, known};
 use crate::error::{Error, Result};
-use crate::source::facts::{DatabaseFacts, Steady};
+use crate::source::facts::{SequenceFacts, Steady};
 use crate::source::snapshot::Objects;
 use crate::source::{Session, probe};
 
@@ -34,31 +34,25 @@ pub(super) async fn note(
                 continue;
             }
         };
+        let Known { facts: mut after, objects, .. } = after;
+        let sequences = std::mem::replace(&mut after.sequences, before.sequences.clone());
+        let names = |all: &[SequenceFacts]| all.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
+        // What changes without a statement of definition: sizes, and values of sequences.
+        after.size_bytes = before.size_bytes;
         // Another object of the same name is another one.
-        if let Some((objects, horizon)) = first.get(&before.name)
-            && *objects == after.objects
-            && same(before, &after.facts)
+        if let Some((first, horizon)) = first.get(&before.name)
+            && *first == objects
+            && names(&sequences) == names(&before.sequences)
+            && *before == after
         {
             steady.databases.insert(before.name.clone(), *horizon);
         }
-        let values: BTreeMap<_, _> =
-            after.facts.sequences.into_iter().map(|s| (s.name, (s.last_value, s.is_called))).collect();
+        let values: BTreeMap<_, _> = sequences.into_iter().map(|s| (s.name, (s.last_value, s.is_called))).collect();
         for sequence in &mut before.sequences {
             sequence.until = values.get(&sequence.name).copied();
         }
     }
     steady
-}
-
-/// Whether all is the same but what changes without a statement of definition: sizes,
-/// and values of sequences.
-fn same(before: &DatabaseFacts, after: &DatabaseFacts) -> bool {
-    let fixed = |of: &DatabaseFacts| {
-        let names: Vec<_> = of.sequences.iter().map(|s| &s.name).cloned().collect();
-        let plain = DatabaseFacts { size_bytes: 0, sequences: Vec::new(), ..of.clone() };
-        serde_json::to_vec(&plain).map(|text| (names, text))
-    };
-    matches!((fixed(before), fixed(after)), (Ok(one), Ok(other)) if one == other)
 }
 
 async fn roles(taken: &Taken, session: &Session) -> Result<bool> {
